@@ -53,7 +53,7 @@ class Descriptor:
 
 
 @dataclass(frozen=True)
-class Child:
+class ChildProcess:
     """A process that this one has started and not waited for."""
 
     pid: int
@@ -87,7 +87,7 @@ class File:
         return f"file {self.path}"
 
 
-Resource = Descriptor | Child | Thread | File
+Resource = Descriptor | ChildProcess | Thread | File
 
 
 def descriptors() -> Iterator[Descriptor]:
@@ -99,7 +99,7 @@ def descriptors() -> Iterator[Descriptor]:
             yield Descriptor(int(name), status.st_dev, status.st_ino)
 
 
-def children() -> Iterator[Child]:
+def children() -> Iterator[ChildProcess]:
     """Return the child processes, those that have ended and nobody has waited for included.
 
     Only Linux says which they are.
@@ -114,7 +114,7 @@ def children() -> Iterator[Child]:
             # The name of the program, in parentheses, may hold anything.
             _, parent, *_ = (entry / "stat").read_bytes().rpartition(b")")[2].split()
             if parent == own:
-                yield Child(int(entry.name))
+                yield ChildProcess(int(entry.name))
 
 
 def threads() -> Iterator[Thread]:

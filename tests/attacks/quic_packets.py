@@ -95,7 +95,7 @@ def initial_keys(destination: bytes) -> CryptoPair:
     return keys
 
 
-class Initials:
+class InitialPackets:
     """The Initial packets of one client, with any frames."""
 
     def __init__(self) -> None:

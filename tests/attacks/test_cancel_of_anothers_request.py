@@ -7,7 +7,7 @@ from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.header import Command, Header, HeaderFlags
-from tests.protocol.conftest import GUID, Identity, Pair
+from tests.protocol.conftest import ALICE, GUID, Pair
 
 ASYNC = int(HeaderFlags.ASYNC_COMMAND)
 
@@ -18,7 +18,7 @@ def pair() -> Pair:
         ClientSettings(client_guid=GUID),
         ServerSettings(guid=GUID, dialects=DIALECTS),
         quic=False,
-        identity=Identity(),
+        identity=ALICE,
     )
 
 

@@ -23,7 +23,7 @@ from tests.unit.server.smb_client import Client
 __all__ = ["connect", "root", "server", "server_with", "until"]
 
 
-class Clock:
+class CertificateClock:
     """The time at which certificates are verified."""
 
     def __init__(self) -> None:
@@ -34,8 +34,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> CertificateClock:
+    clock = CertificateClock()
     monkeypatch.setattr("smbquic.server.connection.now_utc", clock)
     # The package exports a function of the module's name.
     monkeypatch.setattr(sys.modules["smbquic.pki.verification"], "now_utc", clock)
@@ -64,7 +64,9 @@ async def connected(
     return client, connection
 
 
-async def test_its_connection_ends(server: Server, pki: PkiDirectory, clock: Clock) -> None:
+async def test_its_connection_ends(
+    server: Server, pki: PkiDirectory, clock: CertificateClock
+) -> None:
     client, connection = await connected(server, pki, asked_for=True)
     assert connection.expiry is not None
     left = connection.expiry.when() - asyncio.get_running_loop().time()
@@ -81,7 +83,7 @@ async def test_its_connection_ends(server: Server, pki: PkiDirectory, clock: Clo
 
 
 async def test_who_needed_no_certificate_stays(
-    server: Server, pki: PkiDirectory, clock: Clock
+    server: Server, pki: PkiDirectory, clock: CertificateClock
 ) -> None:
     client, connection = await connected(server, pki, asked_for=False)
     assert connection.expiry is None

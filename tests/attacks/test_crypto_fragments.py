@@ -12,20 +12,11 @@ from smbquic.transport.quic.engine import Acceptance, DatagramSizes, Engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ServerTls
-from tests.attacks.quic_packets import Initials, crypto_frame, packed
+from tests.attacks.quic_packets import InitialPackets, crypto_frame, packed
+from tests.unit.transport.quic.harness import NoIds
 
 PATH = (("192.0.2.1", 50000), b"")
 MOST_HELD = 64 << 10
-
-
-class Ids:
-    """Nothing needs to know connection IDs here."""
-
-    def issued(self, connection_id: bytes) -> None:
-        """See `ConnectionIds`."""
-
-    def retired(self, connection_id: bytes) -> None:
-        """See `ConnectionIds`."""
 
 
 class Attack(Protocol):
@@ -39,7 +30,7 @@ def attack(pki: PkiDirectory) -> Attack:
     def run(frames: list[bytes], name: EngineName = "aioquic") -> tuple[Engine, int]:
         identity = ServerTls(pki.server.certificate, pki.server.key)
         _, make = server_engine(identity, QuicOptions(engine=name))
-        initials, engine, count = Initials(), None, 0
+        initials, engine, count = InitialPackets(), None, 0
         for payload in packed(frames):
             count += 1
             datagram = initials.make(payload)
@@ -48,7 +39,7 @@ def attack(pki: PkiDirectory) -> Attack:
                 sizes = DatagramSizes(1200, 1200)
                 engine = make(
                     sizes,
-                    Ids(),
+                    NoIds(),
                     Acceptance(original_id=original, first_datagram=1200, restricted=True),
                 )
             engine.receive(datagram, PATH, 1.0)

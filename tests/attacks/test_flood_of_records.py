@@ -13,21 +13,10 @@ from smbquic.errors import ConnectError
 from smbquic.observe import aggregation
 from smbquic.observe.audit import AuditEvent, AuditLog, RotatingFile, who
 from smbquic.transport.base import ClientHello, Peer
+from tests.audit_lines import AuditLines
 from tests.unit.clock import Clock
 
 FLOOD = 5_000
-
-
-class Lines:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def write(self, line: str) -> None:
-        self.lines.append(line)
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.lines]
 
 
 def peer(number: int) -> Peer:
@@ -61,7 +50,7 @@ def test_users_have_a_file_of_their_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("separate", [True, False])
 def test_what_unauthenticated_clients_do_is_counted(separate: bool) -> None:
-    users, unauthenticated = Lines(), Lines()
+    users, unauthenticated = AuditLines(), AuditLines()
     audit = AuditLog(users, unauthenticated=unauthenticated if separate else None)
     flood(audit)
     audit.aggregation.flush()

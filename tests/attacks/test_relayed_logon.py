@@ -45,7 +45,7 @@ async def serving(tmp_path: Path) -> AsyncIterator[Serving]:
 
 
 @dataclass
-class Attacker:
+class RelayingAttacker:
     """Speaks to the server, and has nothing but the tokens of a client that is not his."""
 
     transport: MessageTransport
@@ -53,7 +53,7 @@ class Attacker:
     session: ClientSession | None = field(default=None)
 
     @classmethod
-    async def connect(cls, serving: Serving, dialects: tuple[Dialect, ...]) -> "Attacker":
+    async def connect(cls, serving: Serving, dialects: tuple[Dialect, ...]) -> "RelayingAttacker":
         port = int(serving.listeners[0].rpartition(":")[2])
         transport = await tcp.connect("127.0.0.1", port, timeout=60)
         settings = ClientSettings(client_guid=bytes(16), dialects=dialects, signing_required=False)
@@ -95,7 +95,7 @@ TREE = TreeConnectRequest(r"\\fs\data")
 async def test_the_session_is_of_no_use_without_its_key(
     serving: Serving, dialect: Dialect, flags: int
 ) -> None:
-    attacker = await Attacker.connect(serving, (dialect,))
+    attacker = await RelayingAttacker.connect(serving, (dialect,))
     assert await attacker.relay(new_initiator(ALICE, host="127.0.0.1")) == SUCCESS
     try:
         response = await attacker.use(TREE, flags=flags)
@@ -108,7 +108,7 @@ async def test_the_session_is_of_no_use_without_its_key(
 
 async def test_dialects_without_a_protected_negotiation_are_not_spoken(serving: Serving) -> None:
     with pytest.raises(StatusError) as refusal:
-        await Attacker.connect(serving, (Dialect.SMB_2_0_2, Dialect.SMB_2_1))
+        await RelayingAttacker.connect(serving, (Dialect.SMB_2_0_2, Dialect.SMB_2_1))
     assert refusal.value.status == NtStatus.NOT_SUPPORTED
 
 
@@ -132,7 +132,7 @@ async def named(tmp_path: Path) -> AsyncIterator[Serving]:
 
 @pytest.mark.parametrize("host", MEANT_FOR_US)
 async def test_a_logon_that_is_meant_for_us_is_taken(named: Serving, host: str) -> None:
-    attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
+    attacker = await RelayingAttacker.connect(named, (Dialect.SMB_3_1_1,))
     assert await attacker.relay(new_initiator(ALICE, host=host)) == SUCCESS
     attacker.transport.close()
 
@@ -141,7 +141,7 @@ async def test_a_logon_that_is_meant_for_us_is_taken(named: Serving, host: str) 
 async def test_a_logon_that_is_meant_for_another_server_is_refused(
     named: Serving, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
+    attacker = await RelayingAttacker.connect(named, (Dialect.SMB_3_1_1,))
     assert await attacker.relay(new_initiator(ALICE, host=host)) == NtStatus.ACCESS_DENIED
     assert f"'cifs/{host}', which is not a name of this server" in caplog.text
     attacker.transport.close()
@@ -151,14 +151,14 @@ async def test_a_logon_at_another_service_is_refused(
     named: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("smbquic.auth.ntlm.initiator._SERVICE", "HTTP")
-    attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
+    attacker = await RelayingAttacker.connect(named, (Dialect.SMB_3_1_1,))
     victim = new_initiator(ALICE, host="fs.example")
     assert await attacker.relay(victim) == NtStatus.ACCESS_DENIED
     attacker.transport.close()
 
 
 async def test_a_logon_that_is_bound_to_tls_is_not_taken_over_tcp(named: Serving) -> None:
-    attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
+    attacker = await RelayingAttacker.connect(named, (Dialect.SMB_3_1_1,))
     victim = new_initiator(ALICE, host="fs.example", end_point=b"tls-server-end-point:evil")
     assert await attacker.relay(victim) == NtStatus.ACCESS_DENIED
     attacker.transport.close()
@@ -171,7 +171,7 @@ async def test_without_the_protection_it_is_taken(tmp_path: Path) -> None:
         ["tcp://127.0.0.1:0"],
         extended_protection=False,
     ) as serving:
-        attacker = await Attacker.connect(serving, (Dialect.SMB_3_1_1,))
+        attacker = await RelayingAttacker.connect(serving, (Dialect.SMB_3_1_1,))
         victim = new_initiator(ALICE, host="evil.example", end_point=b"tls-server-end-point:evil")
         assert await attacker.relay(victim) == SUCCESS
         attacker.transport.close()

@@ -15,7 +15,7 @@ from tests.certificates.faults import (
     without_basic_constraints,
     without_intermediate,
 )
-from tests.certificates.making import Lists, Shown, der, ec_key
+from tests.certificates.making import RevocationLists, Shown, der, ec_key
 from tests.certificates.row import ACCEPTED, NOT_ASKED, Bad
 
 CHAINS = (
@@ -137,7 +137,7 @@ CHAINS = (
         Reason.REVOKED,
         "'fs.example' was revoked on",
         "certificate revoked",
-        lists=Lists.ALL,
+        lists=RevocationLists.ALL,
     ),
     Bad(
         "an intermediate that is revoked",
@@ -145,7 +145,7 @@ CHAINS = (
         Reason.REVOKED,
         "'compromised' was revoked on",
         "certificate revoked",
-        lists=Lists.ALL,
+        lists=RevocationLists.ALL,
     ),
     Bad(
         "no revocation list of the issuer",
@@ -153,7 +153,7 @@ CHAINS = (
         Reason.NO_REVOCATION_LIST,
         "none of the revocation lists is from it",
         "unable to get certificate CRL",
-        lists=Lists.NOT_OF_ISSUER,
+        lists=RevocationLists.NOT_OF_ISSUER,
     ),
     Bad(
         "a revocation list that has ended",
@@ -161,7 +161,7 @@ CHAINS = (
         Reason.REVOCATION_LIST_EXPIRED,
         "the revocation list of 'issuer' expired on",
         "CRL has expired",
-        lists=Lists.ENDED,
+        lists=RevocationLists.ENDED,
     ),
     Bad(
         "no certificate at all",

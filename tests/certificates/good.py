@@ -17,7 +17,16 @@ from tests.certificates.faults import (
     named,
     used_for,
 )
-from tests.certificates.making import NAME, Lists, Shown, World, altered, curve_key, der, rsa_key
+from tests.certificates.making import (
+    NAME,
+    RevocationLists,
+    Shown,
+    World,
+    altered,
+    curve_key,
+    der,
+    rsa_key,
+)
 from tests.certificates.row import BOTH, SERVER
 
 ALL_USAGES = (CODE_SIGNING, *(purpose.usage for purpose in Purpose))
@@ -31,7 +40,7 @@ class Good:
     make: Callable[[World, Purpose], Shown]
     ends: Sequence[Purpose] = BOTH
     asked: str = NAME
-    lists: Lists = Lists.NONE
+    lists: RevocationLists = RevocationLists.NONE
     warned: str = ""
     problem: bool = False
 
@@ -86,7 +95,7 @@ GOOD = (
         lambda w, p: w.leaf(p, adding=[(UNKNOWN, False)]),
     ),
     Good("for both ends, and for more", used_for(*ALL_USAGES)),
-    Good("on no revocation list", lambda w, p: w.leaf(p), lists=Lists.ALL),
+    Good("on no revocation list", lambda w, p: w.leaf(p), lists=RevocationLists.ALL),
     Good("a wildcard", named("*.files.example"), ends=SERVER, asked="fs.files.example"),
     Good(
         "the last of several names",

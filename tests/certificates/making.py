@@ -37,7 +37,7 @@ _SHA256_WITH_RSA = bytes.fromhex("06092a864886f70d01010b")
 _WEAK = {"sha1": (hashes.SHA1(), 0x05), "md5": (hashes.MD5(), 0x04)}
 
 
-class Lists(Enum):
+class RevocationLists(Enum):
     """Which revocation lists the other end has."""
 
     NONE = "none"
@@ -235,15 +235,15 @@ class World:
         alone = [x509.load_der_x509_certificate(each.chain[0]) for each in self.alone.values()]
         return [*(each.certificate for each in roots), *alone]
 
-    def revocation_lists(self, lists: Lists) -> list[x509.CertificateRevocationList]:
+    def revocation_lists(self, lists: RevocationLists) -> list[x509.CertificateRevocationList]:
         """The lists of that kind."""
         of_root = self.root.revocation_list({self.compromised.certificate.serial_number: NOW}, NOW)
         match lists:
-            case Lists.NONE:
+            case RevocationLists.NONE:
                 return []
-            case Lists.NOT_OF_ISSUER:
+            case RevocationLists.NOT_OF_ISSUER:
                 return [of_root]
-            case Lists.ENDED:
+            case RevocationLists.ENDED:
                 return [of_root, self._ended_list()]
         certificates = [
             x509.load_der_x509_certificate(each.chain[0]) for each in self.revoked.values()
@@ -264,11 +264,11 @@ class World:
         )
         return builder.sign(ec_key("issuer"), hashes.SHA256())
 
-    def trust(self, lists: Lists) -> Trust:
+    def trust(self, lists: RevocationLists) -> Trust:
         """Return the anchors and revocation lists that a chain is verified against."""
         return Trust(tuple(self.anchors), tuple(self.revocation_lists(lists)))
 
-    def write_trust(self, directory: Path, lists: Lists) -> tuple[Path, Path | None]:
+    def write_trust(self, directory: Path, lists: RevocationLists) -> tuple[Path, Path | None]:
         """The same as files: authorities, and revocation lists if there are any."""
         ca, crl = directory / "ca.pem", directory / "crl.pem"
         write_file(ca, pem(der(*self.anchors)), PUBLIC)

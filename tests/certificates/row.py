@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from smbquic.pki import Purpose
 from tests.certificates.faults import OTHER
-from tests.certificates.making import NAME, Lists, Shown, World
+from tests.certificates.making import NAME, RevocationLists, Shown, World
 
 SERVER = (Purpose.SERVER,)
 BOTH = tuple(Purpose)
@@ -33,7 +33,7 @@ class Bad:
     at_start: str = ""
     ends: Sequence[Purpose] = BOTH
     asked: str = NAME
-    lists: Lists = Lists.NONE
+    lists: RevocationLists = RevocationLists.NONE
     warns: bool = False
     refuses: bool = False
     stricter: str = ""

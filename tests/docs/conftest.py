@@ -10,27 +10,27 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SEARCH_PATH
-from tests.docs.machine import Machine, RootsMachine
+from tests.docs.machine import ReaderMachine, RootsMachine
 from tests.docs.pages import ROOT
 
 _NOT_CLONED = (".*", "__pycache__", "*.egg-info", "build", "dist", "tests", "benchmarks")
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
+def machine(tmp_path: Path) -> Iterator[ReaderMachine]:
     """A machine on which smbquic is installed, for the how-tos."""
     scripts = sysconfig.get_path("scripts")
-    with Machine(tmp_path / "machine", {"PATH": f"{scripts}:{SEARCH_PATH}"}) as machine:
+    with ReaderMachine(tmp_path / "machine", {"PATH": f"{scripts}:{SEARCH_PATH}"}) as machine:
         yield machine
 
 
 @pytest.fixture
-def fresh_machine(tmp_path: Path) -> Iterator[Machine]:
+def fresh_machine(tmp_path: Path) -> Iterator[ReaderMachine]:
     """A machine with Python and a clone of the project, `~/smbquic`, and nothing else of it."""
     # Not by a link to it: an interpreter that was moved finds its library beside itself only.
     programs = Path(getattr(sys, "_base_executable", sys.executable)).parent
     packages = sysconfig.get_path("purelib")
-    machine = Machine(tmp_path / "machine", _installable(str(programs), packages))
+    machine = ReaderMachine(tmp_path / "machine", _installable(str(programs), packages))
     _clone(machine.home / "smbquic")
     with machine:
         yield machine

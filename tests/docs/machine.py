@@ -63,7 +63,7 @@ done
 """
 
 
-class Machine:
+class ReaderMachine:
     """The machine; `home` and `srv` are its folders, as seen from outside."""
 
     _namespaces: tuple[str, ...] = ("--user", "--map-root-user", "--net", "--mount", "--pid")
@@ -125,7 +125,7 @@ class Machine:
         return [*enter, *self._become, *command]
 
 
-class RootsMachine(Machine):
+class RootsMachine(ReaderMachine):
     """A machine whose reader is root, and may install and change what a page says.
 
     Only root can make one, since other users appear on it.
@@ -146,7 +146,7 @@ class RootsMachine(Machine):
 class Terminal:
     """Where the reader types; one block after the other, and the answers to what is asked."""
 
-    def __init__(self, machine: Machine, name: str, state: Path) -> None:
+    def __init__(self, machine: ReaderMachine, name: str, state: Path) -> None:
         self.machine = machine
         self.name = name
         self.password = PASSWORD

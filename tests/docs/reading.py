@@ -9,7 +9,7 @@ from typing import Self
 import pytest
 
 from tests.conftest import SEARCH_PATH
-from tests.docs.machine import Machine, Terminal
+from tests.docs.machine import ReaderMachine, Terminal
 from tests.docs.pages import Block, blocks
 
 READY = "Windows trusts it"
@@ -23,7 +23,7 @@ class Reader:
     does one that is left over at the end.
     """
 
-    def __init__(self, machine: Machine, page: str) -> None:
+    def __init__(self, machine: ReaderMachine, page: str) -> None:
         self.machine = machine
         self.page = page
         self._blocks = blocks(page)

@@ -8,7 +8,7 @@ import pytest
 import smbquic
 from smbquic import pki
 from tests.docs import api_page
-from tests.docs.machine import Machine
+from tests.docs.machine import ReaderMachine
 from tests.docs.pages import read
 from tests.docs.reading import Reader
 
@@ -30,7 +30,7 @@ def test_every_error_that_it_speaks_of_can_be_caught() -> None:
         assert public or hasattr(builtins, name), f"{name} is raised and not exported"
 
 
-def test_the_examples_run_as_pasted(machine: Machine) -> None:
+def test_the_examples_run_as_pasted(machine: ReaderMachine) -> None:
     server, client = machine.terminal("server"), machine.terminal("client")
     (machine.home / "report.pdf").write_bytes(b"%PDF-1.7 It went well.")
     with Reader(machine, PAGE) as reader:

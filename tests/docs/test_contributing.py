@@ -2,7 +2,7 @@
 
 import re
 
-from tests.docs.machine import Machine
+from tests.docs.machine import ReaderMachine
 from tests.docs.pages import ROOT, read
 from tests.docs.reading import Reader
 
@@ -10,7 +10,7 @@ CI = ".ci/run does this, from the package index"
 LONG = "takes minutes"
 
 
-def test_contributing(machine: Machine) -> None:
+def test_contributing(machine: ReaderMachine) -> None:
     with Reader(machine, "CONTRIBUTING.md") as reader:
         reader.leave_out("python3.11 -m venv --upgrade-deps .venv", why=CI)
         reader.leave_out(".venv/bin/ruff format .", why=CI)
@@ -33,6 +33,6 @@ def test_what_ci_is_said_to_do_it_does() -> None:
         assert f"readme_command '{command}'" in script
 
 
-def test_publishing_results(machine: Machine) -> None:
+def test_publishing_results(machine: ReaderMachine) -> None:
     with Reader(machine, "docs/explanation/benchmark-method.md") as reader:
         reader.leave_out("at=benchmarks/results", why=LONG)

@@ -5,14 +5,14 @@ import shutil
 
 import pytest
 
-from tests.docs.machine import PASSWORD, Machine
+from tests.docs.machine import PASSWORD, ReaderMachine
 from tests.docs.pages import ROOT
 from tests.docs.reading import READY, Reader
 
 SERVING = r"serving on quic://0\.0\.0\.0:8443"
 
 
-def test_serving(machine: Machine) -> None:
+def test_serving(machine: ReaderMachine) -> None:
     server, client = machine.terminal("server"), machine.terminal("client")
     (machine.srv / "manuals").mkdir()
     (machine.home / "report.pdf").touch()
@@ -29,7 +29,7 @@ def test_serving(machine: Machine) -> None:
         assert "manuals" in reader.run("smbquic status", client)
 
 
-def test_using_a_share(machine: Machine) -> None:
+def test_using_a_share(machine: ReaderMachine) -> None:
     server, client = machine.terminal("server"), machine.terminal("client")
     (machine.srv / "data" / "photos").mkdir()
     (machine.srv / "data" / "photos" / "sea.jpg").write_bytes(b"waves")
@@ -65,7 +65,7 @@ def test_using_a_share(machine: Machine) -> None:
         assert "['report.pdf']" in reader.python("import asyncio", client)
 
 
-def test_another_storage(machine: Machine) -> None:
+def test_another_storage(machine: ReaderMachine) -> None:
     server, client = machine.terminal("server"), machine.terminal("client")
     with Reader(machine, "docs/howto/storage.md") as reader:
         reader.start("smbquic serve --share tmp=memory:", server, ready=READY)
@@ -81,7 +81,7 @@ def test_another_storage(machine: Machine) -> None:
 
 
 @pytest.mark.debian("openssl")
-def test_certificates(machine: Machine) -> None:
+def test_certificates(machine: ReaderMachine) -> None:
     admin, server = machine.terminal("admin"), machine.terminal("server")
     with Reader(machine, "docs/howto/certificates.md") as reader:
         reader.run("smbquic pki init", admin)
@@ -118,7 +118,7 @@ def test_certificates(machine: Machine) -> None:
 
 
 @pytest.mark.debian("openssl")
-def test_what_certificates_look_like(machine: Machine) -> None:
+def test_what_certificates_look_like(machine: ReaderMachine) -> None:
     admin = machine.terminal("admin")
     shutil.copytree(ROOT / "certs", machine.home / "certs")
     with Reader(machine, "certs/README.md") as reader:

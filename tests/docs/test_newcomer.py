@@ -4,11 +4,11 @@ Every code block is taken from the page as it stands there and is run in the ord
 the terminals and with the answers that its text speaks of.
 """
 
-from tests.docs.machine import Machine
+from tests.docs.machine import ReaderMachine
 from tests.docs.reading import READY, Reader
 
 
-def test_readme(fresh_machine: Machine) -> None:
+def test_readme(fresh_machine: ReaderMachine) -> None:
     server = fresh_machine.terminal("server")
     client = fresh_machine.terminal("client")
     for terminal in (server, client):
@@ -30,7 +30,7 @@ def test_readme(fresh_machine: Machine) -> None:
         assert "It went well" in reader.python("import asyncio", client)
 
 
-def test_tutorial(fresh_machine: Machine) -> None:
+def test_tutorial(fresh_machine: ReaderMachine) -> None:
     first, second = fresh_machine.terminal("first"), fresh_machine.terminal("second")
     with Reader(fresh_machine, "docs/tutorial/first-share.md") as reader:
         assert "version" in reader.run("cd ~/smbquic", first)

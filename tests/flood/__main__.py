@@ -25,7 +25,7 @@ from pathlib import Path
 
 from tests.flood import cost
 from tests.flood.attack import ATTACKS, DATAGRAMS
-from tests.flood.run import Gains, Outcome, Phase, Plan, run
+from tests.flood.run import AttackPlan, AttackResult, Gains, Phase, run
 
 LEAST = 0.8
 SLOWEST = 0.05
@@ -38,7 +38,7 @@ COUNTS = {"slow-readers": 200, "slow-writers": 200, **dict.fromkeys(DATAGRAMS, 2
 MIB = 1 << 20
 
 
-def lines(outcome: Outcome) -> Iterator[str]:
+def lines(outcome: AttackResult) -> Iterator[str]:
     """The lines of the report on one attack."""
     plan = outcome.plan
     phases = (outcome.quiet, outcome.attack, outcome.ballast)
@@ -77,7 +77,7 @@ def _client_lines(transport: str, phases: Sequence[Phase]) -> Iterator[str]:
         yield f"  the honest client over {transport} lost its connection {lost} times"
 
 
-def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def table(outcomes: Sequence[AttackResult]) -> Iterator[str]:
     """A line for each attack: memory, and what each client kept, in percent of the ballast's."""
     transports = sorted({name for each in outcomes for name in each.plan.transports})
     heads = "".join(f"{name + ' get %':>12}{'small %':>9}{'p99 ms':>8}" for name in transports)
@@ -92,12 +92,12 @@ def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield line
 
 
-def plans(given: argparse.Namespace) -> Iterator[Plan]:
+def plans(given: argparse.Namespace) -> Iterator[AttackPlan]:
     """Yield the plans that the command line asks for."""
     for engine in given.engine or ["auto"]:
         for attack in given.attack or ATTACKS:
             slow = attack.startswith("slow-") and given.seconds >= 10
-            yield Plan(
+            yield AttackPlan(
                 attack=attack,
                 engine=engine,
                 transports=tuple(given.honest or ("quic", "tcp")),

@@ -1,4 +1,4 @@
-"""One attack, in a process of its own: `attack.py OPTIONS`, where OPTIONS is a `Target` as JSON.
+"""One attack, in a process of its own: `attack.py OPTIONS`, OPTIONS is an `AttackTarget` as JSON.
 
 Prints a line once it is prepared, begins when it receives a line, and ends by itself: with
 what it did and what came of it, as JSON.
@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from tests.flood import guesses, handshakes, packets, retries, slow
-from tests.flood.common import Counts, Target
+from tests.flood.common import AttackTarget, Counts
 
-Attack = Callable[[Target, Counts, Callable[[], Awaitable[None]]], Awaitable[None]]
+Attack = Callable[[AttackTarget, Counts, Callable[[], Awaitable[None]]], Awaitable[None]]
 
 DATAGRAMS: dict[str, Attack] = {
     "handshakes": handshakes.begun,
@@ -42,7 +42,7 @@ HONEST = "honest-handshakes"
 """No attack, but what the cost of attacks is compared with."""
 
 
-async def run(target: Target) -> Counts:
+async def run(target: AttackTarget) -> Counts:
     """Let the attack go on for its time."""
     counts: Counts = Counter()
     loop = asyncio.get_running_loop()
@@ -61,7 +61,7 @@ async def run(target: Target) -> Counts:
 
 def main() -> None:
     """See the module's docstring."""
-    target = Target(**json.loads(sys.argv[1]))
+    target = AttackTarget(**json.loads(sys.argv[1]))
     os.nice(target.nice)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -24,7 +24,7 @@ _sources = itertools.cycle(SOURCES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class AttackTarget:
     """A server, and what to do to it: `rate` is in a second, `count` how many at a time."""
 
     attack: str
@@ -58,7 +58,7 @@ async def paced(rate: float) -> AsyncIterator[int]:
 
 
 async def again_and_again(
-    target: Target, one: Callable[[], Coroutine[object, object, None]]
+    target: AttackTarget, one: Callable[[], Coroutine[object, object, None]]
 ) -> None:
     """Begin something at the target's rate, unless as many as its count are under way."""
     tasks: set[asyncio.Task[None]] = set()
@@ -83,7 +83,7 @@ async def connected(port: int) -> socket.socket:
     return sock
 
 
-def udp_socket(target: Target) -> socket.socket:
+def udp_socket(target: AttackTarget) -> socket.socket:
     """A UDP socket at one of the attackers' addresses, connected to the server."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)

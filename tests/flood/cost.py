@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.flood.attack import HONEST
 from tests.flood.common import BYTES
-from tests.flood.run import Plan, attacking, cpu_seconds, served
+from tests.flood.run import AttackPlan, attacking, cpu_seconds, served
 
 MOST = 5.0
 """How many times as much as a byte of an honest handshake one of an attack may cost."""
@@ -37,7 +37,7 @@ class Cost:
 
 def measure(attack: str, engine: str, *, seconds: float, rate: float) -> Cost:
     """Attack a server that has nobody else."""
-    plan = Plan(attack, engine=engine, seconds=seconds, rate=rate, count=ATTACKERS)
+    plan = AttackPlan(attack, engine=engine, seconds=seconds, rate=rate, count=ATTACKERS)
     with (
         tempfile.TemporaryDirectory() as name,
         served(plan, Path(name)) as server,

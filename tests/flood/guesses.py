@@ -8,7 +8,7 @@ from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
 from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
-from tests.flood.common import HOST, Counts, Target, TcpLink, again_and_again, connected
+from tests.flood.common import HOST, AttackTarget, Counts, TcpLink, again_and_again, connected
 from tests.flood.handshakes import Begin
 
 SESSION_ID = slice(40, 48)
@@ -61,7 +61,7 @@ class Script:
         return bytes(message)
 
 
-async def guesses(target: Target, counts: Counts, begin: Begin) -> None:
+async def guesses(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Guesses the victim's password."""
     script = await Script.write(target.tcp, target.victim)
 

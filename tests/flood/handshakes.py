@@ -18,17 +18,11 @@ from smbquic.transport import quic
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic import client
 from smbquic.transport.quic.udp import DatagramReceiver, UdpEndpoint
-from tests.attacks.quic_packets import (
-    DATAGRAM,
-    TAG_SIZE,
-    VERSION,
-    initial_keys,
-    initial_packet,
-)
+from tests.attacks.quic_packets import DATAGRAM, TAG_SIZE, VERSION, initial_keys, initial_packet
 from tests.flood.common import (
     HOST,
+    AttackTarget,
     Counts,
-    Target,
     again_and_again,
     connected,
     paced,
@@ -43,7 +37,7 @@ PORTS = 256
 HALF_A_NEGOTIATE = b"\0\0\0\xb0\xfeSMB\x40\0"
 
 
-class Initials:
+class ClientInitials:
     """First datagrams of clients, which differ in their connection IDs and are all well-formed."""
 
     def __init__(self) -> None:
@@ -95,7 +89,7 @@ def retry_of(datagram: bytes) -> tuple[bytes, bytes]:
 
 
 async def begin_many(
-    target: Target,
+    target: AttackTarget,
     counts: Counts,
     begin: Begin,
     make: Callable[[int], bytes],
@@ -127,15 +121,15 @@ async def begin_many(
             send(sockets[number % PORTS], make(number), counts)
 
 
-async def begun(target: Target, counts: Counts, begin: Begin) -> None:
+async def begun(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """QUIC handshakes, each a first datagram and nothing more."""
-    initials = Initials()
+    initials = ClientInitials()
     await begin_many(target, counts, begin, lambda _: initials.make(os.urandom(8)))
 
 
-async def proven(target: Target, counts: Counts, begin: Begin) -> None:
+async def proven(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """The same by clients that prove their addresses, and leave then."""
-    initials = Initials()
+    initials = ClientInitials()
 
     def prove(sock: socket.socket, datagram: bytes) -> None:
         counts["proven"] += 1
@@ -149,7 +143,7 @@ def from_elsewhere(receiver: DatagramReceiver, *, remote: Address) -> UdpEndpoin
     return UdpEndpoint(receiver, local=Address(remote.family, (source(), 0)), remote=remote)
 
 
-async def completed(target: Target, counts: Counts, begin: Begin) -> None:
+async def completed(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """QUIC handshakes that are completed, by clients that say nothing then."""
     vars(client)["UdpEndpoint"] = from_elsewhere
     trust = quic.ClientTls(insecure=True)
@@ -170,7 +164,7 @@ async def completed(target: Target, counts: Counts, begin: Begin) -> None:
     await again_and_again(target, one)
 
 
-async def connects(target: Target, counts: Counts, begin: Begin) -> None:
+async def connects(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """TCP connections whose first message stops in the middle; they stay, as long as they may."""
     loop = asyncio.get_running_loop()
 

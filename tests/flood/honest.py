@@ -62,7 +62,7 @@ async def turn(kind: str, work: Callable[[], Awaitable[float]]) -> None:
     say(kind, begin, amount, times)
 
 
-class Work:
+class HonestWork:
     """The work of an honest client on a share."""
 
     def __init__(self, share: smbquic.Share, file: smbquic.File, options: Options) -> None:
@@ -116,7 +116,7 @@ async def live(options: Options) -> None:
         begin = time.monotonic()
         try:
             async with connect(options) as share, share.open(options.big) as file:
-                work = Work(share, file, options)
+                work = HonestWork(share, file, options)
                 while True:
                     for _ in range(VISIT_EVERY):
                         await turn("get", work.get)

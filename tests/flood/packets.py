@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from aioquic.tls import Epoch
 
 from tests.attacks.quic_packets import RawClient, crypto_frame, packed, stream_frame
-from tests.flood.common import BEAT, Counts, Target, paced, send, udp_socket
+from tests.flood.common import BEAT, AttackTarget, Counts, paced, send, udp_socket
 from tests.flood.guesses import Script
 from tests.flood.handshakes import Begin
 
@@ -68,10 +68,10 @@ KINDS: dict[str, Kind] = {
 }
 
 
-class Attacker:
+class PacketSender:
     """One client, on a socket of its own."""
 
-    def __init__(self, kind: Kind, target: Target, counts: Counts) -> None:
+    def __init__(self, kind: Kind, target: AttackTarget, counts: Counts) -> None:
         self._kind = kind
         self._target = target
         self._counts = counts
@@ -134,39 +134,39 @@ class Attacker:
         self._go_on()
 
 
-async def _attack(target: Target, counts: Counts, begin: Begin, kinds: list[Kind]) -> None:
+async def _attack(target: AttackTarget, counts: Counts, begin: Begin, kinds: list[Kind]) -> None:
     await begin()
-    attackers: list[Attacker] = []
+    attackers: list[PacketSender] = []
     try:
         async for number in paced(target.rate):
             if len(attackers) < target.count:
-                attackers.append(Attacker(kinds[number % len(kinds)], target, counts))
+                attackers.append(PacketSender(kinds[number % len(kinds)], target, counts))
             attackers[number % len(attackers)].step()
     finally:
         for each in attackers:
             each.close()
 
 
-def attack(name: str) -> Callable[[Target, Counts, Begin], Awaitable[None]]:
+def attack(name: str) -> Callable[[AttackTarget, Counts, Begin], Awaitable[None]]:
     """Return the attack with packets of one of the `KINDS`."""
 
-    async def run(target: Target, counts: Counts, begin: Begin) -> None:
+    async def run(target: AttackTarget, counts: Counts, begin: Begin) -> None:
         await _attack(target, counts, begin, [KINDS[name]])
 
     return run
 
 
-async def tiny_windows(target: Target, counts: Counts, begin: Begin) -> None:
+async def tiny_windows(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Clients that ask, and let the server send one byte of the answers."""
     await _attack(target, counts, begin, [await _asking(target)])
 
 
-async def mixed(target: Target, counts: Counts, begin: Begin) -> None:
+async def mixed(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """All of these at the same time."""
     await _attack(target, counts, begin, [*KINDS.values(), await _asking(target)])
 
 
-async def _asking(target: Target) -> Kind:
+async def _asking(target: AttackTarget) -> Kind:
     """NEGOTIATE and the first SESSION_SETUP, whose answers wait, and then nothing."""
     script = await Script.write(target.tcp, target.victim)
     asked = b"".join(
@@ -175,7 +175,7 @@ async def _asking(target: Target) -> Kind:
     return Kind(Epoch.ONE_RTT, (PING,), window=1, asks=asked)
 
 
-async def honest_handshakes(target: Target, counts: Counts, begin: Begin) -> None:
+async def honest_handshakes(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Handshakes that are completed, each by a client that leaves then.
 
     What the processor's time of an attack is compared with.
@@ -184,7 +184,7 @@ async def honest_handshakes(target: Target, counts: Counts, begin: Begin) -> Non
     await asyncio.gather(*(_come_and_go(target, counts) for _ in range(HONEST_AT_ONCE)))
 
 
-async def _come_and_go(target: Target, counts: Counts) -> None:
+async def _come_and_go(target: AttackTarget, counts: Counts) -> None:
     loop = asyncio.get_running_loop()
     while True:
         client = RawClient(target.quic)

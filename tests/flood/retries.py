@@ -5,8 +5,8 @@ import random
 import socket
 
 from tests.attacks.quic_packets import DATAGRAM
-from tests.flood.common import Counts, Target, send
-from tests.flood.handshakes import Begin, Initials, begin_many, retry_of
+from tests.flood.common import AttackTarget, Counts, send
+from tests.flood.handshakes import Begin, ClientInitials, begin_many, retry_of
 
 TOKEN_SIZES = (1, 11, 12, 28, 70, 300)
 """Bytes of tokens that were never given; the server's have about 70."""
@@ -14,9 +14,9 @@ REPLAYS = 8
 """How often a token is used that was given for one time."""
 
 
-async def versions(target: Target, counts: Counts, begin: Begin) -> None:
+async def versions(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Versions that nobody speaks, which the server answers with those that it does."""
-    initial = Initials().make(os.urandom(8))
+    initial = ClientInitials().make(os.urandom(8))
 
     def make(_: int) -> bytes:
         return initial[:1] + os.urandom(4) + initial[5:6] + os.urandom(8) + initial[14:]
@@ -24,9 +24,9 @@ async def versions(target: Target, counts: Counts, begin: Begin) -> None:
     await begin_many(target, counts, begin, make)
 
 
-async def spoofed_tokens(target: Target, counts: Counts, begin: Begin) -> None:
+async def spoofed_tokens(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Tokens that the server has not given."""
-    initials = Initials()
+    initials = ClientInitials()
 
     def make(number: int) -> bytes:
         token = os.urandom(TOKEN_SIZES[number % len(TOKEN_SIZES)])
@@ -35,9 +35,9 @@ async def spoofed_tokens(target: Target, counts: Counts, begin: Begin) -> None:
     await begin_many(target, counts, begin, make)
 
 
-async def replayed_tokens(target: Target, counts: Counts, begin: Begin) -> None:
+async def replayed_tokens(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Tokens that the server has given: each is used many times, and for other addresses."""
-    initials = Initials()
+    initials = ClientInitials()
     given: list[tuple[bytes, bytes]] = []
 
     def use(sock: socket.socket, datagram: bytes) -> None:
@@ -55,9 +55,9 @@ async def replayed_tokens(target: Target, counts: Counts, begin: Begin) -> None:
     await begin_many(target, counts, begin, make, use)
 
 
-async def short_initials(target: Target, counts: Counts, begin: Begin) -> None:
+async def short_initials(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Initial packets in datagrams that are smaller than they may be ([RFC9000] 14.1)."""
-    initials = Initials()
+    initials = ClientInitials()
 
     def make(number: int) -> bytes:
         if number % 2:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from smbquic.pki import init
-from tests.flood.common import HOST, Target
+from tests.flood.common import HOST, AttackTarget
 from tests.flood.honest import Options
 from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess, running_server
 
@@ -25,7 +25,7 @@ TICK: int = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AttackPlan:
     """An attack on a server, and its engine; times in seconds."""
 
     attack: str
@@ -103,10 +103,10 @@ class Phase:
 
 
 @dataclass(slots=True)
-class Outcome:
+class AttackResult:
     """The result of one attack. `ballast` is quiet, but for as much taken of the processor."""
 
-    plan: Plan
+    plan: AttackPlan
     quiet: Phase
     attack: Phase
     ballast: Phase
@@ -161,7 +161,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-class Child:
+class FloodProcess:
     """A module of this package in a process of its own, and the lines that it prints."""
 
     def __init__(self, module: str, *arguments: str) -> None:
@@ -206,9 +206,9 @@ class Child:
 
 
 @contextlib.contextmanager
-def child(module: str, *arguments: str) -> Iterator[Child]:
+def child(module: str, *arguments: str) -> Iterator[FloodProcess]:
     """Run a module of this package until the end of the block."""
-    running = Child(module, *arguments)
+    running = FloodProcess(module, *arguments)
     try:
         yield running
     finally:
@@ -216,7 +216,7 @@ def child(module: str, *arguments: str) -> Iterator[Child]:
 
 
 @contextlib.contextmanager
-def served(plan: Plan, folder: Path, *options: str) -> Iterator[ServerProcess]:
+def served(plan: AttackPlan, folder: Path, *options: str) -> Iterator[ServerProcess]:
     """A server with what the honest client and the others want to read."""
     # Clients are killed in the end, and nobody waits for them then.
     mine = ("--engine", plan.engine, "--user", ":".join(MALLORY), "--drain-seconds", "0")
@@ -246,7 +246,7 @@ def phase(server: ServerProcess, seconds: float) -> Iterator[Phase]:
     found.server_cpu = (cpu_seconds(server.pid) - before) / (found.end - found.begin)
 
 
-def run(plan: Plan) -> Outcome:
+def run(plan: AttackPlan) -> AttackResult:
     """Do it, on a server of its own."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -272,7 +272,9 @@ def _options(transport: str, server: ServerProcess) -> Options:
     )
 
 
-def _phases(plan: Plan, server: ServerProcess, honest: dict[str, Child]) -> Outcome:
+def _phases(
+    plan: AttackPlan, server: ServerProcess, honest: dict[str, FloodProcess]
+) -> AttackResult:
     with attacking(plan, server) as attackers:
         time.sleep(plan.settle)
         first = server.memory()
@@ -284,7 +286,7 @@ def _phases(plan: Plan, server: ServerProcess, honest: dict[str, Child]) -> Outc
         cpu = (cpu_seconds(attackers.pid) - before) / (attack.end - attack.begin)
         sent = json.loads(attackers.read_line())
     said = status(server)
-    outcome = Outcome(plan, quiet, attack, quiet, sent, cpu, said["refused"])
+    outcome = AttackResult(plan, quiet, attack, quiet, sent, cpu, said["refused"])
     time.sleep(plan.settle)
     with child("ballast", f"{cpu:.3f}", str(plan.nice)), phase(server, plan.quiet) as ballast:
         pass
@@ -299,16 +301,16 @@ def _phases(plan: Plan, server: ServerProcess, honest: dict[str, Child]) -> Outc
 
 
 @contextlib.contextmanager
-def attacking(plan: Plan, server: ServerProcess) -> Iterator[Child]:
+def attacking(plan: AttackPlan, server: ServerProcess) -> Iterator[FloodProcess]:
     """Attackers that are prepared, and wait for the line that starts them."""
     with child("attack", json.dumps(asdict(target_of(plan, server)))) as attackers:
         attackers.read_line()
         yield attackers
 
 
-def target_of(plan: Plan, server: ServerProcess) -> Target:
+def target_of(plan: AttackPlan, server: ServerProcess) -> AttackTarget:
     """Return the target as attackers are given it."""
-    return Target(
+    return AttackTarget(
         attack=plan.attack,
         quic=server.ports["quic"],
         tcp=server.ports["tcp"],

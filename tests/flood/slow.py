@@ -18,7 +18,7 @@ from smbquic.transport.quic import client as quic_client
 from smbquic.wire.file_id import FileId
 from smbquic.wire.message import Message
 from smbquic.wire.tree_connect import TreeConnectRequest
-from tests.flood.common import HOST, Counts, Target, TcpLink, connected
+from tests.flood.common import HOST, AttackTarget, Counts, TcpLink, connected
 from tests.flood.handshakes import HALF_A_NEGOTIATE, Begin, from_elsewhere
 
 MIB = 1 << 20
@@ -29,7 +29,7 @@ AT_ONCE = 8
 """Logons under way, so that the attack is slow reading and not logging on."""
 
 
-class Client:
+class SlowClient:
     """A client that sends only what its caller says, over any transport of messages."""
 
     def __init__(self, link: Any, *, is_quic: bool) -> None:
@@ -72,15 +72,15 @@ class Client:
         return file_id
 
 
-Connect = Callable[[Target], Awaitable[Client]]
-SlowAction = Callable[[Client, FileId], Awaitable[None]]
+Connect = Callable[[AttackTarget], Awaitable[SlowClient]]
+SlowAction = Callable[[SlowClient, FileId], Awaitable[None]]
 
 
-async def _tcp(target: Target) -> Client:
-    return Client(TcpLink(await connected(target.tcp)), is_quic=False)
+async def _tcp(target: AttackTarget) -> SlowClient:
+    return SlowClient(TcpLink(await connected(target.tcp)), is_quic=False)
 
 
-async def _quic(target: Target) -> Client:
+async def _quic(target: AttackTarget) -> SlowClient:
     """With a small window, so that little of what is sent gets off the server."""
     transport = await quic.connect(
         HOST,
@@ -89,11 +89,11 @@ async def _quic(target: Target) -> Client:
         server_name="localhost",
         options=quic.QuicOptions(window=64 << 10),
     )
-    return Client(transport, is_quic=True)
+    return SlowClient(transport, is_quic=True)
 
 
 async def _run_slow_clients(
-    target: Target,
+    target: AttackTarget,
     counts: Counts,
     begin: Begin,
     *kinds: tuple[Connect, SlowAction],
@@ -129,12 +129,12 @@ async def _run_slow_clients(
     await asyncio.gather(*tasks)
 
 
-async def _ask_for_a_lot(client: Client, file_id: FileId) -> None:
+async def _ask_for_a_lot(client: SlowClient, file_id: FileId) -> None:
     for number in range(CREDITS // 16):
         await client.link.send(*client.request(requests.read(number * MIB, MIB, file_id)).buffers)
 
 
-async def _read_slowly(client: Client, file_id: FileId) -> None:
+async def _read_slowly(client: SlowClient, file_id: FileId) -> None:
     """Over TCP: 1 KiB a second."""
     loop = asyncio.get_running_loop()
     asking = asyncio.create_task(_ask_for_a_lot(client, file_id))
@@ -146,7 +146,7 @@ async def _read_slowly(client: Client, file_id: FileId) -> None:
         asking.cancel()
 
 
-async def _read_nothing(client: Client, file_id: FileId) -> None:
+async def _read_nothing(client: SlowClient, file_id: FileId) -> None:
     """Over QUIC: nothing is taken, so that the flow-control window stays closed."""
     client.link._inbound._assembler.feed = lambda *_: None
     asking = asyncio.create_task(_ask_for_a_lot(client, file_id))
@@ -157,12 +157,12 @@ async def _read_nothing(client: Client, file_id: FileId) -> None:
         asking.cancel()
 
 
-async def readers(target: Target, counts: Counts, begin: Begin) -> None:
+async def readers(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Request 30 MiB and read 1 KiB of it in a second (TCP), or none of it (QUIC)."""
     await _run_slow_clients(target, counts, begin, (_tcp, _read_slowly), (_quic, _read_nothing))
 
 
-async def _write_slowly_tcp(client: Client, _: FileId) -> None:
+async def _write_slowly_tcp(client: SlowClient, _: FileId) -> None:
     loop = asyncio.get_running_loop()
     with client.link.sock as sock:
         await loop.sock_sendall(sock, HALF_A_NEGOTIATE)
@@ -171,14 +171,14 @@ async def _write_slowly_tcp(client: Client, _: FileId) -> None:
             await asyncio.sleep(1)
 
 
-async def _write_slowly_quic(client: Client, _: FileId) -> None:
+async def _write_slowly_quic(client: SlowClient, _: FileId) -> None:
     client.link.connection.write((HALF_A_NEGOTIATE,))
     while client.link.connection.lifecycle.error is None:
         client.link.connection.write((b"\0",))
         await asyncio.sleep(1)
 
 
-async def writers(target: Target, counts: Counts, begin: Begin) -> None:
+async def writers(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Begin a message, and go on with a byte in a second."""
     await _run_slow_clients(
         target, counts, begin, (_tcp, _write_slowly_tcp), (_quic, _write_slowly_quic)

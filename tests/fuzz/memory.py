@@ -9,7 +9,7 @@ from smbquic.transport.framing import MAX_MESSAGE_SIZE
 from smbquic.wire.cursor import Buffer
 
 
-class Memory:
+class FuzzTransport:
     """One end of a `MessageTransport`; `pair` makes both."""
 
     def __init__(self, kind: Literal["quic", "tcp"]) -> None:
@@ -69,8 +69,8 @@ class Memory:
         await self._over.wait()
 
 
-def pair(kind: Literal["quic", "tcp"]) -> tuple[Memory, Memory]:
+def pair(kind: Literal["quic", "tcp"]) -> tuple[FuzzTransport, FuzzTransport]:
     """Both ends of a connection."""
-    one, other = Memory(kind), Memory(kind)
+    one, other = FuzzTransport(kind), FuzzTransport(kind)
     one.other, other.other = other, one
     return one, other

@@ -12,7 +12,7 @@ _HEADINGS = (
 
 
 @dataclass
-class Memory:
+class ProcessMemory:
     """Resident memory of a process in MiB: of its first sample, its last, and at most."""
 
     first: int = 0
@@ -47,7 +47,7 @@ class Row:
     edges: int = 0
     features: int = 0
     corpus: int = 0
-    memory: Memory = field(default_factory=Memory)
+    memory: ProcessMemory = field(default_factory=ProcessMemory)
     findings: list[dict[str, Any]] = field(default_factory=list)
 
     @property

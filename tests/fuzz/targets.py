@@ -23,7 +23,7 @@ _SCRIPTS = 48
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FuzzTarget:
     """`run` takes one input and raises what is wrong; `seeds` are inputs to begin with.
 
     `longest` is the size of an input in bytes.
@@ -40,18 +40,18 @@ def _scripts() -> list[bytes]:
     return [b"", *(chance.randbytes(chance.randrange(32, 640)) for _ in range(_SCRIPTS))]
 
 
-def load(name: str) -> Target:
+def load(name: str) -> FuzzTarget:
     """A target by its name; nothing is imported that others need."""
     if name == "server":
         from tests.fuzz import servers
 
-        return Target(servers.run, _scripts, 1024)
+        return FuzzTarget(servers.run, _scripts, 1024)
     if name == "client":
         from tests.fuzz import clients
 
-        return Target(clients.run, _scripts, 640)
+        return FuzzTarget(clients.run, _scripts, 640)
     decoders = load_group(name)
-    return Target(decoders.run, decoders.seeds, {"auth": 640, "others": 4096}.get(name, 320))
+    return FuzzTarget(decoders.run, decoders.seeds, {"auth": 640, "others": 4096}.get(name, 320))
 
 
 def load_group(name: str) -> Group:

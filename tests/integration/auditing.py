@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 
-class Records:
+class AuditRecords:
     """An audit sink that keeps its records."""
 
     def __init__(self) -> None:

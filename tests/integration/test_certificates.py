@@ -32,10 +32,10 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
 from tests.certificates import bad, good
 from tests.certificates.good import Good
-from tests.certificates.making import NAME, Lists, Shown, world
+from tests.certificates.making import NAME, RevocationLists, Shown, world
 from tests.certificates.page import alert
 from tests.certificates.row import Bad
-from tests.integration.auditing import Records
+from tests.integration.auditing import AuditRecords
 from tests.integration.pairing import ENGINES
 
 PASSWORD = "correct horse"
@@ -89,7 +89,7 @@ def identity(files: CertificateFiles, **more: Any) -> IdentityFiles:
 
 
 def serving(
-    folder: Path, shown: IdentityFiles, records: Records, engine: EngineName = "auto"
+    folder: Path, shown: IdentityFiles, records: AuditRecords, engine: EngineName = "auto"
 ) -> AbstractAsyncContextManager[Serving]:
     return api.serve(
         {"data": folder},
@@ -123,7 +123,7 @@ async def talk(running: Serving, trust: quic.ClientTls, name: str, engine: Engin
         await opened.close()
 
 
-def nothing_came_of_it(running: Serving, records: Records) -> None:
+def nothing_came_of_it(running: Serving, records: AuditRecords) -> None:
     """No connection, no session, and no record of any."""
     assert [record["event"] for record in records.records] == ["handshake-failure"]
     assert not running.server.connections
@@ -144,7 +144,7 @@ async def test_a_bad_server_is_refused(
     files = row.make(world(), Purpose.SERVER).write(tmp_path, "bad")
     better = world().leaf(Purpose.SERVER).write(tmp_path, "better")
     ca, crl = world().write_trust(tmp_path, row.lists)
-    records = Records()
+    records = AuditRecords()
     caplog.set_level(logging.WARNING)
     async with serving(tmp_path, identity(files), records, engine) as running:
         said = [text for text in caplog.messages if str(files.certificate) in text]
@@ -184,7 +184,7 @@ async def test_a_server_that_does_not_start_would_be_refused_as_well(
     shown = row.make(world(), Purpose.SERVER)
     files = shown.write(tmp_path, "bad")
     with pytest.raises(PkiError, match=re.escape(row.at_start)):
-        async with serving(tmp_path, identity(files), Records(), engine):
+        async with serving(tmp_path, identity(files), AuditRecords(), engine):
             pass
 
     accepted: asyncio.Queue[MessageTransport] = asyncio.Queue()
@@ -267,7 +267,7 @@ async def test_a_bad_client_is_refused(
     files = shown.write(tmp_path, "bad")
     better = world().leaf(Purpose.CLIENT).write(tmp_path, "better")
     ca, crl = world().write_trust(tmp_path, row.lists)
-    records = Records()
+    records = AuditRecords()
     theirs = identity(server, client_ca=ca, client_crl=crl)
     async with serving(tmp_path, theirs, records) as running:
         with monkeypatch.context() as unchecked:
@@ -285,7 +285,7 @@ async def test_a_bad_client_is_refused(
         were_told(close_reasons, alert(row, Purpose.CLIENT))
         nothing_came_of_it(running, records)
 
-        if row.lists in (Lists.NOT_OF_ISSUER, Lists.ENDED):
+        if row.lists in (RevocationLists.NOT_OF_ISSUER, RevocationLists.ENDED):
             # No client can be accepted with these.
             running.reload([identity(server, client_ca=ca)])
         await talk(running, showing(ca, better), NAME, engine)
@@ -310,7 +310,7 @@ async def test_a_good_server_is_accepted(
 ) -> None:
     files = row.make(world(), Purpose.SERVER).write(tmp_path, "good")
     ca, crl = world().write_trust(tmp_path, row.lists)
-    records = Records()
+    records = AuditRecords()
     caplog.set_level(logging.WARNING)
     async with serving(tmp_path, identity(files), records, engine) as running:
         said = [text for text in caplog.messages if str(files.certificate) in text]
@@ -324,7 +324,7 @@ async def test_a_good_client_is_accepted(row: Good, engine: EngineName, tmp_path
     files = row.make(world(), Purpose.CLIENT).write(tmp_path, "good")
     server = world().leaf(Purpose.SERVER).write(tmp_path, "server")
     ca, crl = world().write_trust(tmp_path, row.lists)
-    records = Records()
+    records = AuditRecords()
     theirs = identity(server, client_ca=ca, client_crl=crl)
     async with serving(tmp_path, theirs, records) as running:
         await talk(running, showing(ca, files), NAME, engine)

@@ -120,7 +120,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 @dataclass
-class Cut:
+class CutConnection:
     """A way to the server that ends after some bytes, in the middle of whatever it is; `port` is
     where it begins."""
 
@@ -138,15 +138,15 @@ class Cut:
 
 
 @asynccontextmanager
-async def cut_after(serving: Serving, size: int) -> AsyncIterator[Cut]:
-    cut = Cut(size, 0, asyncio.Event())
+async def cut_after(serving: Serving, size: int) -> AsyncIterator[CutConnection]:
+    cut = CutConnection(size, 0, asyncio.Event())
     way = _tcp_way if serving.transport == "tcp" else _udp_way
     async with way(serving.port, cut):
         yield cut
 
 
 @asynccontextmanager
-async def _tcp_way(port: int, cut: Cut) -> AsyncIterator[None]:
+async def _tcp_way(port: int, cut: CutConnection) -> AsyncIterator[None]:
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", port)
 
@@ -170,7 +170,7 @@ async def _tcp_way(port: int, cut: Cut) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _udp_way(port: int, cut: Cut) -> AsyncIterator[None]:
+async def _udp_way(port: int, cut: CutConnection) -> AsyncIterator[None]:
     """From here on it is silent: nothing reports the loss."""
     client: tuple[str, int] | None = None
 

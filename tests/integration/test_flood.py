@@ -12,13 +12,13 @@ from tests.flood import cost
 from tests.flood.__main__ import lines, table
 from tests.flood.attack import DATAGRAMS
 from tests.flood.common import BYTES
-from tests.flood.run import Gains, Plan, attacking, percentile, run, served, target_of
+from tests.flood.run import AttackPlan, Gains, attacking, percentile, run, served, target_of
 from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with served(Plan("none"), tmp_path_factory.mktemp("flood")) as server:
+    with served(AttackPlan("none"), tmp_path_factory.mktemp("flood")) as server:
         yield server
 
 
@@ -37,7 +37,7 @@ class WatchedCounts(Counter[str]):
 
 @pytest.mark.parametrize("attack", DATAGRAMS)
 async def test_datagrams_are_sent_and_the_server_lives(attack: str, server: ServerProcess) -> None:
-    target = target_of(Plan(attack, rate=500, count=4), server)
+    target = target_of(AttackPlan(attack, rate=500, count=4), server)
     counts = WatchedCounts()
 
     async def begin() -> None:
@@ -62,7 +62,7 @@ async def test_datagrams_are_sent_and_the_server_lives(attack: str, server: Serv
 
 
 def test_passwords_are_guessed(server: ServerProcess) -> None:
-    plan = Plan("passwords", seconds=0.5, rate=50, count=20)
+    plan = AttackPlan("passwords", seconds=0.5, rate=50, count=20)
     with attacking(plan, server) as attackers:
         attackers.start()
         sent = json.loads(attackers.read_line())
@@ -71,7 +71,7 @@ def test_passwords_are_guessed(server: ServerProcess) -> None:
 
 
 def test_what_came_of_an_attack_is_told() -> None:
-    plan = Plan("mixed-packets", seconds=1.5, quiet=0.2, rate=100, count=50, settle=0.1)
+    plan = AttackPlan("mixed-packets", seconds=1.5, quiet=0.2, rate=100, count=50, settle=0.1)
     outcome = run(plan)
 
     assert outcome.sent["packets"] > 0

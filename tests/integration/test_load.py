@@ -8,11 +8,11 @@ import pytest
 from smbquic.pki import PkiDirectory
 from tests.interop.processes import running_server
 from tests.load import memory
-from tests.load.run import Plan, run
+from tests.load.run import LoadPlan, run
 
 
 def test_nothing_differs(tmp_path: Path, pki: PkiDirectory) -> None:
-    plan = Plan(clients=20, operations=15, seconds=600.0, seed=7)
+    plan = LoadPlan(clients=20, operations=15, seconds=600.0, seed=7)
     with running_server(tmp_path, pki) as server:
         outcome = run(plan, server)
     assert outcome.differences == []

@@ -10,12 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 import smbquic
 from smbquic.pki import PkiDirectory
@@ -156,9 +151,9 @@ class ShareMachine(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("over", ["tcp", "quic"])
 def test_nothing_differs(over: str, pki: PkiDirectory) -> None:
-    class Machine(ShareMachine):
+    class TransportMachine(ShareMachine):
         transport = over
 
-    Machine.pki = pki
+    TransportMachine.pki = pki
     bounds = settings(max_examples=12, stateful_step_count=40)
-    run_state_machine_as_test(Machine, settings=bounds)
+    run_state_machine_as_test(TransportMachine, settings=bounds)

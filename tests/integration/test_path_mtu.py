@@ -46,7 +46,7 @@ def content() -> bytes:
 
 
 @dataclass
-class Ends:
+class LinkedEnds:
     """A server and a client with a link between them, and the same file at both."""
 
     link: Link
@@ -117,7 +117,7 @@ def mtu() -> int:
 @pytest.fixture
 def ends(
     tmp_path: Path, far_pki: PkiDirectory, content: bytes, engines: str, mtu: int
-) -> Iterator[Ends]:
+) -> Iterator[LinkedEnds]:
     client, _, server = engines.partition("-")
     users = UserStore()
     users.add("alice", PASSWORD)
@@ -140,11 +140,11 @@ def ends(
         assert process.stdout is not None
         with process.stdout:
             assert json.loads(process.stdout.readline())["event"] == "ready"
-            yield Ends(link, tmp_path, far_pki, client)
+            yield LinkedEnds(link, tmp_path, far_pki, client)
 
 
 @pytest.mark.parametrize(("mtu", "mean"), [(1500, 1350), (9000, 6000)])
-def test_both_ends_find_the_paths_size(ends: Ends, content: bytes, mean: int) -> None:
+def test_both_ends_find_the_paths_size(ends: LinkedEnds, content: bytes, mean: int) -> None:
     """The mean packet is smaller than the largest: there are acknowledgements among them."""
     for verb in ("put", "get"):
         means = []
@@ -160,7 +160,7 @@ def test_both_ends_find_the_paths_size(ends: Ends, content: bytes, mean: int) ->
 
 
 @pytest.mark.parametrize("verb", ["put", "get"])
-def test_a_path_may_shrink_in_mid_transfer(ends: Ends, content: bytes, verb: str) -> None:
+def test_a_path_may_shrink_in_mid_transfer(ends: LinkedEnds, content: bytes, verb: str) -> None:
     transfer = ends.start(verb)
     ends.await_quarter(verb, content)
     ends.link.set_path_mtu(1300)
@@ -174,7 +174,9 @@ def test_a_path_may_shrink_in_mid_transfer(ends: Ends, content: bytes, verb: str
 
 @pytest.mark.parametrize("engines", ["aioquic", "qh3"])
 @pytest.mark.parametrize("verb", ["put", "get"])
-def test_an_interface_may_shrink_in_mid_transfer(ends: Ends, content: bytes, verb: str) -> None:
+def test_an_interface_may_shrink_in_mid_transfer(
+    ends: LinkedEnds, content: bytes, verb: str
+) -> None:
     """The kernel refuses what is too large, in place of a network that swallows it."""
     transfer = ends.start(verb)
     ends.await_quarter(verb, content)

@@ -19,7 +19,7 @@ from smbquic.transport.base import MessageTransport
 MIB = 1 << 20
 
 
-class Server:
+class QuicBackend:
     """A QUIC server that leaves its connections to the test."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Server:
 class Setup:
     """A server, a relay to it, and how to reach the relay."""
 
-    def __init__(self, server: Server, listener: quic.QuicListener, relay: Relay) -> None:
+    def __init__(self, server: QuicBackend, listener: quic.QuicListener, relay: Relay) -> None:
         self.server, self.listener, self.relay = server, listener, relay
 
     async def connect(self) -> MessageTransport:
@@ -45,7 +45,7 @@ class Setup:
 
 @pytest.fixture
 async def setup(pki: PkiDirectory) -> AsyncIterator[Setup]:
-    server = Server()
+    server = QuicBackend()
     identity = quic.ServerTls(pki.server.certificate, pki.server.key)
     listener = await quic.listen("127.0.0.1", 0, server.serve, certificate=identity)
     port = int(listener.url.rpartition(":")[2])

@@ -21,7 +21,7 @@ LOOPBACK = ("quic://127.0.0.1:0", "tcp://127.0.0.1:0")
 
 
 @dataclass
-class Service:
+class ServedFolder:
     """A running server with the share ``data`` and the user alice, and how to reach it."""
 
     serving: smbquic.Serving
@@ -41,7 +41,7 @@ class Service:
 
 
 @pytest.fixture
-async def service(pki: PkiDirectory, tmp_path: Path) -> AsyncIterator[Service]:
+async def service(pki: PkiDirectory, tmp_path: Path) -> AsyncIterator[ServedFolder]:
     (tmp_path / "file").write_bytes(b"content")
     async with smbquic.serve(
         {"data": tmp_path},
@@ -50,7 +50,7 @@ async def service(pki: PkiDirectory, tmp_path: Path) -> AsyncIterator[Service]:
         certificate=pki.server.certificate,
         key=pki.server.key,
     ) as serving:
-        service = Service(serving, tmp_path, pki.ca)
+        service = ServedFolder(serving, tmp_path, pki.ca)
         serving.server.limits = replace(serving.server.limits, failed_logon_delay=0.0)
         yield service
         await service.works()
@@ -71,7 +71,7 @@ async def refused(url: str, **options: object) -> Exception:
     ("user", "password"), [("alice", "wrong"), ("alice", ""), ("bob", "secret")]
 )
 async def test_a_logon_that_fails(
-    service: Service,
+    service: ServedFolder,
     transport: str,
     user: str,
     password: str,
@@ -86,7 +86,7 @@ async def test_a_logon_that_fails(
 
 
 async def test_a_name_that_would_forge_the_log(
-    service: Service, caplog: pytest.LogCaptureFixture
+    service: ServedFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
     await refused(service.url("tcp", user="x%0AINFO%20all%20is%20well"))
     [line] = [record for record in caplog.records if record.levelno == logging.WARNING]
@@ -94,7 +94,7 @@ async def test_a_name_that_would_forge_the_log(
 
 
 @pytest.mark.parametrize("transport", ["tcp", "quic"])
-async def test_an_unknown_share(service: Service, transport: str) -> None:
+async def test_an_unknown_share(service: ServedFolder, transport: str) -> None:
     error = await refused(service.url(transport, share="nowhere"), ca=service.ca)
     assert isinstance(error, smbquic.NotFoundError)
     assert error.status == NtStatus.BAD_NETWORK_NAME
@@ -114,7 +114,7 @@ async def test_one_connection_too_many(
         key=pki.server.key,
         limits=Limits(connections=1),
     ) as serving:
-        service = Service(serving, tmp_path, pki.ca)
+        service = ServedFolder(serving, tmp_path, pki.ca)
         url = service.url(transport)
         async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
             error = await refused(url, ca=pki.ca, timeout=0.5)
@@ -124,19 +124,19 @@ async def test_one_connection_too_many(
     assert "was refused" in caplog.text
 
 
-async def test_a_ca_that_is_missing(service: Service, tmp_path: Path) -> None:
+async def test_a_ca_that_is_missing(service: ServedFolder, tmp_path: Path) -> None:
     error = await refused(service.url("quic"), ca=tmp_path / "nothing.pem")
     assert isinstance(error, PkiError)
     assert "nothing.pem" in str(error)
 
 
-async def test_a_ca_that_is_none(service: Service) -> None:
+async def test_a_ca_that_is_none(service: ServedFolder) -> None:
     error = await refused(service.url("quic"), ca=service.folder / "file")
     assert isinstance(error, PkiError)
     assert str(service.folder / "file") in str(error)
 
 
-async def test_the_authority_of_somebody_else(service: Service, tmp_path: Path) -> None:
+async def test_the_authority_of_somebody_else(service: ServedFolder, tmp_path: Path) -> None:
     other = init(tmp_path / "other")
     for authority in (other.ca, None):
         error = await refused(service.url("quic"), ca=authority)
@@ -157,7 +157,7 @@ async def test_the_authority_of_somebody_else(service: Service, tmp_path: Path) 
     ],
 )
 async def test_a_server_whose_certificate_is_bad(
-    service: Service,
+    service: ServedFolder,
     bad_pki: FaultyPki,
     fault: Fault,
     reason: str,
@@ -172,7 +172,7 @@ async def test_a_server_whose_certificate_is_bad(
         certificate=files.certificate,
         key=files.key,
     ) as serving:
-        url = Service(serving, service.folder, service.ca).url("quic")
+        url = ServedFolder(serving, service.folder, service.ca).url("quic")
         error = await refused(url, ca=service.ca)
         assert isinstance(error, smbquic.HandshakeError)
         assert error.reason == reason
@@ -184,7 +184,7 @@ async def test_a_server_whose_certificate_is_bad(
 
 @pytest.mark.parametrize("fault", [None, Fault.EXPIRED, Fault.UNKNOWN_CA, Fault.WRONG_USAGE])
 async def test_a_client_whose_certificate_is_bad(
-    service: Service, pki: PkiDirectory, bad_pki: FaultyPki, fault: Fault | None
+    service: ServedFolder, pki: PkiDirectory, bad_pki: FaultyPki, fault: Fault | None
 ) -> None:
     async with smbquic.serve(
         {"data": service.folder},
@@ -194,7 +194,7 @@ async def test_a_client_whose_certificate_is_bad(
         key=pki.server.key,
         client_ca=pki.ca,
     ) as serving:
-        url = Service(serving, service.folder, service.ca).url("quic")
+        url = ServedFolder(serving, service.folder, service.ca).url("quic")
 
         def showing(files: CertificateFiles) -> dict[str, object]:
             return {"client_certificate": files.certificate, "client_key": files.key}
@@ -213,7 +213,9 @@ async def test_a_client_whose_certificate_is_bad(
 
 
 @pytest.mark.parametrize("transport", ["tcp", "quic"])
-async def test_a_port_that_is_in_use(service: Service, pki: PkiDirectory, transport: str) -> None:
+async def test_a_port_that_is_in_use(
+    service: ServedFolder, pki: PkiDirectory, transport: str
+) -> None:
     port = service.url(transport).rpartition(":")[2].partition("/")[0]
     with pytest.raises(OSError, match="another program has the port") as caught:
         async with smbquic.serve(
@@ -236,12 +238,12 @@ async def test_a_port_where_nobody_is(pki: PkiDirectory, tmp_path: Path, transpo
         certificate=pki.server.certificate,
         key=pki.server.key,
     ) as serving:
-        url = Service(serving, tmp_path, pki.ca).url(transport)
+        url = ServedFolder(serving, tmp_path, pki.ca).url(transport)
     error = await refused(url, ca=pki.ca)
     assert isinstance(error, smbquic.ConnectError)
 
 
-async def test_quic_where_tcp_is_and_the_other_way_round(service: Service) -> None:
+async def test_quic_where_tcp_is_and_the_other_way_round(service: ServedFolder) -> None:
     tcp, quic = service.url("tcp"), service.url("quic")
     crossed = quic.replace("smb+quic", "smb"), tcp.replace("smb", "smb+quic")
     for url in crossed:

@@ -23,7 +23,7 @@ SMBQUIC = [sys.executable, "-m", "smbquic"]
 
 
 @dataclass
-class Server:
+class FolderServer:
     """A server that serves, what it said, and where."""
 
     place: Path
@@ -58,7 +58,7 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
 @contextlib.contextmanager
 def serving(
     place: Path, *arguments: str, popen: Callable[..., "subprocess.Popen[str]"] = subprocess.Popen
-) -> Iterator[Server]:
+) -> Iterator[FolderServer]:
     """`smbquic serve`, in a folder that is called `papers`."""
     papers = place / "papers"
     papers.mkdir()
@@ -83,7 +83,7 @@ def serving(
                     break
             else:
                 pytest.fail((place / "stderr").read_text())
-            yield Server(place, lines)
+            yield FolderServer(place, lines)
             process.send_signal(signal.SIGTERM)
             assert process.wait(TIMEOUT) == 0
         finally:
@@ -92,7 +92,9 @@ def serving(
 
 
 def run_line(
-    server: Server, popen: Callable[..., "subprocess.Popen[str]"] = subprocess.Popen, **changes: str
+    server: FolderServer,
+    popen: Callable[..., "subprocess.Popen[str]"] = subprocess.Popen,
+    **changes: str,
 ) -> tuple[int, str, str]:
     """Run the line for clients; return its exit code, output and errors."""
     process = popen(

@@ -35,7 +35,7 @@ NEGOTIATE = bytes.fromhex(
 )
 
 
-class Service:
+class AttackedServer:
     """A server on a port of its own."""
 
     def __init__(self, server: Server, listener: Listener) -> None:
@@ -48,7 +48,7 @@ class Service:
 
 
 @pytest.fixture
-async def service(tmp_path: Path) -> AsyncIterator[Service]:
+async def service(tmp_path: Path) -> AsyncIterator[AttackedServer]:
     users = UserStore()
     users.add("alice", "secret")
     storage = LocalStorage(tmp_path)
@@ -58,7 +58,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
         ServerSettings(guid=bytes(range(16))),
     )
     listener = await tcp.listen("127.0.0.1", 0, server.serve)
-    yield Service(server, listener)
+    yield AttackedServer(server, listener)
     await listener.close()
     assert server.failures == 0
     assert not server.connections
@@ -66,7 +66,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-async def friend(service: Service) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def friend(service: AttackedServer) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Somebody with good manners, who asks whether the server is still there."""
     transport = await tcp.connect("127.0.0.1", service.port)
     client = ClientProtocol(
@@ -133,7 +133,11 @@ async def ended(reader: asyncio.StreamReader) -> bytes:
     ],
 )
 async def test_garbage_is_hung_up_on_with_one_line_in_the_log(
-    service: Service, friend: Ask, garbage: bytes, said: str, caplog: pytest.LogCaptureFixture
+    service: AttackedServer,
+    friend: Ask,
+    garbage: bytes,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     reader, writer = await service.dial()
     port = writer.get_extra_info("sockname")[1]
@@ -148,7 +152,7 @@ async def test_garbage_is_hung_up_on_with_one_line_in_the_log(
 
 
 async def test_a_header_without_a_body_is_answered(
-    service: Service, friend: Ask, caplog: pytest.LogCaptureFixture
+    service: AttackedServer, friend: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader, writer = await service.dial()
     writer.write(b"\0\0\0\x40" + NEGOTIATE[:64])
@@ -160,7 +164,7 @@ async def test_a_header_without_a_body_is_answered(
     assert not [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
 
 
-async def test_random_bytes_in_and_behind_the_frame(service: Service, friend: Ask) -> None:
+async def test_random_bytes_in_and_behind_the_frame(service: AttackedServer, friend: Ask) -> None:
     chance = random.Random(7)
     for _ in range(100):
         reader, writer = await service.dial()
@@ -176,7 +180,7 @@ async def test_random_bytes_in_and_behind_the_frame(service: Service, friend: As
     await friend()
 
 
-async def test_messages_that_stop_in_the_middle(service: Service, friend: Ask) -> None:
+async def test_messages_that_stop_in_the_middle(service: AttackedServer, friend: Ask) -> None:
     for size in range(0, len(NEGOTIATE), 7):
         reader, writer = await service.dial()
         writer.write(len(NEGOTIATE).to_bytes(4, "big") + NEGOTIATE[:size])
@@ -200,7 +204,9 @@ def many_files() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("many_files")
-async def test_a_thousand_connections_that_say_nothing(service: Service, friend: Ask) -> None:
+async def test_a_thousand_connections_that_say_nothing(
+    service: AttackedServer, friend: Ask
+) -> None:
     sockets = []
     try:
         for number in range(1000):
@@ -215,7 +221,9 @@ async def test_a_thousand_connections_that_say_nothing(service: Service, friend:
     await friend()
 
 
-async def test_a_client_that_does_not_read_is_not_served_on(service: Service, friend: Ask) -> None:
+async def test_a_client_that_does_not_read_is_not_served_on(
+    service: AttackedServer, friend: Ask
+) -> None:
     """The transport bounds the cost; that is tested there. Here: it costs the others
     nothing, and ends with its connection."""
     reader, writer = await service.dial()

@@ -31,7 +31,7 @@ def cache_of(trust: quic.ClientTls) -> TicketCache:
     return trust.tickets
 
 
-class Ends:
+class ResumingEnds:
     """A listener that sends back what it gets, and a client that connects again and again."""
 
     def __init__(self, pairing: Pairing, pki: PkiDirectory) -> None:
@@ -90,8 +90,8 @@ class Ends:
 
 
 @pytest.fixture
-async def ends(pairing: Pairing, pki: PkiDirectory) -> AsyncIterator[Ends]:
-    made = Ends(pairing, pki)
+async def ends(pairing: Pairing, pki: PkiDirectory) -> AsyncIterator[ResumingEnds]:
+    made = ResumingEnds(pairing, pki)
     yield made
     if hasattr(made, "listener"):
         await made.listener.close()
@@ -111,7 +111,7 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> list[TicketStore]:
     return made
 
 
-async def test_the_second_handshake_builds_on_the_first(ends: Ends) -> None:
+async def test_the_second_handshake_builds_on_the_first(ends: ResumingEnds) -> None:
     await ends.listen()
     first, second, third = [await ends.visit() for _ in range(3)]
 
@@ -124,7 +124,7 @@ async def test_the_second_handshake_builds_on_the_first(ends: Ends) -> None:
     assert second.cipher == first.cipher
 
 
-async def test_the_certificate_is_verified_each_time(ends: Ends) -> None:
+async def test_the_certificate_is_verified_each_time(ends: ResumingEnds) -> None:
     await ends.listen()
     await ends.visit()
     await ends.visit()
@@ -136,7 +136,7 @@ async def test_the_certificate_is_verified_each_time(ends: Ends) -> None:
     assert caught.value.reason == "revoked"
 
 
-async def test_another_name_is_another_server(ends: Ends) -> None:
+async def test_another_name_is_another_server(ends: ResumingEnds) -> None:
     await ends.listen()
     await ends.visit("localhost")
 
@@ -144,7 +144,7 @@ async def test_another_name_is_another_server(ends: Ends) -> None:
     assert (await ends.visit("localhost")).resumed
 
 
-async def test_others_do_not_get_the_tickets(ends: Ends) -> None:
+async def test_others_do_not_get_the_tickets(ends: ResumingEnds) -> None:
     await ends.listen()
     await ends.visit()
 
@@ -153,7 +153,7 @@ async def test_others_do_not_get_the_tickets(ends: Ends) -> None:
 
 
 async def test_another_client_certificate_begins_anew(
-    ends: Ends, pki: PkiDirectory, tmp_path: Path
+    ends: ResumingEnds, pki: PkiDirectory, tmp_path: Path
 ) -> None:
     shown = tmp_path / "client.pem"
     shown.write_bytes(pki.client.certificate.read_bytes())
@@ -168,7 +168,7 @@ async def test_another_client_certificate_begins_anew(
 
 
 async def test_where_the_engine_does_the_checking_nothing_is_resumed(
-    ends: Ends, pki: PkiDirectory
+    ends: ResumingEnds, pki: PkiDirectory
 ) -> None:
     trust = quic.ClientTls(ca=pki.ca)
     await ends.listen()
@@ -191,7 +191,7 @@ def expire(store: TicketStore, clock: list[float]) -> None:
 
 @pytest.mark.parametrize("lose", [forget, grow_old, expire])
 async def test_a_ticket_that_the_server_will_not_take_costs_nothing_but_time(
-    ends: Ends, stores: list[TicketStore], lose: Callable[[TicketStore, list[float]], None]
+    ends: ResumingEnds, stores: list[TicketStore], lose: Callable[[TicketStore, list[float]], None]
 ) -> None:
     clock = [1000.0]
     await ends.listen()
@@ -207,7 +207,7 @@ async def test_a_ticket_that_the_server_will_not_take_costs_nothing_but_time(
     assert (await ends.visit()).resumed
 
 
-async def test_a_ticket_that_was_tampered_with_is_unknown(ends: Ends) -> None:
+async def test_a_ticket_that_was_tampered_with_is_unknown(ends: ResumingEnds) -> None:
     await ends.listen()
     await ends.visit()
     session = cache_of(ends.trust)._tickets[0][1].session
@@ -216,7 +216,7 @@ async def test_a_ticket_that_was_tampered_with_is_unknown(ends: Ends) -> None:
     assert not (await ends.visit()).resumed
 
 
-async def test_a_ticket_without_its_secret_is_refused(ends: Ends) -> None:
+async def test_a_ticket_without_its_secret_is_refused(ends: ResumingEnds) -> None:
     await ends.listen()
     await ends.visit()
     session = cache_of(ends.trust)._tickets[0][1].session
@@ -228,7 +228,7 @@ async def test_a_ticket_without_its_secret_is_refused(ends: Ends) -> None:
 
 
 async def test_a_new_certificate_makes_the_server_forget(
-    ends: Ends, stores: list[TicketStore], tmp_path: Path
+    ends: ResumingEnds, stores: list[TicketStore], tmp_path: Path
 ) -> None:
     await ends.listen()
     await ends.visit()
@@ -246,7 +246,7 @@ async def test_a_new_certificate_makes_the_server_forget(
 
 @certifying
 async def test_whoever_must_show_a_certificate_must_show_it_each_time(
-    ends: Ends, pki: PkiDirectory
+    ends: ResumingEnds, pki: PkiDirectory
 ) -> None:
     trust = ends.make_trust(certificate=pki.client.certificate, key=pki.client.key)
     await ends.listen(ends.demanding)
@@ -258,7 +258,7 @@ async def test_whoever_must_show_a_certificate_must_show_it_each_time(
 
 
 @certifying
-async def test_a_ticket_from_before_does_not_get_around_the_demand(ends: Ends) -> None:
+async def test_a_ticket_from_before_does_not_get_around_the_demand(ends: ResumingEnds) -> None:
     await ends.listen()
     await ends.visit()
     assert len(cache_of(ends.trust)) == 1
@@ -272,7 +272,7 @@ async def test_a_ticket_from_before_does_not_get_around_the_demand(ends: Ends) -
 
 @certifying
 async def test_a_ticket_for_one_name_does_not_open_another(
-    ends: Ends, stores: list[TicketStore]
+    ends: ResumingEnds, stores: list[TicketStore]
 ) -> None:
     names = {"localhost": ends.identity, "127.0.0.1": ends.identity}
     await ends.listen(quic.CertificatesByName({**names, "inner.test": ends.demanding}))
@@ -295,7 +295,7 @@ async def test_a_ticket_for_one_name_does_not_open_another(
 
 
 @one_server
-async def test_data_ahead_of_the_handshake_is_not_taken(ends: Ends) -> None:
+async def test_data_ahead_of_the_handshake_is_not_taken(ends: ResumingEnds) -> None:
     await ends.listen()
     tickets: list[SessionTicket] = []
     configuration = QuicConfiguration(alpn_protocols=["smb"], server_name="localhost")

@@ -51,14 +51,14 @@ class ForeignClient:
         """Connect, and get the answer to an SMB NEGOTIATE: the server's ticket came before it."""
         modes = self._modes
 
-        class Connection(QuicConnection):
+        class OfferingConnection(QuicConnection):
             def _initialize(self, peer_cid: bytes) -> None:
                 super()._initialize(peer_cid)
                 self.tls._psk_key_exchange_modes = modes  # type: ignore[assignment]
                 if modes is None:
                     self.tls.new_session_ticket_cb = None
 
-        monkeypatch.setattr(aioquic.asyncio.client, "QuicConnection", Connection)
+        monkeypatch.setattr(aioquic.asyncio.client, "QuicConnection", OfferingConnection)
         configuration = QuicConfiguration(alpn_protocols=["smb"], server_name="localhost")
         configuration.load_verify_locations(str(self._ca))
         protocol = ClientProtocol(

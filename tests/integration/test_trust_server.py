@@ -35,7 +35,7 @@ from smbquic.pki.files import load_certificates
 from smbquic.pki.issuing import issue, renew, replace_intermediate, revoke
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport import quic
-from tests.integration.auditing import Records
+from tests.integration.auditing import AuditRecords
 
 PASSWORD = "correct horse"
 
@@ -313,7 +313,7 @@ async def test_certificates_that_contradict_each_other(
 
 
 async def test_the_audit_tells_it_all(own: PkiDirectory, tmp_path: Path) -> None:
-    sink = Records()
+    sink = AuditRecords()
     bob = issue(own, "bob", Purpose.CLIENT)
     rules = {"allow": ["issuer:*"], "deny": [f"sha256:{print_of(bob)}"]}
     files = identity(own.server, default=True, client_ca=own.ca, **rules)
@@ -349,7 +349,7 @@ async def test_the_audit_tells_it_all(own: PkiDirectory, tmp_path: Path) -> None
 async def test_a_client_logs_on_as_whom_its_certificate_is_for(
     own: PkiDirectory, tmp_path: Path
 ) -> None:
-    sink = Records()
+    sink = AuditRecords()
     alices, bobs = (issue(own, name, Purpose.CLIENT) for name in ("alice", "bob"))
     logons = ["subject:* -> {}"]
     files = identity(own.server, default=True, client_ca=own.ca, logons=logons)
@@ -398,7 +398,7 @@ async def test_a_certificate_that_is_for_others_now_ends_connections(
 async def test_a_handshake_that_fails_is_recorded_with_the_name_asked_for(
     own: PkiDirectory, tmp_path: Path, engine: str
 ) -> None:
-    sink = Records()
+    sink = AuditRecords()
     files = identity(own.server, default=True)
     async with serving(tmp_path, files, audit=sink, engine=engine) as running:
         with pytest.raises(HandshakeError):
@@ -414,7 +414,7 @@ async def test_a_handshake_that_fails_is_recorded_with_the_name_asked_for(
 async def test_a_certificate_that_is_refused_is_in_the_record(
     own: PkiDirectory, bad_pki: FaultyPki, tmp_path: Path
 ) -> None:
-    sink = Records()
+    sink = AuditRecords()
     files = bad_pki.client(Fault.EXPIRED)
     required = identity(own.server, client_ca=own.ca)
     async with serving(tmp_path, required, audit=sink) as running:
@@ -448,7 +448,7 @@ async def shares_at(running: Serving, own: PkiDirectory, host: str) -> list[str]
 
 
 async def test_files_are_in_the_audit_where_asked_for(own: PkiDirectory, tmp_path: Path) -> None:
-    sink = Records()
+    sink = AuditRecords()
     files = identity(own.server, default=True)
     async with (
         serving(tmp_path, files, audit=sink, audit_files=True) as running,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from smbquic.pki import init
 from tests.interop.processes import running_server
-from tests.load.run import Plan, lines, run
+from tests.load.run import LoadPlan, lines, run
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--transport", choices=["tcp", "quic", "both"], default="both")
     given = parser.parse_args()
     transports = ("tcp", "quic") if given.transport == "both" else (given.transport,)
-    plan = Plan(
+    plan = LoadPlan(
         given.clients, given.processes, given.seconds, given.operations, given.seed, transports
     )
     with tempfile.TemporaryDirectory() as name:

@@ -13,7 +13,7 @@ from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.fscc.stream_information import decode_streams
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.query_info import InfoType
-from tests.load.model import Model, Node, Refused, overlaid
+from tests.load.model import ModelRefusal, ShareModel, ShareNode, overlaid
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class Actor:
     def __init__(self, share: smbquic.Share, home: str) -> None:
         self.share = share
         self.home = home
-        self.model = Model()
+        self.model = ShareModel()
         self.operations = 0
 
     def _path(self, path: str) -> str:
@@ -55,15 +55,15 @@ class Actor:
         actual: object
         try:
             expected = ours()
-        except Refused as refusal:
+        except ModelRefusal as refusal:
             expected = refusal
         try:
             actual = await theirs()
         except StatusError as error:
             actual = error
-            if isinstance(expected, Refused) and error.status in expected.statuses:
+            if isinstance(expected, ModelRefusal) and error.status in expected.statuses:
                 return
-        if isinstance(expected, Refused) or actual != expected:
+        if isinstance(expected, ModelRefusal) or actual != expected:
             raise Difference(f"{self.home}: {what}: {actual!r} in place of {expected!r}")
 
     # --- whole files and folders --------------------------------------------------------------
@@ -304,7 +304,7 @@ class Actor:
         """Compare all there is with the model, and with the folder of the disk under it."""
         await self._compare("", self.model.root, disk)
 
-    async def _compare(self, path: str, node: Node, disk: Path | None) -> None:
+    async def _compare(self, path: str, node: ShareNode, disk: Path | None) -> None:
         if node.entries is None:
             await self.read(path, 0, len(node.content) + 1)
             await self.read_streams(path)

@@ -12,7 +12,7 @@ _NAMES = ("a", "A", "b", "c", "é", "É", "x y")
 _STREAMS = ("one", "two")
 
 
-class Client:
+class LoadClient:
     """Does random things in a folder of its own and in the common one.
 
     `done` counts them by name. The same `seed` does the same.

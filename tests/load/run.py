@@ -15,7 +15,7 @@ from smbquic.errors import SmbError
 from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess
 from tests.load import common
 from tests.load.actor import Difference
-from tests.load.client import Client
+from tests.load.client import LoadClient
 
 LOGONS = 4
 """Clients of one process that connect at once."""
@@ -23,7 +23,7 @@ PARALLEL = {"quic": "smb+quic", "tcp": "smb"}
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LoadPlan:
     """How many clients do how much, over which transports in turn.
 
     Each stops after `operations` or `seconds`, whichever comes first.
@@ -38,7 +38,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Outcome:
+class LoadResult:
     """The work that the clients did, and what was wrong with it."""
 
     done: Counter[str] = field(default_factory=Counter)
@@ -47,7 +47,7 @@ class Outcome:
     differences: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
-    def add(self, other: "Outcome") -> None:
+    def add(self, other: "LoadResult") -> None:
         """Take in what others did meanwhile."""
         self.done += other.done
         self.busy += other.busy
@@ -62,12 +62,12 @@ class Outcome:
         return sum(self.done.values())
 
 
-def run(plan: Plan, server: ServerProcess) -> Outcome:
+def run(plan: LoadPlan, server: ServerProcess) -> LoadResult:
     """Let them loose on the empty share of a server, and look at everything in the end."""
     common.prepare(server.share)
     shares = [range(first, plan.clients, plan.processes) for first in range(plan.processes)]
     with ProcessPoolExecutor(plan.processes, get_context("spawn")) as pool:
-        outcome = Outcome()
+        outcome = LoadResult()
         for part in pool.map(_work, *zip(*((plan, server, list(n)) for n in shares), strict=True)):
             outcome.add(part)
     outcome.differences += common.check(server.share, outcome.seen)
@@ -76,13 +76,13 @@ def run(plan: Plan, server: ServerProcess) -> Outcome:
     return outcome
 
 
-def _work(plan: Plan, server: ServerProcess, numbers: list[int]) -> Outcome:
+def _work(plan: LoadPlan, server: ServerProcess, numbers: list[int]) -> LoadResult:
     return asyncio.run(_crowd(plan, server, numbers))
 
 
-async def _crowd(plan: Plan, server: ServerProcess, numbers: list[int]) -> Outcome:
+async def _crowd(plan: LoadPlan, server: ServerProcess, numbers: list[int]) -> LoadResult:
     """The clients of one process; they begin once all of them are connected."""
-    outcome = Outcome()
+    outcome = LoadResult()
     logons, ready = asyncio.Semaphore(LOGONS), asyncio.Barrier(len(numbers))
 
     async def one(number: int) -> None:
@@ -90,7 +90,7 @@ async def _crowd(plan: Plan, server: ServerProcess, numbers: list[int]) -> Outco
             async with contextlib.AsyncExitStack() as stack:
                 async with logons:
                     share = await stack.enter_async_context(_connect(plan, server, number))
-                    client = Client(share, f"client{number}", f"{plan.seed}/{number}")
+                    client = LoadClient(share, f"client{number}", f"{plan.seed}/{number}")
                     await share.mkdir(client.actor.home)
                 await ready.wait()
                 await _live(plan, client, server.share, outcome)
@@ -105,7 +105,7 @@ async def _crowd(plan: Plan, server: ServerProcess, numbers: list[int]) -> Outco
 
 
 def _connect(
-    plan: Plan, server: ServerProcess, number: int
+    plan: LoadPlan, server: ServerProcess, number: int
 ) -> contextlib.AbstractAsyncContextManager[smbquic.Share]:
     transport = plan.transports[number % len(plan.transports)]
     scheme = PARALLEL[transport]
@@ -113,7 +113,7 @@ def _connect(
     return smbquic.connect(url, password=PASSWORD, ca=server.pki.ca, timeout=60.0)
 
 
-async def _live(plan: Plan, client: Client, root: Path, outcome: Outcome) -> None:
+async def _live(plan: LoadPlan, client: LoadClient, root: Path, outcome: LoadResult) -> None:
     end = time.monotonic() + plan.seconds
     try:
         for _ in range(plan.operations):
@@ -122,10 +122,10 @@ async def _live(plan: Plan, client: Client, root: Path, outcome: Outcome) -> Non
             await client.step()
         await client.actor.compare(root / client.actor.home)
     finally:
-        outcome.add(Outcome(client.done, client.common.busy, client.common.seen))
+        outcome.add(LoadResult(client.done, client.common.busy, client.common.seen))
 
 
-def lines(plan: Plan, outcome: Outcome, memory: tuple[int, int, int]) -> Iterator[str]:
+def lines(plan: LoadPlan, outcome: LoadResult, memory: tuple[int, int, int]) -> Iterator[str]:
     """The report on a run; `memory` is what the server had before, after and at most."""
     rate = outcome.operations / outcome.seconds if outcome.seconds else 0.0
     yield (

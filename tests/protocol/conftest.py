@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from smbquic.auth.identity import Identity
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientProtocol, Sent
@@ -17,31 +18,14 @@ from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.message import Message
+from tests.random_bytes import RandomBytes
 
 GUID = bytes(range(16))
-
-
-class Random:
-    """Reproducible bytes that never repeat."""
-
-    def __init__(self, start: int = 0) -> None:
-        self.count = start
-
-    def __call__(self, size: int) -> bytes:
-        self.count += 1
-        return self.count.to_bytes(4, "little").ljust(size, b"\xa5")[:size]
+ALICE = Identity("alice", "")
 
 
 @dataclass
-class Identity:
-    user: str = "alice"
-    domain: str = ""
-    guest: bool = False
-    anonymous: bool = False
-
-
-@dataclass
-class Acceptor:
+class TwoStepAcceptor:
     """Wants the password in the second message and gives both ends the same key."""
 
     identity: Identity
@@ -60,18 +44,18 @@ class Acceptor:
 
 
 @dataclass
-class Authenticator:
-    identity: Identity = field(default_factory=Identity)
+class TwoStepAuthenticator:
+    identity: Identity = ALICE
 
     def hint(self) -> bytes:
         return b"hint"
 
-    def new_acceptor(self) -> Acceptor:
-        return Acceptor(self.identity)
+    def new_acceptor(self) -> TwoStepAcceptor:
+        return TwoStepAcceptor(self.identity)
 
 
 @dataclass
-class Initiator:
+class TwoStepInitiator:
     password: bytes = b"secret"
     session_key: bytes = b"K" * 16
     tokens: list[bytes | None] = field(default_factory=list)
@@ -95,9 +79,9 @@ class Pair:
     def __init__(
         self, client: ClientSettings, server: ServerSettings, *, quic: bool, identity: Identity
     ) -> None:
-        self.random = Random()
+        self.random = RandomBytes()
         self.table = SessionTable(self.random)
-        self.authenticator = Authenticator(identity)
+        self.authenticator = TwoStepAuthenticator(identity)
         self.server = ServerProtocol(
             server,
             self.table,
@@ -141,7 +125,7 @@ class Pair:
         previous_session_id: int = 0,
         session_key: bytes = b"K" * 16,
     ) -> tuple[ClientSession, SessionSetupOutcome]:
-        initiator = Initiator(password, session_key)
+        initiator = TwoStepInitiator(password, session_key)
         session, sent = self.client.session_setup(
             initiator,  # type: ignore[arg-type]
             previous_session_id=previous_session_id,
@@ -193,7 +177,7 @@ def make_pair() -> MakePair:
         client = ClientSettings(**{"client_guid": GUID, **of("client_")})  # type: ignore[arg-type]
         offered = {"dialects": DIALECTS, **of("server_")}
         server = ServerSettings(guid=GUID[::-1], **offered)  # type: ignore[arg-type]
-        return Pair(client, server, quic=quic, identity=identity or Identity())
+        return Pair(client, server, quic=quic, identity=identity or ALICE)
 
     return make
 

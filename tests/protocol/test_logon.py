@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from smbquic.auth.identity import Identity
 from smbquic.errors import AuthenticationError, RemoteProtocolError, SecurityError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client_session import ClientSession
@@ -21,7 +22,7 @@ from smbquic.wire.logoff import LogoffRequest, LogoffResponse
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities, SecurityMode
 from smbquic.wire.session_setup import SessionFlags, SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import TreeConnectRequest
-from tests.protocol.conftest import Initiator
+from tests.protocol.conftest import TwoStepInitiator
 
 NO_FLAGS = SessionSetupFlags(0)
 
@@ -37,8 +38,8 @@ def setup(token: bytes, flags: SessionSetupFlags = NO_FLAGS) -> SessionSetupRequ
     )
 
 
-GUEST = SimpleNamespace(user="Guest", domain="", guest=True, anonymous=False)
-NOBODY = SimpleNamespace(user="", domain="", guest=False, anonymous=True)
+GUEST = Identity("Guest", "", guest=True)
+NOBODY = Identity("", "", anonymous=True)
 
 
 class TestLogon:
@@ -70,7 +71,7 @@ class TestLogon:
     def test_a_logon_that_ends_early_is_none(self, make_pair: Callable) -> None:
         """The key is there, but the mechanism has not said yet that both know the password."""
 
-        class Waiting(Initiator):
+        class Waiting(TwoStepInitiator):
             complete = False
 
         pair = make_pair()

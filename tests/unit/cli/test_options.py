@@ -16,7 +16,7 @@ from smbquic.options.model import Option, Options
 
 
 @dataclass(frozen=True, kw_only=True)
-class Some(Options):
+class CommandOptions(Options):
     """Some options."""
 
     loud: Annotated[bool, Option("Shout.", flag="--loud")] = False
@@ -42,12 +42,12 @@ def run(*arguments: str, files_exist: bool = False, **environment: str) -> tuple
     found: list[Given] = []
 
     @command("try")
-    @takes(Some, files_exist=files_exist)
+    @takes(CommandOptions, files_exist=files_exist)
     def attempt(*, given: Given) -> None:
         found.append(given)
 
     result = CliRunner(env=environment).invoke(attempt, arguments)
-    return result.output, found[0][Some] if found else None
+    return result.output, found[0][CommandOptions] if found else None
 
 
 def test_only_what_is_given_is_handed_over() -> None:
@@ -73,7 +73,7 @@ def test_only_what_is_given_is_handed_over() -> None:
 )
 def test_values_are_those_of_the_model(arguments: list[str], given: dict[str, Any]) -> None:
     assert run(*arguments) == ("", given)
-    Some(**given)
+    CommandOptions(**given)
 
 
 def test_the_environment_gives_too() -> None:
@@ -116,7 +116,7 @@ def test_the_help_is_that_of_the_model() -> None:
 
 
 def test_click_is_told_the_type() -> None:
-    @takes(Some)
+    @takes(CommandOptions)
     def attempt(*, given: Given) -> None: ...
 
     types = {each.name: each.type for each in click.command()(attempt).params}

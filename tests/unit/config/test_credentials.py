@@ -73,7 +73,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, read: object) -> None:
             read(secret(tmp_path / "open", "word", 0o644))
 
 
-class Memory(KeyringBackend):
+class MemoryKeyring(KeyringBackend):
     """A keyring with one password, which can be locked."""
 
     priority = 1
@@ -92,14 +92,14 @@ class Memory(KeyringBackend):
 
 
 @pytest.fixture
-def memory() -> Iterator[Memory]:
-    before, found = keyring.get_keyring(), Memory()  # type: ignore[no-untyped-call]
+def memory() -> Iterator[MemoryKeyring]:
+    before, found = keyring.get_keyring(), MemoryKeyring()  # type: ignore[no-untyped-call]
     keyring.set_keyring(found)
     yield found
     keyring.set_keyring(before)
 
 
-def test_a_password_in_the_keyring(memory: Memory) -> None:
+def test_a_password_in_the_keyring(memory: MemoryKeyring) -> None:
     assert keyring_password(SmbUrl.parse("smb://alice@fs.example/data")) == "wonder"
     with pytest.raises(ConfigError, match=r"keyring set smbquic 'bob@fs\.example'"):
         keyring_password(SmbUrl.parse("smb://bob@fs.example/data"))

@@ -15,29 +15,18 @@ from smbquic.errors import ConnectError, HandshakeError
 from smbquic.observe.audit import AuditEvent, AuditLog, RotatingFile, StandardOutputSink, who
 from smbquic.pki.access import AccessDenied, Decision
 from smbquic.transport.base import ClientHello, Peer
+from tests.audit_lines import AuditLines
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 PEER = Peer("quic", ("::1", 443), ("192.0.2.1", 7), "fs.example", "smb", "AES", (b"leaf", b"up"))
 
 
-class Lines:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def write(self, line: str) -> None:
-        self.lines.append(line)
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.lines]
-
-
-def log(sink: Lines, **more: Any) -> AuditLog:
+def log(sink: AuditLines, **more: Any) -> AuditLog:
     return AuditLog(sink, clock=lambda: NOW, **more)
 
 
 def test_a_connection_and_what_belongs_to_it() -> None:
-    sink = Lines()
+    sink = AuditLines()
     audit = log(sink, decide=lambda peer: Decision(True, "so", "allow san:*", "ab"))
     trail = audit.begin(PEER)
     trail.record(AuditEvent.LOGON, **who(Identity("alice", "")))
@@ -56,7 +45,7 @@ def test_a_connection_and_what_belongs_to_it() -> None:
 
 
 def test_a_chain_that_no_longer_holds_is_a_decision() -> None:
-    sink = Lines()
+    sink = AuditLines()
 
     def decide(peer: Peer) -> Decision:
         raise HandshakeError("expired just now", "expired")
@@ -67,13 +56,13 @@ def test_a_chain_that_no_longer_holds_is_a_decision() -> None:
 
 
 def test_no_rules_no_decision() -> None:
-    sink = Lines()
+    sink = AuditLines()
     log(sink, decide=lambda peer: None).begin(PEER)
     assert [each["event"] for each in sink.records] == ["connection"]
 
 
 def test_handshakes_that_failed() -> None:
-    sink = Lines()
+    sink = AuditLines()
     audit = log(sink)
     audit.handshake_failed("192.0.2.1:7", ConnectError("fell silent"), ClientHello())
     denied = HandshakeError("no", "access-denied")
@@ -100,7 +89,7 @@ def test_without_a_sink_nothing_happens() -> None:
 
 
 def test_a_decision_about_a_user() -> None:
-    sink = Lines()
+    sink = AuditLines()
     log(sink).begin(PEER).decided(Decision(False, "because", "san:* -> {}"), "bob")
     record = sink.records[1]
     assert (record["event"], record["granted"]) == ("access-decision", False)
@@ -109,7 +98,7 @@ def test_a_decision_about_a_user() -> None:
 
 @given(st.text(max_size=2000))
 def test_nothing_that_a_peer_chose_leaves_its_line(text: str) -> None:
-    sink = Lines()
+    sink = AuditLines()
     log(sink).record(AuditEvent.LOGON, user=text)
     (line,) = sink.lines
     assert line.endswith("\n")

@@ -11,34 +11,35 @@ from smbquic.options.model import Option, Options
 
 
 @dataclass(frozen=True)
-class Some(Options):
-    """Some options."""
+class TwoOptions(Options):
+    """Two options."""
 
     first: Annotated[int, Option("The first one.")] = 1
     _: KW_ONLY
     second: Annotated[int, Option("The second one.")] = 2
 
 
-@keywords(Some)
-def one(given: str, options: Some) -> tuple[str, Some]:
+@keywords(TwoOptions)
+def one(given: str, options: TwoOptions) -> tuple[str, TwoOptions]:
     """Docs."""
     return given, options
 
 
-@keywords(Some)
-def two(given: str, other: str, options: Some) -> tuple[str, Some]:
+@keywords(TwoOptions)
+def two(given: str, other: str, options: TwoOptions) -> tuple[str, TwoOptions]:
     return given + other, options
 
 
 def test_the_keywords_become_the_object() -> None:
-    assert one("a") == ("a", Some())
-    assert one("a", 5, second=6) == ("a", Some(5, second=6))
-    assert two("a", "b", first=7) == ("ab", Some(7))
+    assert one("a") == ("a", TwoOptions())
+    assert one("a", 5, second=6) == ("a", TwoOptions(5, second=6))
+    assert two("a", "b", first=7) == ("ab", TwoOptions(7))
 
 
 def test_the_signature_is_that_of_the_options() -> None:
     assert str(inspect.signature(one)) == (
-        f"(given: str, first: int = 1, *, second: int = 2) -> tuple[str, {Some.__module__}.Some]"
+        "(given: str, first: int = 1, *, second: int = 2)"
+        f" -> tuple[str, {TwoOptions.__module__}.TwoOptions]"
     )
     assert one.__doc__ == "Docs."
 

@@ -12,7 +12,7 @@ from smbquic.pki.explain import VerificationStatus
 from smbquic.pki.server_certificate import ServerCertificate
 from tests.certificates import bad, good
 from tests.certificates.good import Good
-from tests.certificates.making import Lists, Shown, pem, world
+from tests.certificates.making import RevocationLists, Shown, pem, world
 from tests.certificates.page import page
 from tests.certificates.row import ACCEPTED, NOT_ASKED, Bad
 
@@ -90,7 +90,7 @@ def test_what_a_server_finds_wrong_with_its_own(row: Bad, tmp_path: Path) -> Non
 
 
 def openssl_verify(
-    shown: Shown, purpose: Purpose, asked: str, lists: Lists, folder: Path
+    shown: Shown, purpose: Purpose, asked: str, lists: RevocationLists, folder: Path
 ) -> subprocess.CompletedProcess[str]:
     """Return openssl's result for a chain, with the same name, authorities and revocation lists."""
     leaf, chain = folder / "leaf.pem", folder / "chain.pem"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from smbquic.auth.identity import Identity
 from smbquic.crypto.keys import derive_channel_signing_key
 from smbquic.crypto.signing import Signer
 from smbquic.errors import AuthenticationError, ConnectionClosed
@@ -40,6 +41,7 @@ from smbquic.wire.message import Message
 from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import TreeConnectRequest
+from tests.random_bytes import RandomBytes
 
 SHARE_ALL = (
     ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE | ShareAccess.FILE_SHARE_DELETE
@@ -47,58 +49,38 @@ SHARE_ALL = (
 QUICK = Limits(failed_logon_delay=0.0, interim_delay=30.0)
 
 
-class Random:
-    """Reproducible bytes that never repeat."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, size: int) -> bytes:
-        self.count += 1
-        return self.count.to_bytes(4, "little").ljust(size, b"\xa5")[:size]
-
-
-@dataclass(frozen=True)
-class Identity:
-    user: str = "alice"
-    domain: str = ""
-    guest: bool = False
-    anonymous: bool = False
-    groups: tuple[str, ...] = ()
-
-
-class Acceptor:
+class OneStepAcceptor:
     """Takes `user:secret` in one step."""
 
     session_key = b"K" * 16
 
     def __init__(self) -> None:
         self.complete = False
-        self.identity = Identity()
+        self.identity = Identity("", "")
 
     def step(self, token: bytes) -> bytes:
         user, _, password = token.decode().partition(":")
         if password != "secret":
             raise AuthenticationError("wrong password")
         groups = ("staff",) if user == "bob" else ()
-        self.identity = Identity(user, guest=user == "guest", groups=groups)
+        self.identity = Identity(user, "", guest=user == "guest", groups=groups)
         self.complete = True
         return b"welcome"
 
 
-class Authenticator:
+class OneStepAuthenticator:
     def hint(self) -> bytes:
         return b"hint"
 
-    def new_acceptor(self) -> Acceptor:
-        return Acceptor()
+    def new_acceptor(self) -> OneStepAcceptor:
+        return OneStepAcceptor()
 
-    def for_connection(self, watch: object, binding: object) -> "Authenticator":
+    def for_connection(self, watch: object, binding: object) -> "OneStepAuthenticator":
         return self
 
 
 @dataclass
-class Initiator:
+class OneStepInitiator:
     token: bytes
     session_key: bytes = b"K" * 16
     complete: bool = False
@@ -185,7 +167,7 @@ class Client:
         self.server = server
         self.transport = MemoryTransport(kind)
         self.protocol = Protocol(
-            settings, quic=kind == "quic", server_name="fs.example", random=Random()
+            settings, quic=kind == "quic", server_name="fs.example", random=RandomBytes()
         )
         self.session: ClientSession | None = None
         self.tree_id = 0
@@ -255,7 +237,7 @@ class Client:
 
     async def log_on(self, token: str = "alice:secret", previous_session_id: int = 0) -> None:
         session, sent = self.protocol.session_setup(
-            Initiator(token.encode()),  # type: ignore[arg-type]
+            OneStepInitiator(token.encode()),  # type: ignore[arg-type]
             previous_session_id=previous_session_id,
         )
         self.deliver(sent.buffers)
@@ -347,7 +329,7 @@ def make_server(root: Path, limits: Limits = QUICK, **settings: Any) -> Server:
     storage = LocalStorage(root)
     return Server(
         [ServedShare("data", storage), ServedShare("ro", storage, read_only=True)],
-        AccessPolicy(Authenticator()),  # type: ignore[arg-type]
+        AccessPolicy(OneStepAuthenticator()),  # type: ignore[arg-type]
         ServerSettings(
             **{
                 "guid": bytes(range(16)),
@@ -357,7 +339,7 @@ def make_server(root: Path, limits: Limits = QUICK, **settings: Any) -> Server:
             }
         ),
         limits=limits,
-        random=Random(),
+        random=RandomBytes(),
     )
 
 

@@ -8,10 +8,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.server.async_request import (
-    AsyncRequest,
-    AsyncRequestState,
-)
+from smbquic.server.async_request import AsyncRequest, AsyncRequestState
 from smbquic.server.commands import CommandEntry
 from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.server import Server
@@ -22,7 +19,7 @@ from tests.unit.server.smb_client import Client, Connect
 ALL_PENDING = [(kind, kind is not PendingKind.OPERATION) for kind in PendingKind]
 
 
-class Work:
+class HeldWork:
     """Work that the test lets end; `cancelled` tells whether somebody has cancelled it."""
 
     def __init__(self) -> None:
@@ -54,9 +51,9 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[AsyncRequest]:
     return made
 
 
-def answer_later(server: Server, kind: PendingKind = PendingKind.EVENT) -> Work:
+def answer_later(server: Server, kind: PendingKind = PendingKind.EVENT) -> HeldWork:
     """Have every ECHO wait for the same work."""
-    work = Work()
+    work = HeldWork()
     server.dispatcher.commands[Command.ECHO] = CommandEntry(
         lambda context, request: Pending(work.run(), kind), session=False, tree=False
     )

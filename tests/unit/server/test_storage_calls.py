@@ -27,7 +27,8 @@ from smbquic.wire.read import ReadRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
 from tests.coroutines import CoroutineStorage
-from tests.unit.server.smb_client import QUICK, Authenticator, Client, Connect, Random
+from tests.random_bytes import RandomBytes
+from tests.unit.server.smb_client import QUICK, Client, Connect, OneStepAuthenticator
 
 
 class Gated(CoroutineStorage):
@@ -61,10 +62,10 @@ def storage() -> Gated:
 async def server(storage: Gated) -> AsyncIterator[Server]:
     server = Server(
         [ServedShare("data", storage), ServedShare("again", storage)],
-        AccessPolicy(Authenticator()),  # type: ignore[arg-type]
+        AccessPolicy(OneStepAuthenticator()),  # type: ignore[arg-type]
         ServerSettings(guid=bytes(16), dialects=DIALECTS, capabilities=CAPABILITIES),
         limits=QUICK,
-        random=Random(),
+        random=RandomBytes(),
     )
     yield server
     await server.close()

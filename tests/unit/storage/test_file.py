@@ -6,15 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from smbquic.storage import (
-    ARCHIVE,
-    HIDDEN,
-    Action,
-    Disposition,
-    FileStat,
-    NameInvalid,
-    StorageFile,
-)
+from smbquic.storage import ARCHIVE, HIDDEN, Action, Disposition, FileStat, NameInvalid, StorageFile
 from smbquic.storage import file as storage_file
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
@@ -186,14 +178,14 @@ def test_all_that_a_file_has_may_be_more_than_zeros() -> None:
 def test_only_a_longer_file_is_cut() -> None:
     cuts: list[int] = []
 
-    class Cut(Bare):
+    class ShortWrites(Bare):
         size = 5
 
         def truncate(self, size: int) -> None:
             self.size = size
             cuts.append(size)
 
-    file = Cut()
+    file = ShortWrites()
     for size in (6, 5, 4, 3, 4):
         file.allocate(size)
     assert cuts == [4, 3]

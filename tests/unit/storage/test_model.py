@@ -22,13 +22,13 @@ DISPOSITIONS = st.sampled_from(Disposition)
 
 
 @dataclass(eq=False)
-class Node:
+class StorageNode:
     """A file or folder of the model; entries are kept by their folded names."""
 
     name: str
-    entries: dict[str, "Node"] | None = None
+    entries: dict[str, "StorageNode"] | None = None
     content: bytes = b""
-    parent: "Node | None" = None
+    parent: "StorageNode | None" = None
     opens: list[LocalFile] = field(default_factory=list)
 
     def path(self) -> str:
@@ -38,7 +38,7 @@ class Node:
         above = self.parent.path()
         return f"{above}\\{self.name}" if above else self.name
 
-    def within(self, other: "Node") -> bool:
+    def within(self, other: "StorageNode") -> bool:
         """Whether it is `other` or lies below it."""
         return self is other or (self.parent is not None and self.parent.within(other))
 
@@ -50,8 +50,8 @@ class StorageMachine(RuleBasedStateMachine):
         super().__init__()
         self.path = Path(tempfile.mkdtemp())
         self.storage = LocalStorage(self.path)
-        self.root = Node("", {})
-        self.open: list[tuple[LocalFile, Node]] = []
+        self.root = StorageNode("", {})
+        self.open: list[tuple[LocalFile, StorageNode]] = []
 
     def teardown(self) -> None:
         """Close everything."""
@@ -60,9 +60,9 @@ class StorageMachine(RuleBasedStateMachine):
         self.storage.close()
         shutil.rmtree(self.path)
 
-    def parent_of(self, name: str) -> Node | None:
+    def parent_of(self, name: str) -> StorageNode | None:
         """The folder that should hold `name`, if there is one."""
-        here: Node | None = self.root
+        here: StorageNode | None = self.root
         for component in name.split("\\")[:-1]:
             here = None if here is None or not here.entries else here.entries.get(fold(component))
         return here if here is not None and here.entries is not None else None
@@ -97,7 +97,7 @@ class StorageMachine(RuleBasedStateMachine):
         assert parent.entries is not None
         if found is None:
             assert action is Action.CREATED
-            found = Node(last, {} if directory else None, parent=parent)
+            found = StorageNode(last, {} if directory else None, parent=parent)
             parent.entries[fold(last)] = found
         elif overwrites:
             assert action.name in ("SUPERSEDED", "OVERWRITTEN")
@@ -195,7 +195,7 @@ class StorageMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_open_is_what_it_should_be(self) -> None:
         """Content, names and identity of all opens."""
-        keys: dict[object, Node] = {}
+        keys: dict[object, StorageNode] = {}
         for file, node in self.open:
             assert keys.setdefault(file.key, node) is node
             assert file.is_directory == (node.entries is not None)
@@ -210,7 +210,7 @@ class StorageMachine(RuleBasedStateMachine):
         """Compare what a client sees and what is on the disk with the model."""
         self.compare(self.root)
 
-    def compare(self, node: Node) -> None:
+    def compare(self, node: StorageNode) -> None:
         """One folder of the model, and all below."""
         assert node.entries is not None
         folder, _ = self.storage.open(node.path(), directory=True)

@@ -1,13 +1,7 @@
 """How refusals are counted and reported."""
 
 from smbquic.transport.refusals import ListenerRefusal, Refusal, Refusals
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.unit.clock import Clock
 
 
 def test_a_flood_of_refusals_is_reported_now_and_then() -> None:

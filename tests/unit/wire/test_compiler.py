@@ -64,12 +64,12 @@ def _decode_contexts(message: memoryview, offset: int, count: int) -> list[int]:
     return list(message[offset : offset + count])
 
 
-def _has_contexts(message: "Lists") -> bool:
+def _has_contexts(message: "ListMessage") -> bool:
     return 7 in message.numbers
 
 
 @message(10)
-class Lists(Message):
+class ListMessage(Message):
     """An array behind the fixed fields, then contexts that only some messages have."""
 
     numbers_count: ClassVar = count_of("numbers", U16)
@@ -118,22 +118,22 @@ def test_without_parts_one_byte_follows() -> None:
 
 def test_arrays_and_contexts() -> None:
     body = bytes.fromhex("0a00 0200 50000000 0300 0700 0800") + bytes(2) + b"abc"
-    value = Lists([7, 8], list(b"abc"))
+    value = ListMessage([7, 8], list(b"abc"))
     assert value.encode() == body
-    assert Lists.decode(framed(body)) == value
+    assert ListMessage.decode(framed(body)) == value
 
 
 def test_without_contexts_their_fields_are_ignored() -> None:
-    assert Lists([8], [1]).encode() == bytes.fromhex("0a00 0100 00000000 0000 0800")
+    assert ListMessage([8], [1]).encode() == bytes.fromhex("0a00 0100 00000000 0000 0800")
     body = bytes.fromhex("0a00 0100 ffffffff ffff 0800")
-    assert Lists.decode(framed(body)) == Lists([8], [])
+    assert ListMessage.decode(framed(body)) == ListMessage([8], [])
 
 
 @pytest.mark.parametrize("size", [0, 1, 3])
 def test_an_array_with_fewer_elements_than_announced(size: int) -> None:
     body = bytes.fromhex("0a00 0200 00000000 0000") + bytes(size)
-    with pytest.raises(WireError, match=f"Lists: 4 bytes are announced and {size} are left"):
-        Lists.decode(framed(body))
+    with pytest.raises(WireError, match=f"ListMessage: 4 bytes are announced and {size} are left"):
+        ListMessage.decode(framed(body))
 
 
 @pytest.mark.parametrize(

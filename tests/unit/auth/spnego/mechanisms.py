@@ -15,7 +15,7 @@ def mic_of(message: bytes) -> bytes:
 
 
 @dataclass
-class Context:
+class MechanismContext:
     """Either end: `rounds` tokens of each side, then it is complete."""
 
     oid: bytes
@@ -58,5 +58,5 @@ class Mechanism:
     def is_first_token(self, token: bytes) -> bool:
         return token.startswith(self.name.encode())
 
-    def new_context(self, policy: LogonPolicy) -> Context:
-        return Context(self.oid, self.rounds)
+    def new_context(self, policy: LogonPolicy) -> MechanismContext:
+        return MechanismContext(self.oid, self.rounds)

@@ -3,13 +3,13 @@ import pytest
 from smbquic.auth.spnego.initiator import Initiator
 from smbquic.auth.spnego.tokens import NegState, NegTokenInit, NegTokenResp, encode_hint
 from smbquic.errors import AuthenticationError
-from tests.unit.auth.spnego.mechanisms import KERBEROS, OTHER, Context, mic_of
+from tests.unit.auth.spnego.mechanisms import KERBEROS, OTHER, MechanismContext, mic_of
 
 LIST = NegTokenInit.of([KERBEROS, OTHER], b"").mech_list
 
 
 def make_initiator(rounds: int = 2) -> Initiator:
-    return Initiator([Context(KERBEROS, rounds), Context(OTHER, rounds)])
+    return Initiator([MechanismContext(KERBEROS, rounds), MechanismContext(OTHER, rounds)])
 
 
 def response(

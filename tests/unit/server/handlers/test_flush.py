@@ -16,7 +16,7 @@ from smbquic.wire.write import WriteFlags, WriteRequest
 from tests.unit.server.smb_client import Client, Connect
 
 
-class Gate:
+class HeldFlush:
     """Holds up `LocalFile.flush` until it is opened."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ class Gate:
 async def test_others_go_on_while_a_file_is_flushed(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate(monkeypatch)
+    gate = HeldFlush(monkeypatch)
     file_id = await client.open("x")
     flush = client.send(FlushRequest(file_id))
     assert (await client.call(ReadRequest(1, 0, file_id))).status == NtStatus.END_OF_FILE
@@ -48,7 +48,7 @@ async def test_others_go_on_while_a_file_is_flushed(
 async def test_a_slow_flush_is_announced(
     connect: Connect, server_with: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate(monkeypatch)
+    gate = HeldFlush(monkeypatch)
     client = await connect(to=server_with(Limits(interim_delay=0.0)))
     flush = client.send(FlushRequest(await client.open("x")))
     (interim,) = await client.fetch()
@@ -70,7 +70,7 @@ async def test_a_flush_that_fails_says_so(client: Client, monkeypatch: pytest.Mo
 async def test_write_through_is_flushed(
     client: Client, monkeypatch: pytest.MonkeyPatch, by_open: bool
 ) -> None:
-    gate = Gate(monkeypatch)
+    gate = HeldFlush(monkeypatch)
     gate.open.set()
     options = CreateOptions.FILE_WRITE_THROUGH if by_open else CreateOptions(0)
     file_id = await client.open("x", create_options=options)

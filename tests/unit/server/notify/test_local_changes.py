@@ -184,7 +184,7 @@ async def test_without_a_source_there_are_the_changes_of_our_own(
     ]
 
 
-class Source:
+class SilentSource:
     """A source of changes that has none, and notes what it is called for."""
 
     incomplete = False
@@ -218,7 +218,7 @@ class Source:
 async def test_a_source_is_told_which_folders_matter_and_where_they_move(
     client: Client, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = Source()
+    source = SilentSource()
     monkeypatch.setattr(type(server.share("data").storage), "watch", lambda storage: source)
     folder = await watched(client, "sub", tree=True)
     file_id = await client.open("sub")

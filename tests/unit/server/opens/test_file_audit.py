@@ -30,7 +30,7 @@ FOLDER = CreateOptions.FILE_DIRECTORY_FILE
 KINDS = ("open", "rename", "link", "delete")
 
 
-class Records:
+class FileRecords:
     """An audit sink that keeps what is recorded of files."""
 
     def __init__(self) -> None:
@@ -49,15 +49,15 @@ class Records:
 
 
 @pytest.fixture
-def records(server: Server) -> Records:
+def records(server: Server) -> FileRecords:
     """Return the sink of the records that the server makes from now on."""
-    sink = Records()
+    sink = FileRecords()
     server.audit = AuditLog(sink, files=True)
     return sink
 
 
 @pytest.fixture
-async def client(records: Records, connect: Connect) -> Client:
+async def client(records: FileRecords, connect: Connect) -> Client:
     return await connect()
 
 
@@ -81,7 +81,9 @@ async def close(client: Client, file_id: FileId) -> None:
     assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
 
 
-async def test_an_open_says_who_what_and_how(client: Client, records: Records, root: Path) -> None:
+async def test_an_open_says_who_what_and_how(
+    client: Client, records: FileRecords, root: Path
+) -> None:
     (root / "Sub").mkdir()
     await client.open("sub\\new", desired_access=AccessMask.GENERIC_READ)
     (record,) = records.lines
@@ -93,7 +95,7 @@ async def test_an_open_says_who_what_and_how(client: Client, records: Records, r
     assert "folder" not in record
 
 
-async def test_what_became_of_an_open(client: Client, records: Records, root: Path) -> None:
+async def test_what_became_of_an_open(client: Client, records: FileRecords, root: Path) -> None:
     (root / "file").write_bytes(b"x")
     await client.open("file")
     await client.open("file", create_disposition=CreateDisposition.FILE_OVERWRITE)
@@ -105,7 +107,7 @@ async def test_what_became_of_an_open(client: Client, records: Records, root: Pa
     ]
 
 
-async def test_an_open_that_is_refused(client: Client, records: Records, root: Path) -> None:
+async def test_an_open_that_is_refused(client: Client, records: FileRecords, root: Path) -> None:
     (root / "file").write_bytes(b"x")
     there = {"create_disposition": CreateDisposition.FILE_OPEN}
     await client.create("missing", **there)
@@ -126,7 +128,7 @@ async def test_an_open_that_is_refused(client: Client, records: Records, root: P
 
 
 async def test_an_open_that_has_to_wait_is_recorded_once(
-    client: Client, connect: Connect, records: Records
+    client: Client, connect: Connect, records: FileRecords
 ) -> None:
     batch = OplockLevel.OPLOCK_LEVEL_BATCH
     first = await client.open("file", requested_oplock_level=batch)
@@ -141,7 +143,7 @@ async def test_an_open_that_has_to_wait_is_recorded_once(
     assert records.take("event", "status", "connection") == [("open", "STATUS_SUCCESS", 2)]
 
 
-async def test_renames_and_links(client: Client, records: Records, root: Path) -> None:
+async def test_renames_and_links(client: Client, records: FileRecords, root: Path) -> None:
     (root / "there").write_bytes(b"x")
     file_id = await client.open("file")
     assert await rename(client, file_id, "there") == NtStatus.OBJECT_NAME_COLLISION
@@ -157,7 +159,7 @@ async def test_renames_and_links(client: Client, records: Records, root: Path) -
 
 
 async def test_a_deletion_is_recorded_when_it_comes_true(
-    client: Client, connect: Connect, records: Records, root: Path
+    client: Client, connect: Connect, records: FileRecords, root: Path
 ) -> None:
     other = await connect(token="bob:secret", client_guid=b"another client!!")
     mine, theirs = await client.open("file"), await other.open("file")
@@ -172,7 +174,9 @@ async def test_a_deletion_is_recorded_when_it_comes_true(
 
 
 @pytest.mark.parametrize("how", ["on close", "extended"])
-async def test_other_ways_to_delete(client: Client, records: Records, root: Path, how: str) -> None:
+async def test_other_ways_to_delete(
+    client: Client, records: FileRecords, root: Path, how: str
+) -> None:
     options = CreateOptions.FILE_DELETE_ON_CLOSE if how == "on close" else CreateOptions(0)
     file_id = await client.open("file", create_options=options)
     if how == "extended":
@@ -184,7 +188,7 @@ async def test_other_ways_to_delete(client: Client, records: Records, root: Path
     assert records.take("event", "path")[1:] == [("delete", "file")]
 
 
-async def test_who_changes_his_mind_deletes_nothing(client: Client, records: Records) -> None:
+async def test_who_changes_his_mind_deletes_nothing(client: Client, records: FileRecords) -> None:
     file_id = await client.open("file")
     await mark(client, file_id)
     await mark(client, file_id, delete=False)
@@ -192,7 +196,7 @@ async def test_who_changes_his_mind_deletes_nothing(client: Client, records: Rec
     assert records.take("event") == [("open",)]
 
 
-async def test_a_deletion_that_is_refused(client: Client, records: Records, root: Path) -> None:
+async def test_a_deletion_that_is_refused(client: Client, records: FileRecords, root: Path) -> None:
     (root / "full").mkdir()
     (root / "full" / "file").write_bytes(b"x")
     folder = await client.open("full", create_options=FOLDER)
@@ -206,7 +210,7 @@ async def test_a_deletion_that_is_refused(client: Client, records: Records, root
 
 
 async def test_a_folder_that_was_filled_meanwhile(
-    client: Client, records: Records, root: Path
+    client: Client, records: FileRecords, root: Path
 ) -> None:
     folder = await client.open("folder", create_options=FOLDER)
     assert await mark(client, folder) == NtStatus.SUCCESS
@@ -215,13 +219,13 @@ async def test_a_folder_that_was_filled_meanwhile(
     assert records.take("event", "status")[1:] == [("delete", "STATUS_DIRECTORY_NOT_EMPTY")]
 
 
-async def test_pipes_are_no_files(client: Client, records: Records) -> None:
+async def test_pipes_are_no_files(client: Client, records: FileRecords) -> None:
     await client.connect("IPC$")
     await client.open("srvsvc")
     assert records.lines == []
 
 
-async def test_nobody_wants_to_know(connect: Connect, server: Server, records: Records) -> None:
+async def test_nobody_wants_to_know(connect: Connect, server: Server, records: FileRecords) -> None:
     server.audit = AuditLog(records)
     client = await connect()
     file_id = await client.open("file")

@@ -191,7 +191,7 @@ STEPS = st.lists(
 )
 
 
-class Model:
+class LockModel:
     """The same by trying every pair, as [MS-FSA] 2.1.4.10 has it."""
 
     def __init__(self) -> None:
@@ -234,7 +234,7 @@ def model_overlap(one: ByteRange, other: ByteRange) -> bool:
 
 @given(STEPS)
 def test_any_sequence_of_locks_agrees_with_trying_every_pair(steps: list[Step]) -> None:
-    locks, model = Locks(), Model()
+    locks, model = Locks(), LockModel()
     owners: list[Any] = [Owner(), Owner(), Owner()]
     for verb, number, offset, length, exclusive in steps:
         owner = owners[number]

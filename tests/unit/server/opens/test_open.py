@@ -301,7 +301,7 @@ def test_watches_of_a_folder_end_with_it() -> None:
 # What an open may do, and what it shows
 
 
-class Session:
+class SessionOpens:
     """Has opens."""
 
     def __init__(self) -> None:
@@ -372,7 +372,7 @@ def test_requests_are_counted_before_and_after_a_change_of_the_channel() -> None
 
 
 def test_an_open_leaves_its_session_and_joins_another() -> None:
-    session, other, tree = Session(), Session(), SimpleNamespace(storage="storage")
+    session, other, tree = SessionOpens(), SessionOpens(), SimpleNamespace(storage="storage")
     entry: Any = opened(session=session)
     session.add(entry)
     assert entry.state is OpenState.ATTACHED

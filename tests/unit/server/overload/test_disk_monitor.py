@@ -22,25 +22,8 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.clock import Clock
 from tests.unit.server.smb_client import Client, Connect
-
-
-class Clock:
-    """Goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

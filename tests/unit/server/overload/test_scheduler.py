@@ -20,22 +20,11 @@ from smbquic.wire.echo import EchoRequest
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.clock import Clock
 from tests.unit.server.smb_client import Client, Connect
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 MANY = 50
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ NOTHING = Flow(sent=0, untaken=0, kept=0, received=0, unfetched=0, messages=0, u
 Step = tuple[float, Flow]
 
 
-class Records:
+class RecordedReasons:
     """The events and reasons of what a server records."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ def test_a_client_that_is_always_in_the_middle_of_another_message() -> None:
 async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
     connect: Connect, server_with: Callable[..., Any]
 ) -> None:
-    server, records = server_with(LIMITS), Records()
+    server, records = server_with(LIMITS), RecordedReasons()
     server.audit = AuditLog(records)
     slow, other = await connect(to=server), await connect(to=server)
     slow.transport.waits = answers(1000, 1000)
@@ -231,7 +231,7 @@ def test_a_client_that_finishes_its_message_just_in_time() -> None:
 def test_all_that_waits_for_a_client_counts_and_all_that_moves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Connection:
+    class WatchedConnection:
         transport = SimpleNamespace(
             flow=lambda: replace(NOTHING, sent=5, received=4, kept=20, unfetched=3)
         )
@@ -239,7 +239,7 @@ def test_all_that_waits_for_a_client_counts_and_all_that_moves(
         last_message = None
         pending_bytes = 100
 
-    connections: list[Any] = [Connection(), Connection()]
+    connections: list[Any] = [WatchedConnection(), WatchedConnection()]
     monitor = SlowPeerMonitor(connections, LIMITS)
     assert (monitor.waiting, monitor.closed) == (0, 0)
     updates: list[tuple[int, ...]] = []

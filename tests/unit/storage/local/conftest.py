@@ -1,14 +1,10 @@
 """The fixtures that tests of local files share."""
 
-from collections.abc import Callable
-
 import pytest
 
 from smbquic.storage import Disposition
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
-
-Make = Callable[..., LocalFile]
 
 
 @pytest.fixture

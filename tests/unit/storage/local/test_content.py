@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from smbquic.storage import Disposition
 from smbquic.storage.local import LocalStorage
-from tests.unit.storage.local.conftest import Make
+from tests.unit.storage.local.opening import Make
 
 
 def test_reading(opened: Make, root: Path) -> None:

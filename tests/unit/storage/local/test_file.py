@@ -9,7 +9,7 @@ import pytest
 from smbquic.storage import Disposition
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.tree import FolderTree, OpenName
-from tests.unit.storage.local.conftest import Make
+from tests.unit.storage.local.opening import Make
 
 # Listing
 

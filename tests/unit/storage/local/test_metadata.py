@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.storage import Disposition, OpenPolicy, types
 from smbquic.storage.local import LocalStorage
-from tests.unit.storage.local.conftest import Make
+from tests.unit.storage.local.opening import Make
 
 
 def test_times(opened: Make, root: Path) -> None:

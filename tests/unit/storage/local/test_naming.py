@@ -9,7 +9,7 @@ import pytest
 from smbquic.storage import Disposition, NameInvalid, PathNotFound, types
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
-from tests.unit.storage.local.conftest import Make
+from tests.unit.storage.local.opening import Make
 
 # Renaming
 

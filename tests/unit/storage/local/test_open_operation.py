@@ -12,6 +12,7 @@ import pytest
 from smbquic.storage import Action, Disposition, OpenPolicy, PathNotFound, StorageFile, types
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.tree import FolderTree
+from tests.unit.storage.local.opening import NotAdmittedError
 
 ALL = list(Disposition)
 OVERWRITING = [Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF]
@@ -184,10 +185,6 @@ def test_overwriting_keeps_a_derived_creation_time(storage: LocalStorage, root: 
     file.close()
 
 
-class Refused(Exception):
-    """The error that the caller of `open` raises in `admit`."""
-
-
 @pytest.mark.parametrize("disposition", [*OVERWRITING, Disposition.OPEN, Disposition.OPEN_IF])
 def test_nothing_is_changed_that_was_not_admitted(
     disposition: Disposition, storage: LocalStorage, root: Path
@@ -197,9 +194,9 @@ def test_nothing_is_changed_that_was_not_admitted(
 
     def refuse(file: StorageFile) -> None:
         seen.append((file.name, file.key, file.stat().size))
-        raise Refused
+        raise NotAdmittedError
 
-    with pytest.raises(Refused):
+    with pytest.raises(NotAdmittedError):
         storage.open("FILE", disposition, write=True, policy=OpenPolicy(admit=refuse))
 
     status = (root / "file").stat()
@@ -210,10 +207,10 @@ def test_nothing_is_changed_that_was_not_admitted(
 
 def test_what_is_new_needs_no_admittance(storage: LocalStorage) -> None:
     def refuse(_: StorageFile) -> None:
-        raise Refused
+        raise NotAdmittedError
 
     storage.open("file", Disposition.OPEN_IF, policy=OpenPolicy(admit=refuse))[0].close()
-    with pytest.raises(Refused):
+    with pytest.raises(NotAdmittedError):
         storage.open("", policy=OpenPolicy(admit=refuse))
 
 

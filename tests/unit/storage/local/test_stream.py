@@ -11,6 +11,7 @@ import pytest
 from smbquic.storage import Action, Disposition, NameInvalid, StorageFile, Stream, types
 from smbquic.storage.local import LocalStorage, streams, xattrs
 from tests.unit.privileges import as_nobody
+from tests.unit.storage.local.opening import NotAdmittedError
 
 D = Disposition
 Make = Callable[..., tuple[StorageFile, Action]]
@@ -352,10 +353,6 @@ def test_what_is_not_to_be_done_with_a_stream(opened: Make) -> None:
         stream.open_stream("t")
 
 
-class Refused(Exception):
-    """The error that the caller raises in `admit`."""
-
-
 def test_nothing_is_changed_that_was_not_admitted(opened: Make) -> None:
     stream, _ = opened("file", "s")
     stream.write(0, [b"kept"])
@@ -363,9 +360,9 @@ def test_nothing_is_changed_that_was_not_admitted(opened: Make) -> None:
 
     def refuse(file: StorageFile) -> None:
         seen.append(file.name)
-        raise Refused
+        raise NotAdmittedError
 
-    with pytest.raises(Refused):
+    with pytest.raises(NotAdmittedError):
         opened("file", "S", D.OVERWRITE, admit=refuse)
     opened("file", "new", D.OVERWRITE_IF, admit=refuse)
 

@@ -199,7 +199,7 @@ class TransportHarness:
         self.receiver.batch_received(1.0)
 
 
-class Clock:
+class TransportClock:
     """Time that the test moves, for a transport and the timers that it sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,6 +238,8 @@ MakeServer = Callable[[str], Engine]
 
 
 class NoIds:
+    """Does nothing about connection IDs."""
+
     def issued(self, connection_id: bytes) -> None: ...
 
     def retired(self, connection_id: bytes) -> None: ...

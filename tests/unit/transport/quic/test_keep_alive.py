@@ -5,13 +5,13 @@ import itertools
 
 import pytest
 
-from tests.unit.transport.quic.harness import PATH, Clock, TransportHarness
+from tests.unit.transport.quic.harness import PATH, TransportClock, TransportHarness
 
 
 async def test_a_silent_server_that_owes_an_answer_is_asked_every_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = Clock(monkeypatch)
+    clock = TransportClock(monkeypatch)
     harness = TransportHarness()
     harness.establish(clock.now)
     clock.advance(5)
@@ -31,7 +31,7 @@ async def test_a_silent_server_that_owes_an_answer_is_asked_every_second(
 async def test_a_server_that_answers_is_asked_ever_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = Clock(monkeypatch)
+    clock = TransportClock(monkeypatch)
     harness = TransportHarness()
     harness.establish(clock.now)
     harness.transport.keep_alive = True
@@ -56,7 +56,7 @@ async def test_a_server_that_answers_is_asked_ever_less_often(
 
 
 async def test_a_server_asks_its_clients_at_ease(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
+    clock = TransportClock(monkeypatch)
     harness = TransportHarness(is_client=False)
     harness.establish(clock.now)
     harness.engine.unacknowledged = 100
@@ -71,7 +71,7 @@ async def test_a_server_asks_its_clients_at_ease(monkeypatch: pytest.MonkeyPatch
 async def test_a_server_that_stops_answering_is_asked_often_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = Clock(monkeypatch)
+    clock = TransportClock(monkeypatch)
     harness = TransportHarness()
     harness.establish(clock.now)
     harness.transport.keep_alive = True
@@ -95,7 +95,7 @@ async def test_a_server_that_stops_answering_is_asked_often_again(
 async def test_two_pings_in_a_row_may_be_lost_before_the_idle_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = Clock(monkeypatch)
+    clock = TransportClock(monkeypatch)
     harness = TransportHarness(is_client=False)
     harness.establish(clock.now)
     harness.engine.idle_timeout = 6.0

@@ -14,7 +14,7 @@ RAISE_INTERVAL = 600.0
 JUMBO = DatagramSizes(1200, 8972)
 
 
-class Path:
+class SearchedPath:
     """A path that carries datagrams of `limit` bytes, and a search that is run on it."""
 
     def __init__(self, limit: int, sizes: DatagramSizes = JUMBO) -> None:
@@ -38,7 +38,7 @@ class Path:
 
 
 def test_the_interfaces_size_is_tried_first() -> None:
-    path = Path(8972)
+    path = SearchedPath(8972)
     assert path.mtu.size == 1200
     assert path.search() == [8972]
 
@@ -47,28 +47,28 @@ def test_the_interfaces_size_is_tried_first() -> None:
 
 
 def test_each_size_has_three_chances() -> None:
-    path = Path(1472)
+    path = SearchedPath(1472)
 
     assert path.search() == [8972] * 3 + [7972] * 3 + [3972] * 3 + [1972] * 3 + [1472]
     assert path.mtu.size == 1472
 
 
 def test_ipv6_takes_more_for_its_header() -> None:
-    path = Path(1452, DatagramSizes(1200, 1452, ethernet=1452))
+    path = SearchedPath(1452, DatagramSizes(1200, 1452, ethernet=1452))
 
     assert path.search() == [1452]
 
 
 @pytest.mark.parametrize(("mtu", "size"), [(1499, 1464), (1300, 1252), (1279, 1200)])
 def test_a_tunnel_is_found(mtu: int, size: int) -> None:
-    path = Path(mtu - 28, DatagramSizes(1200, 1472))
+    path = SearchedPath(mtu - 28, DatagramSizes(1200, 1472))
     path.search()
 
     assert path.mtu.size == size
 
 
 def test_losses_that_chance_brought_do_no_harm() -> None:
-    path = Path(1472, DatagramSizes(1200, 1472))
+    path = SearchedPath(1472, DatagramSizes(1200, 1472))
     for _ in range(MAX_PROBES - 1):
         probe = path.mtu.probe(path.now)
         assert probe is not None
@@ -80,20 +80,20 @@ def test_losses_that_chance_brought_do_no_harm() -> None:
 
 
 def test_one_probe_at_a_time() -> None:
-    path = Path(1472)
+    path = SearchedPath(1472)
     assert path.mtu.probe(1.0) is not None
     assert path.mtu.probe(2.0) is None
 
 
 def test_nothing_is_searched_where_the_size_is_given() -> None:
-    path = Path(1472, DatagramSizes(1472, 1472))
+    path = SearchedPath(1472, DatagramSizes(1472, 1472))
 
     assert path.search() == []
     assert path.settled == []
 
 
 def test_larger_ones_are_tried_again_later() -> None:
-    path = Path(1472)
+    path = SearchedPath(1472)
     path.search()
     path.limit = 8972
     path.now += RAISE_INTERVAL / 2
@@ -107,7 +107,7 @@ def test_larger_ones_are_tried_again_later() -> None:
 
 
 def test_a_path_that_shrank_is_searched_from_below() -> None:
-    path = Path(1472)
+    path = SearchedPath(1472)
     path.search()
     path.limit = 1300
     path.mtu.restart()
@@ -120,7 +120,7 @@ def test_a_path_that_shrank_is_searched_from_below() -> None:
 
 
 def test_a_suspicion_that_was_wrong_is_not_worth_a_word() -> None:
-    path = Path(1472)
+    path = SearchedPath(1472)
     path.search()
     path.mtu.restart()
     path.search()
@@ -130,7 +130,7 @@ def test_a_suspicion_that_was_wrong_is_not_worth_a_word() -> None:
 
 
 def test_what_was_sent_before_a_restart_proves_nothing() -> None:
-    path = Path(1472)
+    path = SearchedPath(1472)
     probe = path.mtu.probe(1.0)
     assert probe is not None
     path.mtu.restart()
@@ -141,7 +141,7 @@ def test_what_was_sent_before_a_restart_proves_nothing() -> None:
 
 @pytest.mark.parametrize("most", [1200, 1350, 1472])
 def test_a_peer_may_want_smaller_ones(most: int) -> None:
-    path = Path(8972)
+    path = SearchedPath(8972)
     path.mtu.cap(most)
     path.search()
 
@@ -151,7 +151,7 @@ def test_a_peer_may_want_smaller_ones(most: int) -> None:
 
 
 def test_a_peer_may_want_smaller_ones_than_those_given() -> None:
-    path = Path(8972, DatagramSizes(8972, 8972))
+    path = SearchedPath(8972, DatagramSizes(8972, 8972))
     path.mtu.cap(1350)
 
     assert path.mtu.size == 1350
@@ -160,7 +160,7 @@ def test_a_peer_may_want_smaller_ones_than_those_given() -> None:
 
 @given(st.integers(1200, 16000), st.integers(1200, 16000), st.integers(1200, 16000))
 def test_whatever_the_path_does_the_size_fits(most: int, before: int, after: int) -> None:
-    path = Path(before, DatagramSizes(1200, most))
+    path = SearchedPath(before, DatagramSizes(1200, most))
     path.search()
     assert path.mtu.size <= min(most, before)
     assert path.mtu.size >= min(most, before) * 0.49

@@ -11,11 +11,11 @@ from smbquic.errors import ConnectError, ConnectionClosed, TransportError
 from smbquic.transport.quic import network_errors
 from smbquic.transport.quic.network_errors import NetworkErrors
 
-REFUSED = OSError(errno.ECONNREFUSED, "Connection refused")
+REFUSED = OSError(errno.ECONNREFUSED, "RecordingConnection refused")
 UNREACHABLE = OSError(errno.ENETUNREACH, "Network is unreachable")
 
 
-class Connection:
+class RecordingConnection:
     """Notes what it is asked for, at a time that the test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,8 +44,8 @@ class Connection:
 
 
 @pytest.fixture
-async def connection(monkeypatch: pytest.MonkeyPatch) -> Connection:
-    return Connection(monkeypatch)
+async def connection(monkeypatch: pytest.MonkeyPatch) -> RecordingConnection:
+    return RecordingConnection(monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ async def connection(monkeypatch: pytest.MonkeyPatch) -> Connection:
     ],
 )
 async def test_a_connection_that_was_never_there_ends_at_once(
-    connection: Connection, error: OSError, words: str
+    connection: RecordingConnection, error: OSError, words: str
 ) -> None:
     connection.errors.during_handshake(error)
 
@@ -66,7 +66,9 @@ async def test_a_connection_that_was_never_there_ends_at_once(
     assert str(ended) == f"fs.example: {words}"
 
 
-async def test_a_port_is_closed_once_it_was_for_two_seconds(connection: Connection) -> None:
+async def test_a_port_is_closed_once_it_was_for_two_seconds(
+    connection: RecordingConnection,
+) -> None:
     connection.errors.after_handshake(REFUSED)
     assert (connection.done, connection.delays) == (["ping"], [2.0])
     connection.now += 2.0
@@ -80,7 +82,7 @@ async def test_a_port_is_closed_once_it_was_for_two_seconds(connection: Connecti
     assert str(ended) == "fs.example has closed its UDP port"
 
 
-async def test_a_datagram_in_between_begins_anew(connection: Connection) -> None:
+async def test_a_datagram_in_between_begins_anew(connection: RecordingConnection) -> None:
     connection.errors.after_handshake(REFUSED)
     connection.errors.refused_since = None
     connection.now += 5.0
@@ -90,7 +92,7 @@ async def test_a_datagram_in_between_begins_anew(connection: Connection) -> None
 
 
 async def test_another_address_is_tried_once_a_second(
-    connection: Connection, caplog: pytest.LogCaptureFixture
+    connection: RecordingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     for seconds in (0.0, 0.9, 0.1, 0.5):
@@ -103,7 +105,7 @@ async def test_another_address_is_tried_once_a_second(
 
 
 async def test_without_another_address_it_goes_on(
-    connection: Connection, caplog: pytest.LogCaptureFixture
+    connection: RecordingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     connection.address = OSError(errno.EADDRNOTAVAIL, "none")

@@ -24,6 +24,7 @@ from smbquic.transport.quic.packet import (
 )
 from smbquic.transport.quic.registry import client_engine
 from smbquic.transport.quic.tls import ClientTls
+from tests.unit.transport.quic.harness import NoIds
 
 PATH = (("192.0.2.1", 50000), b"")
 ORIGINAL_ID = bytes.fromhex("8394c8f03e515708")
@@ -36,14 +37,6 @@ SAMPLES = {
     ),
 }
 """[RFC9001] A.4 and [RFC9369] A.4."""
-
-
-class NoIds:
-    """Does not care for connection IDs."""
-
-    def issued(self, connection_id: bytes) -> None: ...
-
-    def retired(self, connection_id: bytes) -> None: ...
 
 
 @pytest.mark.parametrize("version", VERSIONS)

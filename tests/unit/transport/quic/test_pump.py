@@ -8,7 +8,7 @@ import pytest
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection, pump
-from tests.unit.transport.quic.harness import PATH, Clock, TransportHarness
+from tests.unit.transport.quic.harness import PATH, TransportClock, TransportHarness
 
 
 async def test_how_long_an_engine_thinks_is_no_part_of_a_round_trip(
@@ -116,7 +116,7 @@ async def test_an_engine_is_never_called_before_its_time(
     monkeypatch: pytest.MonkeyPatch, early: float, ticked: float | None
 ) -> None:
     """As told at its time, if the timer is a little early."""
-    clock = Clock(monkeypatch)
+    clock = TransportClock(monkeypatch)
     harness = TransportHarness()
     harness.establish(clock.now)
     harness.engine.due = clock.now + early
@@ -128,7 +128,7 @@ async def test_an_engine_is_never_called_before_its_time(
 async def test_a_timer_is_set_anew_only_for_an_earlier_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = Clock(monkeypatch)
+    clock = TransportClock(monkeypatch)
     harness = TransportHarness()
     harness.establish(clock.now)
     start = clock.now
@@ -144,7 +144,7 @@ async def test_a_timer_is_set_anew_only_for_an_earlier_time(
 
 
 async def test_a_connection_that_is_gone_leaves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
+    clock = TransportClock(monkeypatch)
     harness = TransportHarness()
     assert len(clock.timers) == 1  # the timeout of the handshake
     harness.establish(clock.now)
@@ -164,7 +164,7 @@ async def test_a_connection_that_is_gone_leaves_no_timer(monkeypatch: pytest.Mon
 async def test_a_connection_that_is_abandoned_leaves_no_timer_of_its_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = Clock(monkeypatch)
+    clock = TransportClock(monkeypatch)
     harness = TransportHarness()
     harness.establish(clock.now)
     harness.engine.due = clock.now + 30

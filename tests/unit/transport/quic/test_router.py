@@ -35,7 +35,7 @@ class FakeDestination:
         self.errors.append(error)
 
 
-class Server:
+class RoutingServer:
     """A router with everything around it."""
 
     def __init__(self, *, accepts: bool = True) -> None:
@@ -63,7 +63,7 @@ def long_header(
 
 
 def test_short_headers_go_by_their_first_eight_bytes() -> None:
-    server, destination = Server(), FakeDestination()
+    server, destination = RoutingServer(), FakeDestination()
     server.router.add(ID, destination)
     server.feed(b"\x40" + ID + b"payload")
     server.router.datagram_received(b"\x40" + ID, OTHER_PATH, 2.0)
@@ -76,7 +76,7 @@ def test_short_headers_go_by_their_first_eight_bytes() -> None:
 
 
 def test_long_headers_go_by_the_id_they_name() -> None:
-    server, destination = Server(), FakeDestination()
+    server, destination = RoutingServer(), FakeDestination()
     server.router.add(b"longer than eight", destination)
     server.feed(long_header(0xE0, destination=b"longer than eight", size=50))
 
@@ -84,7 +84,7 @@ def test_long_headers_go_by_the_id_they_name() -> None:
 
 
 def test_a_destination_answers_once_for_many_datagrams() -> None:
-    server, one, two = Server(), FakeDestination(), FakeDestination()
+    server, one, two = RoutingServer(), FakeDestination(), FakeDestination()
     server.router.add(ID, one)
     server.router.add(ID[::-1], two)
     for _ in range(3):
@@ -96,7 +96,7 @@ def test_a_destination_answers_once_for_many_datagrams() -> None:
 
 
 def test_a_removed_id_is_nobodys() -> None:
-    server, destination = Server(), FakeDestination()
+    server, destination = RoutingServer(), FakeDestination()
     server.router.add(ID, destination)
     server.router.remove(ID)
     server.router.remove(ID)
@@ -109,7 +109,7 @@ def test_a_removed_id_is_nobodys() -> None:
 def test_an_initial_packet_of_an_unknown_client_is_a_new_connection(
     first: int, version: bytes
 ) -> None:
-    server = Server()
+    server = RoutingServer()
     server.feed(long_header(first, version))
 
     assert server.asked == [ID]
@@ -118,7 +118,7 @@ def test_an_initial_packet_of_an_unknown_client_is_a_new_connection(
 
 
 def test_an_unknown_client_may_be_refused() -> None:
-    server = Server(accepts=False)
+    server = RoutingServer(accepts=False)
     server.feed(long_header())
 
     assert server.asked == [ID]
@@ -143,7 +143,7 @@ def test_an_unknown_client_may_be_refused() -> None:
     ],
 )
 def test_what_is_no_beginning_is_dropped(datagram: bytes) -> None:
-    server = Server()
+    server = RoutingServer()
     server.feed(datagram)
 
     assert server.asked == []
@@ -151,7 +151,7 @@ def test_what_is_no_beginning_is_dropped(datagram: bytes) -> None:
 
 
 def test_an_unknown_version_is_answered() -> None:
-    server = Server()
+    server = RoutingServer()
     server.feed(long_header(0x80, b"\x1a\x2a\x3a\x4a"))
     (reply,) = server.replies
 
@@ -162,7 +162,7 @@ def test_an_unknown_version_is_answered() -> None:
 
 @given(st.binary(max_size=1400))
 def test_no_datagram_troubles_a_router(data: bytes) -> None:
-    for server in (Server(), Server(accepts=False)):
+    for server in (RoutingServer(), RoutingServer(accepts=False)):
         server.feed(data)
         server.feed(data.ljust(1200, b"\0"))
         assert all(len(reply) <= 1200 for reply in server.replies)
@@ -181,7 +181,12 @@ def test_a_client_hears_its_own_only(data: bytes) -> None:
 
 def test_errors_are_for_clients_only() -> None:
     error = OSError("refused")
-    client, destination, server, other = Router(), FakeDestination(), Server(), FakeDestination()
+    client, destination, server, other = (
+        Router(),
+        FakeDestination(),
+        RoutingServer(),
+        FakeDestination(),
+    )
     client.add(ID, destination)
     client.add(ID[::-1], destination)
     client.error_received(error)
@@ -218,7 +223,7 @@ def test_a_run_for_several_connections_is_taken_apart() -> None:
 
 @given(st.binary(max_size=200), st.integers(1, 50))
 def test_any_segment_batch_is_taken(segments: bytes, size: int) -> None:
-    Server().router.segments_received(segments, size, PATH, 1.0)
+    RoutingServer().router.segments_received(segments, size, PATH, 1.0)
 
 
 def test_what_looks_like_part_of_an_unknown_connection_is_reported() -> None:
@@ -235,7 +240,7 @@ def test_what_looks_like_part_of_an_unknown_connection_is_reported() -> None:
 
 
 def test_initial_packets_of_one_size_are_of_no_connection_whose_id_they_spell() -> None:
-    server, other = Server(), FakeDestination()
+    server, other = RoutingServer(), FakeDestination()
     datagram = long_header()
     server.router.add(datagram[1:9], other)
     server.router.segments_received(datagram + datagram, len(datagram), PATH, 1.0)
@@ -245,7 +250,7 @@ def test_initial_packets_of_one_size_are_of_no_connection_whose_id_they_spell() 
 
 
 def test_a_long_header_is_read_from_its_seventh_byte_on() -> None:
-    server, none, one = Server(), FakeDestination(), FakeDestination()
+    server, none, one = RoutingServer(), FakeDestination(), FakeDestination()
     server.router.add(b"", none)
     server.router.add(b"x", one)
     for datagram in (b"\xc0" + V1 + b"\x00", b"\xc0" + V1 + b"\x01x"):

@@ -6,13 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from smbquic.options.quic import TicketPolicy
-from smbquic.transport.quic.tickets import (
-    Key,
-    Resumption,
-    Ticket,
-    TicketCache,
-    TicketStore,
-)
+from smbquic.transport.quic.tickets import Key, Resumption, Ticket, TicketCache, TicketStore
 from tests.unit.clock import Clock
 
 # The numbers themselves, so that a change of one of them is noticed.
@@ -21,7 +15,7 @@ SERVER_LIFETIME = 86400.0
 
 
 @dataclass
-class Session:
+class TlsSession:
     ticket: bytes
     not_valid_before: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     lifetime: timedelta = timedelta(days=1)
@@ -90,7 +84,7 @@ def test_a_server_cannot_make_a_client_keep_a_ticket_for_long(
     monkeypatch.setattr("smbquic.transport.quic.tickets.time.time", lambda: 500.0)
     cache = TicketCache(clock=lambda: 500.0)
     resumption = Resumption(cache, HERE, lambda chain: True)
-    session = Session(b"1", lifetime=promised)
+    session = TlsSession(b"1", lifetime=promised)
     resumption.keep(session, (b"leaf",))
     found = resumption.take()
 
@@ -103,7 +97,7 @@ def test_a_server_cannot_make_a_client_keep_a_ticket_for_long(
 def test_a_ticket_whose_certificates_will_not_do_any_more_is_lost() -> None:
     cache = TicketCache()
     refusing = Resumption(cache, HERE, lambda chain: chain != (b"revoked",))
-    refusing.keep(Session(b"1"), (b"revoked",))
+    refusing.keep(TlsSession(b"1"), (b"revoked",))
 
     assert refusing.take() is None
     assert len(cache) == 0
@@ -114,7 +108,7 @@ def test_a_ticket_whose_certificates_will_not_do_any_more_is_lost() -> None:
 
 def test_a_server_takes_each_ticket_once(clock: Clock) -> None:
     store = TicketStore(clock=clock)
-    session = Session(b"1")
+    session = TlsSession(b"1")
     store.keep(session)
 
     assert [store.take(b"1"), store.take(b"1"), store.take(b"2")] == [session, None, None]
@@ -122,23 +116,23 @@ def test_a_server_takes_each_ticket_once(clock: Clock) -> None:
 
 def test_a_server_forgets_what_is_too_old(clock: Clock) -> None:
     store = TicketStore(clock=clock)
-    store.keep(Session(b"1"))
-    store.keep(Session(b"2"))
+    store.keep(TlsSession(b"1"))
+    store.keep(TlsSession(b"2"))
     clock.now += SERVER_LIFETIME + 1.0
 
     assert store.take(b"1") is None
-    store.keep(Session(b"3"))
+    store.keep(TlsSession(b"3"))
     assert len(store) == 1
 
 
 def test_a_session_has_expired_when_its_lifetime_is_over(clock: Clock) -> None:
     store = TicketStore(clock=clock)
-    store.keep(Session(b"1"))
-    store.keep(Session(b"2"))
+    store.keep(TlsSession(b"1"))
+    store.keep(TlsSession(b"2"))
     clock.now += SERVER_LIFETIME - 1.0
     assert store.take(b"1") is not None
     clock.now += 1.0
-    store.keep(Session(b"3"))
+    store.keep(TlsSession(b"3"))
 
     assert len(store) == 1
 
@@ -146,7 +140,7 @@ def test_a_session_has_expired_when_its_lifetime_is_over(clock: Clock) -> None:
 def test_a_server_forgets_the_oldest_where_there_are_too_many(clock: Clock) -> None:
     store = TicketStore(2, clock)
     for name in (b"1", b"2", b"3"):
-        store.keep(Session(name))
+        store.keep(TlsSession(name))
 
     assert len(store) == 2
     assert store.take(b"1") is None
@@ -174,6 +168,6 @@ def test_how_many_tickets_are_kept() -> None:
     cache, store = TicketCache(), TicketStore()
     for number in range(5000):
         cache.put(HERE, ticket(str(number)))
-        store.keep(Session(str(number).encode()))
+        store.keep(TlsSession(str(number).encode()))
 
     assert (len(cache), len(store)) == (64, 4096)

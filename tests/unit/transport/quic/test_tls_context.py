@@ -14,7 +14,7 @@ class Alert(Exception):
     """Ends a handshake."""
 
 
-class Context(ContextPolicy):
+class FakeTlsContext(ContextPolicy):
     """Has the policy, and nothing of a library's context but its callbacks."""
 
     alert = Alert
@@ -22,7 +22,7 @@ class Context(ContextPolicy):
     new_session_ticket_cb: Any = None
 
 
-class Session:
+class ResumedSession:
     ticket = b"1"
 
 
@@ -33,7 +33,7 @@ def hello(**more: Any) -> Any:
 
 
 def test_nothing_is_known_before_the_client_says_it() -> None:
-    context = Context()
+    context = FakeTlsContext()
     context.begin(None, None)
 
     assert (context.client_hello_name, context.group, context.refusal) == ("", None, None)
@@ -45,7 +45,7 @@ def test_nothing_is_known_before_the_client_says_it() -> None:
 
 
 def test_a_client_keeps_its_own_callback() -> None:
-    context = Context()
+    context = FakeTlsContext()
     context.new_session_ticket_cb = print
     context.begin(None, None)
 
@@ -53,10 +53,10 @@ def test_a_client_keeps_its_own_callback() -> None:
 
 
 def test_a_server_resumes_each_session_once_and_not_with_early_data() -> None:
-    context = Context()
+    context = FakeTlsContext()
     context.begin(None, TicketStore())
     context.read_client_hello(hello())
-    session = Session()
+    session = ResumedSession()
     for early_data, expected in ((False, session), (True, None)):
         context.new_session_ticket_cb(session)
         context.read_client_hello(hello(early_data=early_data))
@@ -70,7 +70,7 @@ def test_a_server_resumes_each_session_once_and_not_with_early_data() -> None:
 def test_a_client_that_may_not_expect_a_ticket_gets_none(
     modes: list[int] | None, offered: bool
 ) -> None:
-    context = Context()
+    context = FakeTlsContext()
     context.begin(None, TicketStore())
     context.offer_ticket(hello(psk_key_exchange_modes=modes))
 
@@ -78,7 +78,7 @@ def test_a_client_that_may_not_expect_a_ticket_gets_none(
 
 
 def test_a_server_without_tickets_offers_none() -> None:
-    context = Context()
+    context = FakeTlsContext()
     context.begin(None, None)
     context.offer_ticket(hello(psk_key_exchange_modes=None))
 
@@ -93,7 +93,7 @@ def test_a_refusal_ends_the_handshake_with_its_alert() -> None:
         seen.append(chain)
         raise refusal
 
-    context = Context()
+    context = FakeTlsContext()
     context.begin(refuse, None)
     with pytest.raises(Alert) as caught:
         context.verify_peer((b"leaf", b"root"))
@@ -104,7 +104,7 @@ def test_a_refusal_ends_the_handshake_with_its_alert() -> None:
 
 
 def test_what_the_library_verifies_is_not_verified_here() -> None:
-    context = Context()
+    context = FakeTlsContext()
     context.begin(None, None)
     context.verify_peer((b"leaf",))
 

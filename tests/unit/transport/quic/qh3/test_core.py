@@ -8,7 +8,7 @@ from smbquic.transport.quic.qh3.core import MeteredCore
 pytestmark = pytest.mark.engine("qh3")
 
 
-class Core:
+class EventCore:
     """Has events, and reports datagrams as packets: how many, how large, how many were genuine."""
 
     def __init__(self, *events: tuple[object, ...], state: str = "connected") -> None:
@@ -25,7 +25,9 @@ class Core:
 
 
 def test_data_goes_past_the_library() -> None:
-    core = MeteredCore(Core(("stream_data", 0, b"ab", False), ("stream_data", 0, b"c", True)), 100)
+    core = MeteredCore(
+        EventCore(("stream_data", 0, b"ab", False), ("stream_data", 0, b"c", True)), 100
+    )
 
     assert core.next_event() is None
     assert (core.take(), core.take()) == ([b"ab", b"c"], [])
@@ -33,7 +35,7 @@ def test_data_goes_past_the_library() -> None:
 
 
 def test_other_events_are_for_the_library() -> None:
-    core = MeteredCore(Core(("stream_data", 0, b"ab", False), ("path_changed",)), 100)
+    core = MeteredCore(EventCore(("stream_data", 0, b"ab", False), ("path_changed",)), 100)
 
     assert not core.take_data()
     assert core.next_event() == ("path_changed",)
@@ -43,7 +45,7 @@ def test_other_events_are_for_the_library() -> None:
 
 def test_no_more_is_taken_than_there_is_room_for() -> None:
     more = ("stream_data", 0, b"more", False)
-    core = MeteredCore(Core(("stream_data", 0, b"12345", False), more), 5)
+    core = MeteredCore(EventCore(("stream_data", 0, b"12345", False), more), 5)
 
     core.next_event()
     assert (core.full, core.take()) == (True, [b"12345"])
@@ -54,7 +56,7 @@ def test_no_more_is_taken_than_there_is_room_for() -> None:
 
 @pytest.mark.parametrize("state", ["closing", "draining", "terminated"])
 def test_once_it_is_over_all_is_taken(state: str) -> None:
-    core = MeteredCore(Core(*[("stream_data", 0, b"12345", False)] * 3, state=state), 5)
+    core = MeteredCore(EventCore(*[("stream_data", 0, b"12345", False)] * 3, state=state), 5)
 
     core.next_event()
 
@@ -70,7 +72,7 @@ def test_once_it_is_over_all_is_taken(state: str) -> None:
     ],
 )
 def test_the_first_end_counts(event: tuple[object, ...], reason: CloseReason) -> None:
-    core = MeteredCore(Core(event, ("protocol_error", 1, 0, "later")), 100)
+    core = MeteredCore(EventCore(event, ("protocol_error", 1, 0, "later")), 100)
 
     assert not core.take_data()
 
@@ -78,7 +80,7 @@ def test_the_first_end_counts(event: tuple[object, ...], reason: CloseReason) ->
 
 
 def test_packets_that_were_genuine_count() -> None:
-    core = MeteredCore(Core(), 100)
+    core = MeteredCore(EventCore(), 100)
 
     for receive in (core.receive_datagram, core.receive_many_datagrams, core.receive_gro_buffer):
         assert receive(b"")[2] == 1

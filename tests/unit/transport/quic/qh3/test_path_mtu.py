@@ -16,7 +16,7 @@ LOOPBACK = DatagramSizes(8972, 8972, certain=True)
 PROBE_TIMEOUT = 2 * 0.1 + 0.025
 
 
-class Core:
+class MtuCore:
     """The state of a core that the monitor reads, with outstanding packets by their numbers."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Quic:
     """A connection whose core takes the size that it is told."""
 
     def __init__(self) -> None:
-        self._core = Core()
+        self._core = MtuCore()
         self._transport_parameters_applied = True
         self.shrunk: list[int] = []
 
@@ -48,7 +48,7 @@ class Quic:
         self._core.size = size
 
 
-class Path:
+class MonitoredPath:
     """A monitor and what it reports."""
 
     def __init__(self, sizes: DatagramSizes = ETHERNET, size: int = 1472) -> None:
@@ -94,7 +94,7 @@ def test_the_size_to_begin_with(
 
 
 def test_how_long_an_acknowledgement_may_take() -> None:
-    core = Core()
+    core = MtuCore()
     core.smoothed_rtt = 0.05
     assert probe_timeout(core) == pytest.approx(0.125)
     core.smoothed_rtt = None
@@ -102,7 +102,7 @@ def test_how_long_an_acknowledgement_may_take() -> None:
 
 
 def test_the_size_of_the_handshake_is_not_reported() -> None:
-    path = Path(size=1200)
+    path = MonitoredPath(size=1200)
     path.core.size = 1300
     path.monitor.established()
     path.monitor.check_growth(5.0)
@@ -112,7 +112,7 @@ def test_the_size_of_the_handshake_is_not_reported() -> None:
 
 
 def test_a_larger_size_is_reported_a_second_after_the_last_one() -> None:
-    path = Path(size=1200)
+    path = MonitoredPath(size=1200)
     for size, now in ((1300, 5.0), (1472, 5.9), (1472, 6.9)):
         path.core.size = size
         path.monitor.check_growth(now)
@@ -137,7 +137,7 @@ def test_a_larger_size_is_reported_a_second_after_the_last_one() -> None:
 def test_a_trial_takes_two_timeouts_and_large_datagrams(
     sizes: DatagramSizes, size: int, timeouts: int, wanted: bool
 ) -> None:
-    path = Path(sizes, size)
+    path = MonitoredPath(sizes, size)
     path.core.pto_count = timeouts
     path.core.outstanding = {1: 1201}
 
@@ -145,7 +145,7 @@ def test_a_trial_takes_two_timeouts_and_large_datagrams(
 
 
 def test_there_is_one_trial_for_each_timeout_with_a_number_of_its_own() -> None:
-    path = Path()
+    path = MonitoredPath()
     path.core.outstanding = {1: 1472}
     numbers = []
     for timeouts in (2, 2, 3, 4):
@@ -157,7 +157,7 @@ def test_there_is_one_trial_for_each_timeout_with_a_number_of_its_own() -> None:
 
 
 def test_without_large_packets_there_is_nothing_to_compare_with() -> None:
-    path = Path()
+    path = MonitoredPath()
     path.core.pto_count = 2
     path.core.outstanding = {1: 1200}
 
@@ -171,7 +171,7 @@ def test_without_large_packets_there_is_nothing_to_compare_with() -> None:
 def test_in_the_handshake_the_next_smaller_size_is_used_at_once(
     sizes: DatagramSizes, before: int, after: int
 ) -> None:
-    path = Path(sizes, before)
+    path = MonitoredPath(sizes, before)
     path.core.pto_count = 2
     path.quic._transport_parameters_applied = False
     assert not path.wants_trial(established=False)
@@ -185,7 +185,7 @@ def test_in_the_handshake_the_next_smaller_size_is_used_at_once(
 
 
 def test_two_trials_after_which_large_datagrams_are_missing_show_a_narrow_path() -> None:
-    path = Path()
+    path = MonitoredPath()
     path.trial(2, 10.0)
     path.monitor.acknowledged(path.monitor.trial, 10.5)
     assert path.quic.shrunk == []
@@ -199,7 +199,7 @@ def test_two_trials_after_which_large_datagrams_are_missing_show_a_narrow_path()
 
 
 def test_a_second_trial_that_is_late_is_a_first_one() -> None:
-    path = Path()
+    path = MonitoredPath()
     path.trial(2, 10.0)
     path.monitor.acknowledged(path.monitor.trial, 10.5)
     path.core.pto_count = 1
@@ -212,7 +212,7 @@ def test_a_second_trial_that_is_late_is_a_first_one() -> None:
 
 
 def test_a_large_datagram_that_has_arrived_proves_the_path() -> None:
-    path = Path()
+    path = MonitoredPath()
     for timeouts in (2, 3):
         path.trial(timeouts, 10.0)
         del path.core.outstanding[10 * timeouts]
@@ -229,7 +229,7 @@ def test_a_large_datagram_that_has_arrived_proves_the_path() -> None:
 
 
 def test_acknowledgements_of_other_pings_are_no_results() -> None:
-    path = Path()
+    path = MonitoredPath()
     path.monitor.acknowledged(0, 10.0)
     path.trial(2, 10.0)
     path.monitor.acknowledged(path.monitor.trial - 1, 10.5)

@@ -3,10 +3,7 @@
 import pytest
 
 from smbquic.transport.quic.engine import DatagramSizes
-from smbquic.transport.quic.qh3.segments import (
-    ACKNOWLEDGE,
-    FirstSegment,
-)
+from smbquic.transport.quic.qh3.segments import ACKNOWLEDGE, FirstSegment
 from tests.unit.transport.quic.simulation import Simulate, library
 
 # The numbers themselves, so that a change of one of them is noticed.
@@ -18,7 +15,7 @@ SIZE = 1472
 DATA = SIZE - ROOM_FOR_HEADERS
 
 
-class Core:
+class TimerCore:
     """Has nothing but a timer."""
 
     def __init__(self, timer: tuple[str, float] | None) -> None:
@@ -28,7 +25,7 @@ class Core:
         return self._timer
 
 
-DUE = Core((ACKNOWLEDGE, 10.0))
+DUE = TimerCore((ACKNOWLEDGE, 10.0))
 
 
 @pytest.mark.parametrize("length", [0, 100, DATA, 2 * DATA])
@@ -38,7 +35,7 @@ def test_two_datagrams_make_a_run_as_they_are(length: int) -> None:
 
 @pytest.mark.parametrize("timer", [None, (ACKNOWLEDGE, 10.5), ("loss_detection", 9.0)])
 def test_where_no_acknowledgement_is_due_all_are_alike(timer: tuple[str, float] | None) -> None:
-    assert FirstSegment().part(Core(timer), bytes(5000), SIZE, 10.0) == 0
+    assert FirstSegment().part(TimerCore(timer), bytes(5000), SIZE, 10.0) == 0
 
 
 @pytest.mark.parametrize(
