@@ -89,11 +89,24 @@ class HandshakeError(TransportError):
 
 
 class ConnectionClosed(TransportError):  # noqa: N818  (an end, not always an error)
-    """The connection ended while it was still needed."""
+    """The connection ended while it was still needed.
+
+    `sent` says that a request had been sent, which the server may have carried out.
+    """
+
+    sent = False
 
 
 class IdleTimeout(ConnectionClosed):
     """The connection ended because nothing was received from the peer for too long."""
+
+
+class UnflushedError(TransportError):
+    """The connection was lost before a FLUSH, and the server may have lost what was written.
+
+    Only if its machine failed, which a client cannot tell from a failure of the network. The file
+    is open again: what was written since the last FLUSH has to be written or verified once more.
+    """
 
 
 class AuthenticationError(SmbError):

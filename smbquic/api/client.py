@@ -5,9 +5,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import ClientConnection
+from smbquic.client.reconnect import Reconnector
 from smbquic.client.retry import retry_while_busy
 from smbquic.client.session import Session
 from smbquic.client.share import Share
@@ -38,9 +40,11 @@ async def open_connection(
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
 
+    settings = _settings(options)
+
     async def attempt() -> tuple[AsyncExitStack, ClientConnection]:
         async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(_connected(url, options))
+            connection = await stack.enter_async_context(_connected(url, options, settings))
             return stack.pop_all(), connection
 
     stack, connection = await retry_while_busy(attempt, options.timeout)
@@ -48,12 +52,18 @@ async def open_connection(
         yield connection
 
 
-@asynccontextmanager
-async def _connected(url: SmbUrl, options: ConnectionOptions) -> AsyncIterator[ClientConnection]:
-    """One attempt of `open_connection`."""
-    settings = ClientSettings(
+def _settings(options: ConnectionOptions) -> ClientSettings:
+    """Return what all connections that replace each other negotiate with, under one GUID."""
+    return ClientSettings(
         client_guid=os.urandom(16), encryption=options.encryption, guest_allowed=options.guest
     )
+
+
+@asynccontextmanager
+async def _connected(
+    url: SmbUrl, options: ConnectionOptions, settings: ClientSettings
+) -> AsyncIterator[ClientConnection]:
+    """One attempt of `open_connection`."""
     connect_transport = transport_connector(url, options)
     stages = Stages()
     transport = await connect_transport()
@@ -82,6 +92,13 @@ async def open_session(url: SmbUrl | str, options: SessionOptions) -> AsyncItera
     The options are those of `SessionOptions`; a `guest` needs neither user nor password. Raises
     what `open_connection` does, and `AuthenticationError`.
     """
+    async with _reconnector(url, options) as reconnector:
+        yield reconnector.session
+
+
+@asynccontextmanager
+async def _reconnector(url: SmbUrl | str, options: SessionOptions) -> AsyncIterator[Reconnector]:
+    """Log on as `open_session` does, and again whenever the connection was lost."""
     url = SmbUrl.parse(url) if isinstance(url, str) else url
     password = options.password
     if options.guest:
@@ -92,20 +109,27 @@ async def open_session(url: SmbUrl | str, options: SessionOptions) -> AsyncItera
     if password is None:
         raise UrlError(f"there is no password for {url}")
     credentials = Credentials(url.user, password, url.domain)
+    settings = _settings(options)
 
-    async def attempt() -> tuple[AsyncExitStack, Session]:
+    async def attempt(previous_session_id: int) -> tuple[AsyncExitStack, Session]:
         async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(_connected(url, options))
-            session = await Session.logon(connection, credentials, host=url.host)
+            connection = await stack.enter_async_context(_connected(url, options, settings))
+            session = await Session.logon(
+                connection, credentials, host=url.host, previous_session_id=previous_session_id
+            )
             connection.stages.end("session")
+            stack.push_async_callback(_logoff, session)
             return stack.pop_all(), session
 
-    stack, session = await retry_while_busy(attempt, options.timeout)
-    async with stack:
-        try:
-            yield session
-        finally:
-            await _logoff(session)
+    async def log_on(previous_session_id: int) -> tuple[AsyncExitStack, Session]:
+        return await retry_while_busy(partial(attempt, previous_session_id), options.timeout)
+
+    reconnector = Reconnector(log_on, options.reconnect_timeout)
+    await reconnector.start()
+    try:
+        yield reconnector
+    finally:
+        await reconnector.close()
 
 
 async def _logoff(session: Session) -> None:
@@ -124,12 +148,14 @@ async def _logoff(session: Session) -> None:
 async def connect(url: SmbUrl | str, options: SessionOptions) -> AsyncIterator[Share]:
     """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
 
-    The options are those of `SessionOptions`. How long each stage took is in the share's `stages`.
-    Raises what `open_session` does, and `NotFoundError` or `DeniedError` for the share. The path
-    of the URL plays no part: paths are given to the share's methods.
+    The options are those of `SessionOptions`. A connection that is lost is made again, within
+    `reconnect_timeout`; files that are open then are opened again. How long each stage took is in
+    the share's `stages`. Raises what `open_session` does, and `NotFoundError` or `DeniedError` for
+    the share. The path of the URL plays no part: paths are given to the share's methods.
     """
     url = (SmbUrl.parse(url) if isinstance(url, str) else url).need_share()
-    async with open_session(url, **vars(options)) as session:
+    async with _reconnector(url, options) as reconnector:
+        session = reconnector.session
         tree = await session.tree(url.share)
         session.connection.stages.end("tree")
-        yield Share(session, tree)
+        yield Share(session, tree, reconnector)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from smbquic.auth.spnego.initiator import Initiator
 from smbquic.client.abandoned_opens import AbandonedOpens
@@ -102,14 +103,21 @@ class ClientConnection:
         return await self._wait(self._send_compound(bodies, charges, target))
 
     async def logon(
-        self, initiator: Initiator, session: ClientSession | None = None
+        self,
+        initiator: Initiator,
+        session: ClientSession | None = None,
+        *,
+        previous_session_id: int = 0,
     ) -> ClientSession:
         """Authenticate, for a new session or once more. [MS-SMB2] 3.2.4.2.3
 
-        Raises `AuthenticationError`.
+        A new session takes the place of the one of `previous_session_id`, whose connection was
+        lost. Raises `AuthenticationError`.
         """
         await self._acquire_credits(1)
-        session, sent = self.protocol.session_setup(initiator, session=session)
+        session, sent = self.protocol.session_setup(
+            initiator, previous_session_id=previous_session_id, session=session
+        )
         while True:
             response = await self._exchange(sent)
             await self._acquire_credits(1)
@@ -223,10 +231,11 @@ class ClientConnection:
         if self._failure is not None:
             raise self._closed_error()
 
-    def _closed_error(self) -> ConnectionClosed:
+    def _closed_error(self, *, sent: bool = False) -> ConnectionClosed:
         """Return a fresh error for one of those who wait: an exception is not raised twice."""
         kind = IdleTimeout if isinstance(self._failure, IdleTimeout) else ConnectionClosed
         error = kind(str(self._failure))
+        error.sent = sent
         error.__cause__ = self._failure
         return error
 
@@ -236,7 +245,7 @@ class ClientConnection:
         self._failure = error
         self.monitor.stop()
         self.transport.close(str(error))
-        self._outstanding.fail(self._closed_error)
+        self._outstanding.fail(partial(self._closed_error, sent=True))
         self.credits.fail(self._closed_error)
 
     async def close(self) -> None:

@@ -1,20 +1,29 @@
 """An open file on a share."""
 
 import os
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Container, Generator, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 
 from smbquic.client import requests
 from smbquic.client.concurrency import run_each
-from smbquic.client.tree_connect import TreeConnect
-from smbquic.errors import RemoteProtocolError, SmbError, SourceChangedError
+from smbquic.client.file_handle import FileHandle, Reopen
+from smbquic.client.tree_connect import TreeConnect, check
+from smbquic.errors import (
+    RemoteProtocolError,
+    SmbError,
+    SourceChangedError,
+)
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.response import Response
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseFlags, CloseResponse
 from smbquic.wire.create import CreateDisposition, CreateResponse
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import FileInformationClass, StandardInformation
+from smbquic.wire.message import Message
 from smbquic.wire.query_info import InfoType
 
 CHUNK = 1 << 20
@@ -57,17 +66,44 @@ class File:
     """An open file, used much as one of Python's own, but with `await`.
 
     Several tasks may use `read_at` and `write_at` at once; `read`, `write` and `seek` share one
-    position.
+    position. With `reopen`, a file whose connection was lost is opened again when it is used.
     """
 
-    def __init__(self, tree: TreeConnect, path: str, opened: CreateResponse) -> None:
+    def __init__(
+        self,
+        tree: TreeConnect,
+        path: str,
+        opened: CreateResponse,
+        reopen: Reopen | None = None,
+    ) -> None:
         self.path = path
         self.opened = opened
-        self.file_id: FileId = opened.file_id
-        self._tree = tree
+        self._handle = FileHandle(tree, path, opened.file_id, reopen)
         self._position = 0
         self._closed = False
-        tree.connection.monitor.add_open()
+
+    @property
+    def file_id(self) -> FileId:
+        """Its id on the newest connection; on any other it means nothing."""
+        return self._handle.file_id
+
+    async def request(
+        self, build: Callable[[FileId], Message], accept: Container[NtStatus] = ()
+    ) -> Response:
+        """Send the request that `build` makes for the file's id, again after a lost connection.
+
+        Raises `StatusError` for a status that is not in `accept`, else what `compound` raises.
+        """
+        [response] = await self.compound(lambda file_id: [build(file_id)])
+        check(response, self.path, accept)
+        return response
+
+    async def compound(self, build: Callable[[FileId], Sequence[Message]]) -> list[Response]:
+        """Do the same with related requests in one message; the caller checks each response.
+
+        See `FileHandle.compound`.
+        """
+        return await self._handle.compound(build)
 
     @property
     def closed(self) -> bool:
@@ -87,9 +123,10 @@ class File:
         return data
 
     async def _read_all(self, start: int, size: int) -> bytes:
-        negotiated = self._tree.connection.protocol.negotiated
+        tree = self._handle.tree
+        negotiated = tree.connection.protocol.negotiated
         assert negotiated is not None
-        step = chunk_size(self._tree, negotiated.max_read_size)
+        step = chunk_size(tree, negotiated.max_read_size)
         if size <= step:
             return bytes(await self.read_at(start, size))
         # The size is the server's word: memory follows what arrives.
@@ -117,10 +154,11 @@ class File:
 
     async def write(self, data: Buffer) -> int:
         """Write all of `data` at the position and move it on; the number of bytes."""
-        negotiated = self._tree.connection.protocol.negotiated
+        tree = self._handle.tree
+        negotiated = tree.connection.protocol.negotiated
         assert negotiated is not None
         start, view = self._position, memoryview(data).cast("B")
-        step = chunk_size(self._tree, negotiated.max_write_size)
+        step = chunk_size(tree, negotiated.max_write_size)
         if len(view) <= step:
             await self.write_at(start, view)
         else:
@@ -160,8 +198,8 @@ class File:
         """
         if size == 0:
             return memoryview(b"")
-        response = await self._tree.request(
-            requests.read(offset, size, self.file_id), self.path, (NtStatus.END_OF_FILE,)
+        response = await self.request(
+            lambda file_id: requests.read(offset, size, file_id), (NtStatus.END_OF_FILE,)
         )
         if response.status == NtStatus.END_OF_FILE:
             return memoryview(b"")
@@ -177,9 +215,8 @@ class File:
         """
         view = memoryview(data)
         while view:
-            response = await self._tree.request(
-                requests.write(offset, view, self.file_id), self.path
-            )
+            response = await self.request(partial(requests.write, offset, view))
+            self._handle.written()
             count: int = response.body.count
             if not 0 < count <= len(view):
                 raise RemoteProtocolError(f"the server wrote {count} of {len(view)} bytes")
@@ -190,14 +227,13 @@ class File:
 
     async def size(self) -> int:
         """How long the file is now, in bytes."""
-        response = await self._tree.request(
-            requests.query(
+        response = await self.request(
+            partial(
+                requests.query,
                 InfoType.FILE,
                 FileInformationClass.FileStandardInformation,
                 StandardInformation.SIZE,
-                self.file_id,
-            ),
-            self.path,
+            )
         )
         return StandardInformation.decode(memoryview(response.body.buffer)).end_of_file
 
@@ -205,30 +241,33 @@ class File:
         """Make the file `size` bytes long, by default as long as the position; the new size."""
         if size is None:
             size = self._position
-        await self._tree.request(requests.truncate(size, self.file_id), self.path)
+        await self.request(partial(requests.truncate, size))
         return size
 
     async def flush(self) -> None:
-        """Have the server put the file on its disk."""
-        await self._tree.request(requests.flush(self.file_id), self.path)
+        """Have the server put the file on its disk. Raises `UnflushedError`."""
+        await self.request(requests.flush)
 
     async def close_unchanged(self) -> None:
         """Close the file; `SourceChangedError` if it was changed since it was opened."""
         self.mark_closed()
-        closing = requests.close(self.file_id, attributes=True)
-        response = await self._tree.request(closing, self.path)
+        response = await self.request(partial(requests.close, attributes=True))
         verify_unchanged(self.path, self.opened, response.body)
 
     async def close(self) -> None:
         """Close the file; does nothing the second time."""
         if not self._closed:
             self.mark_closed()
-            await self._tree.request(requests.close(self.file_id), self.path)
+            await self.request(requests.close)
+
+    def stay_lost(self) -> None:
+        """Do not open the file again from now on: it is only to be closed after an error."""
+        self._handle.stay_lost()
 
     def mark_closed(self) -> None:
         """Mark the file as closed by other means."""
         self._closed = True
-        self._tree.connection.monitor.remove_open()
+        self._handle.mark_closed()
 
     async def __aenter__(self) -> "File":
         return self
@@ -239,11 +278,12 @@ class File:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
+        if error is None:
             await self.close()
-        except SmbError:
-            if error is None:
-                raise
+            return
+        self.stay_lost()
+        with suppress(SmbError):
+            await self.close()
 
 
 def verify_unchanged(path: str, opened: CreateResponse, closed: CloseResponse) -> None:

@@ -9,6 +9,8 @@ from smbquic.client import requests
 from smbquic.client.concurrency import ByteBudget
 from smbquic.client.file import CHUNK, WINDOW, File, Opening, parse_mode
 from smbquic.client.names import check_listed, join, parent, to_wire
+from smbquic.client.reconnect import ShareTree
+from smbquic.client.repeatable import are_repeatable
 from smbquic.client.stat import Stat
 from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.errors import NotFoundError, RemoteProtocolError
@@ -58,15 +60,15 @@ def _check_listing(path: str, entries: int, size: int) -> None:
 class ShareFiles:
     """Operations on single files and folders of a share."""
 
-    def __init__(self, tree: TreeConnect) -> None:
-        self._tree = tree
+    def __init__(self, share_tree: ShareTree) -> None:
+        self.share_tree = share_tree
         self.memory = ByteBudget(WINDOW * CHUNK)
         """The bytes that all transfers together may have in memory."""
 
     @property
     def tree(self) -> TreeConnect:
-        """The tree connect that the requests are sent to."""
-        return self._tree
+        """The newest tree connect: what was opened on an older one is not open on it."""
+        return self.share_tree.current
 
     async def once(self, opening: CreateRequest, *middle: Message, path: str) -> list[Response]:
         """Open something, do something to it and close it, all in one message.
@@ -81,11 +83,17 @@ class ShareFiles:
         self, opening: CreateRequest, *others: Message, path: str
     ) -> list[Response]:
         """Do the same; the last of `others` is the CLOSE, and its response is the last, too."""
-        *done, closing = await self._tree.compound([opening, *others])
-        opened = done[0].body
-        if closing.status.is_error and isinstance(opened, CreateResponse):
-            # Servers may fail the rest of a compound with the error of its first failure.
-            await self._tree.connection.request(requests.close(opened.file_id), self._tree.target)
+        bodies = [opening, *others]
+
+        async def send(tree: TreeConnect) -> list[Response]:
+            *done, closing = await tree.compound(bodies)
+            opened = done[0].body
+            if closing.status.is_error and isinstance(opened, CreateResponse):
+                # Servers may fail the rest of a compound with the error of its first failure.
+                await tree.connection.request(requests.close(opened.file_id), tree.target)
+            return [*done, closing]
+
+        *done, closing = await self.share_tree.repeat(send, repeatable=are_repeatable(bodies))
         # A server that deletes or writes late may say only at the close that it could not.
         for response in (*done, closing):
             check(response, path)
@@ -114,7 +122,7 @@ class ShareFiles:
         that could lead out of the folder, `RemoteProtocolError` for a listing that does not end,
         by `LONGEST_LISTING`.
         """
-        tree = self._tree
+        tree = self.tree
         negotiated = tree.connection.protocol.negotiated
         assert negotiated is not None
         query = QueryDirectoryRequest(
@@ -126,7 +134,12 @@ class ShareFiles:
             file_name=pattern,
         )
         opening = requests.create(to_wire(path), _LIST, options=_FOLDER)
-        opened, listing = await tree.compound([opening, query])
+
+        async def begin(tree: TreeConnect) -> tuple[TreeConnect, list[Response]]:
+            query.file_id = FileId.RELATED
+            return tree, await tree.compound([opening, query])
+
+        tree, (opened, listing) = await self.share_tree.repeat(begin, repeatable=True)
         check(opened, path)
         query.file_id = opened.body.file_id
         tree.connection.monitor.add_open()
@@ -179,13 +192,26 @@ class ShareFiles:
         opening = requests.create(to_wire(path), access, disposition=disposition, options=_FILE)
 
         async def opener() -> File:
-            response = await self._tree.request(opening, path)
-            file = File(self._tree, path, response.body)
+            file = await self.open_file(opening, path)
             if append:
-                await file.seek(response.body.end_of_file)
+                await file.seek(file.opened.end_of_file)
             return file
 
         return Opening(opener)
+
+    async def open_file(self, opening: CreateRequest, path: str) -> File:
+        """Send a CREATE; the file is opened again by its name when its connection was lost."""
+        # Imported here: a program that lists a folder starts earlier without it.
+        from smbquic.client.reopening import QUERY_ON_DISK_ID, Reopening
+
+        opening.contexts.append(QUERY_ON_DISK_ID)
+
+        async def send(tree: TreeConnect) -> tuple[TreeConnect, Response]:
+            return tree, await tree.request(opening, path)
+
+        tree, response = await self.share_tree.repeat(send, repeatable=are_repeatable([opening]))
+        reopening = Reopening(self.share_tree, path, opening, response.body)
+        return File(tree, path, response.body, reopening.open)
 
     async def read_bytes(self, path: str) -> bytes:
         """Return the content of a file."""

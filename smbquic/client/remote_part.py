@@ -9,12 +9,19 @@ from smbquic.client.concurrency import run_to_completion
 from smbquic.client.file import File
 from smbquic.client.files import ShareFiles
 from smbquic.client.names import join, parent, to_wire
-from smbquic.client.tree_connect import check
+from smbquic.client.reopening import QUERY_ON_DISK_ID, Reopening
+from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.errors import NotFoundError, PathError, SmbError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
 from smbquic.storage.partial import temporary_name
-from smbquic.wire.create import CreateDisposition, CreateOptions, CreateResponse, ShareAccess
+from smbquic.wire.create import (
+    CreateDisposition,
+    CreateOptions,
+    CreateRequest,
+    CreateResponse,
+    ShareAccess,
+)
 from smbquic.wire.message import Message
 
 log = logging.getLogger(__name__)
@@ -30,33 +37,44 @@ class RemotePartialFile:
             raise PathError(f"{path!r} is a folder: say what the file is to be called in it")
         self._share = share
         self._path = path
-        self._part = join(parent(path), temporary_name())
+        self._part = ""
         self._file: File | None = None
         self._in_doubt = False
 
     async def begin(self, *middle: Message) -> tuple[File, list[Response]]:
         """Make it, and do `middle` to it in the same message, with these answers."""
-        creating = requests.create(
-            to_wire(self._part),
-            requests.WRITE | requests.DELETE,
-            disposition=CreateDisposition.FILE_CREATE,
-            options=_FILE,
-            sharing=ShareAccess(0),
-        )
-        opened, *others = await self._share.tree.compound([creating, *middle])
+
+        async def send(tree: TreeConnect) -> tuple[TreeConnect, CreateRequest, list[Response]]:
+            # Each attempt makes a file of its own: what became of the one before is not known.
+            self._part = join(parent(self._path), temporary_name())
+            creating = requests.create(
+                to_wire(self._part),
+                requests.WRITE | requests.DELETE,
+                disposition=CreateDisposition.FILE_CREATE,
+                options=_FILE,
+                sharing=ShareAccess(0),
+            )
+            creating.contexts.append(QUERY_ON_DISK_ID)
+            return tree, creating, await tree.compound([creating, *middle])
+
+        share_tree = self._share.share_tree
+        tree, creating, (opened, *others) = await share_tree.repeat(send, repeatable=True)
         check(opened, self._path)
         body: CreateResponse = opened.body
-        self._file = File(self._share.tree, self._path, body)
+        reopening = Reopening(share_tree, self._path, creating, body)
+        self._file = File(tree, self._path, body, reopening.open)
         self._check(others)
         return self._file, others
 
     async def seal(self, modified: int) -> None:
         """Set the modification time (ns since 1970) and have it put on the disk."""
         assert self._file is not None
-        file_id = self._file.file_id
         self._check(
-            await self._share.tree.compound(
-                [requests.set_basic(last_write_time=modified, file_id=file_id), requests.flush()]
+            await self._file.compound(
+                lambda file_id: [
+                    requests.set_basic(last_write_time=modified, file_id=file_id),
+                    requests.flush(),
+                ]
             )
         )
 
@@ -73,8 +91,13 @@ class RemotePartialFile:
 
     async def _commit(self) -> None:
         assert self._file is not None
-        renaming = requests.rename(to_wire(self._path), replace=True, file_id=self._file.file_id)
-        renamed, closed = await self._share.tree.compound([renaming, requests.close()])
+        name = to_wire(self._path)
+        renamed, closed = await self._file.compound(
+            lambda file_id: [
+                requests.rename(name, replace=True, file_id=file_id),
+                requests.close(),
+            ]
+        )
         self._in_doubt = False
         check(renamed, self._path)
         self._file.mark_closed()
@@ -88,6 +111,7 @@ class RemotePartialFile:
         if self._file is None or self._file.closed or self._in_doubt:
             return  # a CREATE that was cancelled is the connection's to clean up after
         self._file.mark_closed()
+        self._file.stay_lost()
         try:
             await run_to_completion(self._delete(self._file))
         except SmbError as error:
@@ -98,8 +122,8 @@ class RemotePartialFile:
             )
 
     async def _delete(self, file: File) -> None:
-        deleted, closed = await self._share.tree.compound(
-            [requests.delete(file.file_id), requests.close()]
+        deleted, closed = await file.compound(
+            lambda file_id: [requests.delete(file_id), requests.close()]
         )
         if NtStatus.FILE_CLOSED in (deleted.status, closed.status):
             # It did not get its name, and a server that goes on after that has closed it.
@@ -108,7 +132,7 @@ class RemotePartialFile:
             return
         if closed.status.is_error:
             # Servers may fail the rest of a compound with the error of its first failure.
-            await self._share.tree.request(requests.close(file.file_id), self._part)
+            await file.request(requests.close)
         check(deleted, self._part)
 
     def _check(self, responses: Sequence[Response]) -> None:

@@ -43,17 +43,28 @@ class Session:
 
     @classmethod
     async def logon(
-        cls, connection: ClientConnection, credentials: Credentials, *, host: str
+        cls,
+        connection: ClientConnection,
+        credentials: Credentials,
+        *,
+        host: str,
+        previous_session_id: int = 0,
     ) -> "Session":
         """Authenticate on a connection; `host` is the name that the user knows the server by.
 
-        Raises `AuthenticationError`.
+        The server ends the session of `previous_session_id`, whose connection was lost: it need
+        not notice by itself that nobody uses it. Raises `AuthenticationError`.
         """
         leaf = connection.transport.peer.leaf
         end_point = server_end_point(leaf) if leaf else b""
         initiator = partial(new_initiator, credentials, host=host, end_point=end_point)
-        state = await connection.logon(initiator())
+        state = await connection.logon(initiator(), previous_session_id=previous_session_id)
         return cls(connection, state, host, initiator)
+
+    @property
+    def session_id(self) -> int:
+        """The number that the server gave to the session."""
+        return self.state.id
 
     async def compound(self, bodies: Sequence[Message], target: Target) -> list[Response]:
         """Related requests in one message; an expired session logs on again before them.

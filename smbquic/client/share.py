@@ -10,6 +10,7 @@ from pathlib import Path
 
 from smbquic.client.files import ShareFiles
 from smbquic.client.local import WrittenFiles
+from smbquic.client.reconnect import Reconnector, ShareTree
 from smbquic.client.results import Progress, TreeProgress, TreeResult, Usage
 from smbquic.client.session import Session
 from smbquic.client.stages import Stages
@@ -23,33 +24,37 @@ from smbquic.wire.cursor import Buffer
 class Share(ShareFiles):
     """A connected share. Made by `smbquic.connect`."""
 
-    def __init__(self, session: Session, tree: TreeConnect) -> None:
-        super().__init__(tree)
-        self._session = session
+    def __init__(
+        self, session: Session, tree: TreeConnect, reconnector: Reconnector | None = None
+    ) -> None:
+        super().__init__(ShareTree(session, tree, reconnector))
 
     @property
     def name(self) -> str:
         """The share's name."""
-        return self._tree.name
+        return self.tree.name
 
     @property
     def session(self) -> Session:
-        """The logon that the share is used with; it can reach other shares of the server."""
-        return self._session
+        """The logon that the share is used with; it can reach other shares of the server.
+
+        It ends with its connection. When the share has another one, this is another session.
+        """
+        return self.share_tree.session
 
     @property
     def peer(self) -> Peer:
         """Who is at the other end, and over which transport."""
-        return self._tree.connection.transport.peer
+        return self.tree.connection.transport.peer
 
     @property
     def stages(self) -> Stages:
         """How long it took to get here, stage by stage."""
-        return self._tree.connection.stages
+        return self.tree.connection.stages
 
     def statistics(self) -> PathStatistics:
         """What the connection has seen of its path so far, losses too."""
-        return self._tree.connection.transport.statistics()
+        return self.tree.connection.transport.statistics()
 
     async def volume(self) -> Volume:
         """How large and how full the volume behind the share is, and what it is."""

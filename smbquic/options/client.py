@@ -16,6 +16,10 @@ TIMEOUT = 10.0
 """Seconds, by default, until a server has to have answered."""
 
 
+RECONNECT_TIMEOUT = 60.0
+"""Seconds, by default, for which a connection that was lost is tried to be made again."""
+
+
 class Tickets(Protocol):
     """Keeps TLS tickets; `smbquic.TicketCache` does so in memory."""
 
@@ -167,6 +171,16 @@ class SessionOptions(ConnectionOptions):
         str | None,
         Option("The user's password, in the place of one in the URL."),
     ] = None
+    reconnect_timeout: Annotated[
+        float,
+        Option(
+            "How long to try to connect again when the connection was lost.\n\nThe server may be"
+            " restarted meanwhile. 0 gives up at once.",
+            unit="seconds",
+            heading=CONNECTION,
+            flag="--reconnect-timeout",
+        ),
+    ] = RECONNECT_TIMEOUT
 
 
 @dataclass(frozen=True, kw_only=True)

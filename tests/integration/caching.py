@@ -7,7 +7,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +99,11 @@ async def caching(
     settings = ClientSettings(client_guid=client_guid or os.urandom(16))
     connection = await Listening.open(transport, settings, server_name=where.host)
     try:
-        protocol: Any = connection.protocol
-        protocol.session_setup = partial(
-            protocol.session_setup, previous_session_id=previous_session_id
-        )
         assert where.user is not None
         credentials = Credentials(where.user, where.password or PASSWORD)
-        session = await Session.logon(connection, credentials, host=where.host)
+        session = await Session.logon(
+            connection, credentials, host=where.host, previous_session_id=previous_session_id
+        )
         yield Caching(await session.tree(where.share))
     finally:
         with suppress(SmbError):

@@ -107,7 +107,7 @@ async def connected(server: ServerProcess, kind: str) -> AsyncIterator[smbquic.S
     scheme = "smb" if kind == "tcp" else "smb+quic"
     url = f"{scheme}://{USER}@localhost:{server.ports[kind]}/data"
     ca = server.pki.ca if kind == "quic" else None
-    async with smbquic.connect(url, password=PASSWORD, ca=ca) as share:
+    async with smbquic.connect(url, password=PASSWORD, ca=ca, reconnect_timeout=0) as share:
         yield share
 
 

@@ -370,7 +370,8 @@ async def test_encryption_on_top(url: str, pki: PkiDirectory, root: Path) -> Non
 async def test_a_server_that_goes_away(root: Path, pki: PkiDirectory, tmp_path: Path) -> None:
     async with smbquic.serve({"data": root}, {"alice": "secret"}, ["tcp://127.0.0.1:0"]) as serving:
         port = serving.listeners[0].rpartition(":")[2]
-        async with smbquic.connect(f"smb://alice:secret@127.0.0.1:{port}/data") as share:
+        url = f"smb://alice:secret@127.0.0.1:{port}/data"
+        async with smbquic.connect(url, reconnect_timeout=0) as share:
             with (root / "x").open("wb") as file:
                 file.truncate(64 << 20)  # far more than can be under way at once
             begun = asyncio.Event()

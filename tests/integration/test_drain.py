@@ -43,7 +43,7 @@ async def test_clients_finish_and_nobody_new_comes(
 ) -> None:
     async with serving(pki, tmp_path, kind) as server:
         url, ca = url_of(server), pki.ca if kind == "quic" else None
-        async with smbquic.connect(url, password=PASSWORD, ca=ca) as share:
+        async with smbquic.connect(url, password=PASSWORD, ca=ca, reconnect_timeout=0) as share:
             async with share.open("file", "wb") as file:
                 draining = asyncio.create_task(server.drain(600, asyncio.Event()))
                 await file.write(b"one")
@@ -77,7 +77,9 @@ async def test_who_is_not_done_is_cut_off_at_the_end(
                 wrote.set()
 
     async with serving(pki, tmp_path, "quic") as server:
-        connected = smbquic.connect(url_of(server), password=PASSWORD, ca=pki.ca)
+        connected = smbquic.connect(
+            url_of(server), password=PASSWORD, ca=pki.ca, reconnect_timeout=0
+        )
         async with connected as share:
             writing = asyncio.create_task(write(share))
             await wrote.wait()
@@ -105,7 +107,9 @@ async def put(server: ServerProcess, source: Path) -> None:
             os.kill(server.pid, signal.SIGTERM)
 
     url = f"smb+quic://{USER}@localhost:{server.ports['quic']}/data"
-    async with smbquic.connect(url, password=PASSWORD, ca=server.pki.ca) as share:
+    async with smbquic.connect(
+        url, password=PASSWORD, ca=server.pki.ca, reconnect_timeout=0
+    ) as share:
         await share.put(source, "target", progress=begun)
 
 

@@ -43,6 +43,7 @@ from smbquic.errors import (
     SourceChangedError,
     StatusError,
     TransportError,
+    UnflushedError,
     UrlError,
     UsersError,
     WireError,
@@ -78,7 +79,7 @@ CODES: dict[type[BaseException], ExitCode] = {
     AuthenticationError: ExitCode.AUTHENTICATION,
     # the way there, its certificates, and who speaks at the other end
     **dict.fromkeys((TransportError, ConnectError, ListenError), ExitCode.TRANSPORT),
-    **dict.fromkeys((ConnectionClosed, IdleTimeout), ExitCode.TRANSPORT),
+    **dict.fromkeys((ConnectionClosed, IdleTimeout, UnflushedError), ExitCode.TRANSPORT),
     **dict.fromkeys((HandshakeError, CertificateError, AccessDenied), ExitCode.TRANSPORT),
     **dict.fromkeys((PkiError, RevokedError), ExitCode.TRANSPORT),
     **dict.fromkeys((ProtocolError, LocalProtocolError), ExitCode.TRANSPORT),

@@ -1,0 +1,100 @@
+"""A file that is open on the server, and opened again when the connection was lost."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from smbquic.client.reconnect import LOSSES_ALLOWED, unknown_outcome
+from smbquic.client.repeatable import are_repeatable
+from smbquic.client.tree_connect import TreeConnect
+from smbquic.errors import ConnectionClosed, UnflushedError
+from smbquic.protocol.response import Response
+from smbquic.wire.create import CreateResponse
+from smbquic.wire.file_id import FileId
+from smbquic.wire.flush import FlushRequest
+from smbquic.wire.message import Message
+
+Reopen = Callable[[TreeConnect, ConnectionClosed], Awaitable[tuple[TreeConnect, CreateResponse]]]
+"""Opens a file again on a newer connection than the one that was lost, for this reason."""
+
+
+class FileHandle:
+    """An open on the server: its `file_id`, and the `tree` that this id is valid on.
+
+    Without `reopen`, a handle whose connection is lost stays lost.
+    """
+
+    def __init__(
+        self, tree: TreeConnect, path: str, file_id: FileId, reopen: Reopen | None
+    ) -> None:
+        self.tree = tree
+        self.file_id = file_id
+        self._path = path
+        self._reopen = reopen
+        self._lock = asyncio.Lock()
+        self._closed = False
+        self._writes = 0
+        """WRITEs that the server has answered."""
+        self._flushed_writes = 0
+        self._uncertain = False
+        """Whether writes that were not flushed may be lost, and nobody was told so yet."""
+        tree.connection.monitor.add_open()
+
+    async def compound(self, build: Callable[[FileId], Sequence[Message]]) -> list[Response]:
+        """Send the related requests that `build` makes for the file's id, and return the responses.
+
+        When the connection is lost, the file is opened again and `build` is called once more.
+        Raises `ConnectionClosed` if the server may have carried out what must not be done twice
+        (`are_repeatable`) or there is no new connection, `UnflushedError` after a FLUSH.
+        """
+        for losses in range(LOSSES_ALLOWED + 1):
+            tree, file_id, writes = self.tree, self.file_id, self._writes
+            bodies = build(file_id)
+            try:
+                responses = await tree.compound(bodies)
+            except ConnectionClosed as error:
+                if self._reopen is None or losses == LOSSES_ALLOWED:
+                    raise
+                if error.sent and not are_repeatable(bodies):
+                    raise unknown_outcome(error) from error
+                await self._renew(self._reopen, tree, error)
+                continue
+            if isinstance(bodies[-1], FlushRequest) and not responses[-1].status.is_error:
+                self._flushed(writes)
+            return responses
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _renew(self, reopen: Reopen, lost: TreeConnect, cause: ConnectionClosed) -> None:
+        """Open the file again, once for all tasks that have lost the same connection."""
+        async with self._lock:
+            if self.tree is not lost:
+                return
+            tree, opened = await reopen(lost, cause)
+            # A server whose machine has failed has lost what was only in its memory.
+            self._uncertain |= self._writes != self._flushed_writes
+            self.tree, self.file_id = tree, opened.file_id
+            if not self._closed:
+                lost.connection.monitor.remove_open()
+                tree.connection.monitor.add_open()
+
+    def written(self) -> None:
+        """Note that a WRITE was answered, which only a FLUSH puts on the disk."""
+        self._writes += 1
+
+    def _flushed(self, writes: int) -> None:
+        """Note that so many WRITEs are on the disk, or raise where some may have been lost."""
+        self._flushed_writes = writes
+        if self._uncertain:
+            self._uncertain = False
+            raise UnflushedError(
+                f"{self._path}: the connection was lost and the file opened again; what was"
+                " written before and not flushed may be missing: write or verify it once more"
+            )
+
+    def stay_lost(self) -> None:
+        """Do not open the file again from now on: it is only to be closed after an error."""
+        self._reopen = None
+
+    def mark_closed(self) -> None:
+        """Note that the file is closed, or about to be."""
+        self._closed = True
+        self.tree.connection.monitor.remove_open()

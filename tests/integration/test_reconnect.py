@@ -1,0 +1,191 @@
+"""A share that stays although its connection is lost, or its server restarted."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+import smbquic
+from smbquic.auth.users import UserStore
+from smbquic.client import reconnect
+from smbquic.errors import (
+    AuthenticationError,
+    ConnectionClosed,
+    SourceChangedError,
+    UnflushedError,
+)
+from smbquic.options.quic import EngineName
+from smbquic.pki import PkiDirectory
+from tests.engines import ENGINES
+
+CONTENT = os.urandom(3 << 20)
+
+
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnect, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(reconnect, "LONGEST_DELAY", 0.05)
+
+
+@dataclass
+class Place:
+    """A server that can be stopped and started again at the same port, over one transport."""
+
+    folder: Path
+    pki: PkiDirectory
+    kind: str
+    users: UserStore = field(default_factory=UserStore)
+    port: int = 0
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    def __post_init__(self) -> None:
+        self.users.add("alice", "secret")
+
+    @property
+    def scheme(self) -> str:
+        return "tcp" if self.kind == "tcp" else "quic"
+
+    async def start(self) -> None:
+        engine: EngineName = "auto" if self.kind == "tcp" else cast(EngineName, self.kind)
+        manager = smbquic.serve(
+            {"data": self.folder},
+            self.users,
+            [f"{self.scheme}://127.0.0.1:{self.port}"],
+            certificate=self.pki.server.certificate,
+            key=self.pki.server.key,
+            engine=engine,
+        )
+        serving = await self.stack.enter_async_context(manager)
+        self.port = int(serving.listeners[0].rpartition(":")[2])
+
+    async def stop(self) -> None:
+        await self.stack.aclose()
+
+    def url(self) -> str:
+        scheme = "smb" if self.kind == "tcp" else "smb+quic"
+        return f"{scheme}://alice@localhost:{self.port}/data"
+
+
+@pytest.fixture(params=["tcp", *ENGINES])
+async def place(
+    tmp_path: Path, pki: PkiDirectory, request: pytest.FixtureRequest
+) -> AsyncIterator[Place]:
+    place = Place(tmp_path, pki, request.param)
+    await place.start()
+    yield place
+    await place.stop()
+
+
+@pytest.fixture
+async def share(place: Place) -> AsyncIterator[smbquic.Share]:
+    ca = None if place.kind == "tcp" else place.pki.ca
+    async with smbquic.connect(place.url(), password="secret", ca=ca) as share:
+        yield share
+
+
+async def lose(share: smbquic.Share) -> None:
+    """End the connection under the share."""
+    await share.session.connection.close()
+
+
+async def test_operations_go_on(share: smbquic.Share, place: Place) -> None:
+    await share.mkdir("folder")
+    for number in range(3):
+        await lose(share)
+        await share.write_bytes(f"folder/{number}", b"x")
+        await lose(share)
+        assert (await share.stat(f"folder/{number}")).size == 1
+        await lose(share)
+        assert len(await share.listdir("folder")) == number + 1
+        await lose(share)
+        await share.rename(f"folder/{number}", f"folder/-{number}")
+    await lose(share)
+    await share.rmtree("folder")
+    assert list(place.folder.iterdir()) == []
+
+
+async def test_an_open_file_stays(share: smbquic.Share, place: Place) -> None:
+    (place.folder / "file").write_bytes(CONTENT)
+    async with share.open("file", "rb") as file:
+        head = await file.read(100_000)
+        await lose(share)
+        more = await file.read(1_000_000)
+        await lose(share)
+        rest = await file.read()
+    assert head + more + rest == CONTENT
+
+
+async def test_a_server_that_is_restarted(share: smbquic.Share, place: Place) -> None:
+    (place.folder / "file").write_bytes(CONTENT)
+    async with share.open("file", "r+b") as file, share.open("new", "xb") as new:
+        await new.write(b"before ")
+        await new.flush()
+        await place.stop()
+        reading = asyncio.create_task(file.read())
+        writing = asyncio.create_task(new.write(b"after"))
+        await asyncio.sleep(0)
+        await place.start()
+        assert await reading == CONTENT
+        await writing
+        await new.flush()
+    assert (place.folder / "new").read_bytes() == b"before after"
+
+
+async def test_writes_that_may_be_lost_are_told_at_the_flush(
+    share: smbquic.Share, place: Place
+) -> None:
+    async with share.open("file", "wb") as file:
+        await file.write(b"one")
+        await lose(share)
+        await file.write(b"two")
+        with pytest.raises(UnflushedError, match="file: the connection was lost and the file"):
+            await file.flush()
+        await file.write_at(0, b"one")
+        await file.flush()
+    assert (place.folder / "file").read_bytes() == b"onetwo"
+
+
+async def test_another_file_of_the_name_is_not_taken_for_it(
+    share: smbquic.Share, place: Place
+) -> None:
+    (place.folder / "file").write_bytes(b"first")
+    file = await share.open("file", "rb")
+    await lose(share)
+    (place.folder / "file").rename(place.folder / "old")
+    (place.folder / "file").write_bytes(b"other")
+    with pytest.raises(SourceChangedError, match="another file got this name"):
+        await file.read()
+
+
+async def test_a_file_that_is_gone(share: smbquic.Share, place: Place) -> None:
+    (place.folder / "file").write_bytes(b"first")
+    file = await share.open("file", "rb")
+    await lose(share)
+    (place.folder / "file").unlink()
+    with pytest.raises(ConnectionClosed, match="file is no longer there to be opened again"):
+        await file.read()
+
+
+async def test_a_password_that_was_changed_meanwhile(share: smbquic.Share, place: Place) -> None:
+    await place.stop()
+    place.users.set_password("alice", "another")
+    await place.start()
+    with pytest.raises(AuthenticationError):
+        await share.listdir()
+
+
+async def test_a_server_that_does_not_come_back(place: Place) -> None:
+    ca = None if place.kind == "tcp" else place.pki.ca
+    async with smbquic.connect(
+        place.url(), password="secret", ca=ca, timeout=0.2, reconnect_timeout=0.3
+    ) as share:
+        await place.stop()
+        with pytest.raises(ConnectionClosed, match="no new connection within"):
+            await share.listdir()
+        await place.start()
+        assert await share.listdir() == []

@@ -1,0 +1,59 @@
+"""Which requests may be carried out twice."""
+
+import pytest
+
+from smbquic.client import requests
+from smbquic.client.repeatable import are_repeatable
+from smbquic.wire.create import CreateDisposition, CreateOptions
+from smbquic.wire.echo import EchoRequest
+from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.file_information import FileInformationClass
+from smbquic.wire.ioctl import IoctlRequest
+from smbquic.wire.lock import LockElement, LockRequest
+from smbquic.wire.message import Message
+from smbquic.wire.query_directory import QueryDirectoryRequest
+from smbquic.wire.query_info import InfoType
+
+D = CreateDisposition
+
+
+def create(disposition: CreateDisposition, options: int = 0) -> Message:
+    return requests.create("a", requests.READ, disposition=disposition, options=options)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *map(create, (D.FILE_OPEN, D.FILE_OPEN_IF, D.FILE_OVERWRITE, D.FILE_OVERWRITE_IF)),
+        requests.read(0, 1),
+        requests.write(0, b"x"),
+        requests.flush(),
+        requests.close(),
+        requests.truncate(5),
+        requests.set_basic(last_write_time=1),
+        requests.query(InfoType.FILE, FileInformationClass.FileStandardInformation, 24),
+        EchoRequest(),
+        QueryDirectoryRequest(37, FileId.RELATED, "*", 100),
+    ],
+    ids=lambda body: type(body).__name__,
+)
+def test_what_has_the_same_effect_twice(body: Message) -> None:
+    assert are_repeatable([body])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        create(D.FILE_CREATE),
+        create(D.FILE_SUPERSEDE),
+        create(D.FILE_OPEN, CreateOptions.FILE_DELETE_ON_CLOSE),
+        requests.rename("b", replace=True),
+        requests.delete(),
+        LockRequest(0, FileId.RELATED, [LockElement(0, 1, 1)]),
+        IoctlRequest(0, FileId.RELATED, 0, 0),
+    ],
+    ids=lambda body: type(body).__name__,
+)
+def test_what_has_not(body: Message) -> None:
+    assert not are_repeatable([body])
+    assert not are_repeatable([requests.read(0, 1), body, requests.close()])
