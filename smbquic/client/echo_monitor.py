@@ -38,7 +38,9 @@ class EchoMonitor:
         self._opens = 0
         self._loop = asyncio.get_running_loop()
         self.last_received = self._loop.time()
-        """When the latest message came, or when the server began to owe one, if that was later."""
+        """When a part of a message was last seen to move, or when the server began to owe a
+        response, if that was later."""
+        self._received = self._taken = 0
         self._timer = self._loop.call_later(ECHO_INTERVAL, self.check)
 
     def add_open(self) -> None:
@@ -52,11 +54,13 @@ class EchoMonitor:
         self._transport.keep_alive = self._opens > 0
 
     def reset(self) -> None:
-        """Measure the silence from now on: a message came, or the server owes one from now on."""
+        """Measure the silence from now on: a message came, or the server owes a response now."""
         self.last_received = self._loop.time()
 
     def check(self) -> None:
         """Send an ECHO if there was silence for long, or give the server up."""
+        if self._has_progress():
+            self.reset()
         silence = self._loop.time() - self.last_received
         if self._outstanding and silence >= RESPONSE_TIMEOUT:
             self._fail(IdleTimeout(f"the server has not answered for {silence:.0f} s"))
@@ -70,6 +74,20 @@ class EchoMonitor:
             if self._opens or self._outstanding:
                 self._send_echo()
         self._timer = self._loop.call_later(due, self.check)
+
+    def _has_progress(self) -> bool:
+        """Return whether a part of a message was received or taken since the last check.
+
+        On a slow path, or with a busy server, a single message may take minutes.
+        """
+        flow = self._transport.flow()
+        taken = flow.sent - flow.untaken
+        # The server is not waited for because it takes our ECHOs: a transport takes them even where
+        # the server hangs. So what it takes counts only while it has not taken everything.
+        progress = flow.received > self._received or (flow.untaken > 0 and taken > self._taken)
+        self._received = max(self._received, flow.received)
+        self._taken = max(self._taken, taken)
+        return progress
 
     def stop(self) -> None:
         """Check no more."""

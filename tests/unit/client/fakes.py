@@ -61,6 +61,7 @@ class FakeTransport:
         self.closed_with: str | None = None
         self.gate = asyncio.Event()
         self.gate.set()
+        self.sent = self.untaken = self.received = 0
         self._inbox: asyncio.Queue[memoryview | Exception] = asyncio.Queue()
 
     def authenticated(self) -> None:
@@ -106,7 +107,13 @@ class FakeTransport:
 
     def flow(self) -> Flow:
         return Flow(
-            sent=0, untaken=0, kept=0, received=0, unfetched=0, messages=0, unfinished=False
+            sent=self.sent,
+            untaken=self.untaken,
+            kept=0,
+            received=self.received,
+            unfetched=0,
+            messages=0,
+            unfinished=False,
         )
 
     def fail(self, error: Exception) -> None:

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -146,3 +146,87 @@ async def test_a_server_that_is_given_up_is_not_checked_again(monitored: Monitor
 
     assert len(monitored.errors) == 1
     assert loop.delays == []
+
+
+class SimulatedLoop:
+    """Time that the test moves, and the timer that the monitor sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.due = 0.0
+        self.call: Callable[[], None] | None = None
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, call: Callable[[], None]) -> asyncio.Handle:
+        self.due, self.call = self.now + delay, call
+        return asyncio.Handle(call, (), asyncio.get_running_loop())
+
+    def advance(self, seconds: int, each_second: Callable[[], None] = lambda: None) -> None:
+        for _ in range(seconds):
+            self.now += 1.0
+            each_second()
+            if self.call is not None and self.now >= self.due:
+                call, self.call = self.call, None
+                call()
+
+
+@pytest.fixture
+async def loop(monitored: Monitored) -> SimulatedLoop:
+    """The loop of a monitor whose server owes a response since now."""
+    monitor: Any = monitored.monitor
+    monitor.stop()
+    monitor._loop = simulated = SimulatedLoop()
+    monitored.send()
+    monitor.reset()
+    monitor.check()
+    return simulated
+
+
+async def test_a_response_may_arrive_slowly(monitored: Monitored, loop: SimulatedLoop) -> None:
+    def receive() -> None:
+        monitored.transport.received += 1000
+
+    loop.advance(600, receive)
+    assert not monitored.errors
+    assert monitored.echoes == 0
+
+    loop.advance(59)
+    assert not monitored.errors
+    loop.advance(11)
+    assert len(monitored.errors) == 1
+
+
+async def test_a_request_may_leave_slowly(monitored: Monitored, loop: SimulatedLoop) -> None:
+    transport = monitored.transport
+    transport.sent = transport.untaken = 1 << 20
+
+    def take() -> None:
+        transport.untaken -= 1000
+
+    loop.advance(600, take)
+    assert not monitored.errors
+
+    # What the server does not take any more is no sign of life, nor is less than before.
+    transport.untaken += 5000
+    loop.advance(30, lambda: None)
+    transport.untaken -= 5000
+    loop.advance(40)
+    assert len(monitored.errors) == 1
+
+
+async def test_a_server_that_takes_only_echoes_is_given_up(
+    monitored: Monitored, loop: SimulatedLoop
+) -> None:
+    def send_echo() -> None:
+        monitored.echoes += 1
+        monitored.transport.sent += 68
+
+    monitor: Any = monitored.monitor
+    monitor._send_echo = send_echo
+    loop.advance(70)
+
+    assert monitored.echoes == 5
+    [error] = monitored.errors
+    assert "has not answered for 60 s" in str(error)
