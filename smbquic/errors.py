@@ -21,7 +21,7 @@ class ProtocolError(SmbError):
 
 
 class LocalProtocolError(ProtocolError):
-    """We were asked to do what the protocol or the connection's state forbids."""
+    """A call that the protocol or the connection's state forbids; nothing was sent."""
 
 
 class RemoteProtocolError(ProtocolError):

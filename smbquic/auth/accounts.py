@@ -22,7 +22,7 @@ class Account:
 
 
 class AccountStore(Protocol):
-    """Finds accounts; `UserStore` does in a file."""
+    """A source of accounts; `UserStore` is one in a file."""
 
     def find(self, name: str) -> Account | None:
         """Return the account that a client means by `name`, in any case, or None."""

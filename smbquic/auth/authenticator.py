@@ -12,7 +12,7 @@ _NO_POLICY = LogonPolicy()
 
 
 class Authenticator:
-    """Makes one `Acceptor` for each logon, over the mechanisms in their order of preference."""
+    """A factory of an `Acceptor` for each logon, over the mechanisms in order of preference."""
 
     def __init__(
         self, mechanisms: Sequence[AcceptorMechanism], policy: LogonPolicy = _NO_POLICY

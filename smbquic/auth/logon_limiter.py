@@ -55,7 +55,7 @@ class _Failures:
 
 
 class LogonLimiter:
-    """Counts the failed logons at one server. `clock` returns seconds of a monotonic clock."""
+    """The failed logons at one server. `clock` returns seconds of a monotonic clock."""
 
     def __init__(
         self, limits: LogonLimits | None = None, clock: Callable[[], float] = time.monotonic
@@ -110,7 +110,7 @@ class LogonLimiter:
 
 
 class ConnectionLogonLimiter:
-    """Counts and refuses the logons of one connection."""
+    """A `LogonLimiter` for one connection: it counts failed logons, and refuses further ones."""
 
     def __init__(
         self, limiter: LogonLimiter, network: str, certificate: str, check: Check | None

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 _HASH_SIZE = 16
 _MAX_NAME = 256
-# What separates the parts of a line, or of DOMAIN\user and the ways to write it.
+# Separators of the parts of a line, and of a domain from its user.
 _FORBIDDEN = frozenset(":\\/;")
 
 

@@ -68,7 +68,7 @@ config_option = common_option(
 
 @dataclass(slots=True)
 class Client:
-    """Opens sessions and shares with the options of one command line, and those of profiles."""
+    """The client of a command: sessions and shares, by the options of command line and profile."""
 
     given: Mapping[str, Any]
     """The options of the command line and the environment."""

@@ -107,7 +107,7 @@ complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
 
 
 class _Bash(BashComplete):
-    """Completes words with colons, and names that need quotes."""
+    """Completion for bash, with words that have colons, and names that need quotes."""
 
     source_template = _BASH
 
@@ -156,13 +156,13 @@ def _open_quote(line: str) -> str:
 
 
 class _Zsh(ZshComplete):
-    """Knows completions that go on."""
+    """Completion for zsh, with completions that can be continued, such as folders."""
 
     source_template = _ZSH
 
 
 class _Fish(FishComplete):
-    """Knows completions that go on, and names with commas."""
+    """Completion for fish, with completions that can be continued, and names with commas."""
 
     source_template = _FISH
 

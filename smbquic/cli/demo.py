@@ -126,7 +126,7 @@ async def _server(folder: Path, pki: PkiDirectory, users: Path) -> AsyncIterator
 
 
 class _Demo:
-    """Copies the same files over each transport and records the results."""
+    """One demonstration: the same files are copied over each transport, and the results kept."""
 
     def __init__(self, work: Path, served: Path, *, quiet: bool) -> None:
         self.work = work

@@ -15,7 +15,7 @@ _DETAILED = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class EscapingFormatter(logging.Formatter):
-    """Formats each record as one line, with control characters escaped; tracebacks follow."""
+    """A formatter of one line per record, with control characters escaped; tracebacks follow."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the base class's)
         """Return the line, with control characters and line feeds escaped."""
@@ -27,7 +27,7 @@ class EscapingFormatter(logging.Formatter):
 
 
 class RateLimit(logging.Filter):
-    """Passes a number of records of one kind in a minute, and logs later how many more there were.
+    """A filter that passes some records of a kind in a minute, and logs later how many more came.
 
     A kind is one place in the program: a client may cause any number of records there.
     `clock` gives seconds that never go back.
@@ -56,7 +56,7 @@ class RateLimit(logging.Filter):
 
 
 class PlainFormatter(EscapingFormatter):
-    """Formats records as `warn` does; the traceback of a bug follows."""
+    """A formatter in the style of `warn`; the traceback of a bug follows."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the base class's)
         """Return the line without level, time and module."""

@@ -37,7 +37,7 @@ def relay(url: SmbUrl, *, given: Given, as_json: bool) -> None:
 
     async def work() -> None:
         async with api.relay(url, **vars(options)) as listener:
-            # Whoever reads that the relay is ready may end it at once.
+            # A program that reads that the relay is ready may end it at once.
             with stop_event() as stop:
                 if as_json:
                     emit({"event": "ready", "listeners": [listener]})

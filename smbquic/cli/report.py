@@ -18,7 +18,7 @@ Failures = list[tuple[str, Exception]]
 
 
 class Arguments:
-    """Collects the failures of a command's arguments: an argument that fails stops no other.
+    """The failures of a command's arguments: an argument that fails stops no other.
 
     The error of a single argument is the error of the command.
     """
@@ -68,7 +68,7 @@ class Arguments:
 
 
 class Report(Arguments):
-    """Counts files and bytes too, and prints a summary as text or JSON."""
+    """A report that counts files and bytes too, and prints a summary as text or JSON."""
 
     def __init__(self, client: Client, verb: str, count: int = 1) -> None:
         super().__init__(count)

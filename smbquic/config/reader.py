@@ -35,7 +35,7 @@ def load(path: Path) -> Configuration:
 
 
 class _Reader:
-    """Makes a `Configuration` of a document."""
+    """A reader that makes a `Configuration` of a document."""
 
     def __init__(self, document: Document) -> None:
         self._document = document

@@ -10,7 +10,7 @@ from smbquic.wire.cursor import Buffer
 
 
 class Compression(Protocol):
-    """Compresses and decompresses the messages of one connection, as both ends negotiated."""
+    """The compression of the messages of one connection, as both ends have negotiated it."""
 
     def compress(self, message: Sequence[Buffer]) -> list[Buffer]:
         """Return a whole message behind a compression header, or as it is if that is smaller."""

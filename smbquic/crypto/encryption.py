@@ -29,7 +29,7 @@ _JOIN_LIMIT = 0x10000
 
 
 class MessageCipher:
-    """Encrypts or decrypts the messages of one direction of a session. [MS-SMB2] 3.1.4.3.
+    """A cipher for the messages of one direction of a session. [MS-SMB2] 3.1.4.3
 
     `key` is one of the session's cipher keys: 16 or 32 bytes, as the cipher has it.
     """

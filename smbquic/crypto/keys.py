@@ -31,7 +31,7 @@ class SessionKeys:
 
 @dataclass(frozen=True, slots=True)
 class _Derivation:
-    """Label and context of one key; `context` is None where the preauthentication hash is it."""
+    """The label and context of one key; a `context` of None is the preauthentication hash."""
 
     label: bytes
     context: bytes | None = None

@@ -35,7 +35,7 @@ _Mac = Callable[[Sequence[Buffer], int, int], bytes]
 
 
 class Signer:
-    """Signs and verifies the messages of one session or channel. [MS-SMB2] 3.1.4.1.
+    """The signatures of one session or channel. [MS-SMB2] 3.1.4.1
 
     `key` is the signing key, 16 bytes.
     """

@@ -45,7 +45,7 @@ class _EventCount:
 
 
 class Aggregation:
-    """Gives records to `write`, or counts them. `clock` gives seconds that never go back.
+    """A filter that gives records to `write`, or counts them. `clock` gives monotonic seconds.
 
     A count is written with the first record after its time, and by `flush`.
     """

@@ -145,7 +145,7 @@ def _open_private(path: Path) -> tuple[int, int]:
 
 
 class StandardOutputSink:
-    """Writes lines to standard output, as for journald."""
+    """A sink that writes lines to standard output, as for journald."""
 
     def write(self, line: str) -> None:
         """See `Sink`."""
@@ -161,7 +161,7 @@ def open_sink(options: AuditOptions) -> Sink:
 
 
 class AuditLog:
-    """Makes records and writes them to `sink`; without one nothing is recorded.
+    """The audit log, which makes records and writes them to `sink`; without one it makes none.
 
     `decide` returns which access rule accepted a connection's client. With `files`, every open,
     rename and deletion is recorded as well. A record that cannot be written is counted in `lost`,
@@ -283,7 +283,7 @@ class AuditLog:
 
 
 class Trail:
-    """Writes the records of one connection, which have its id, address and certificate in common.
+    """The records of one connection, all of which have its id, address and certificate.
 
     Until a user has logged on they are those of an unauthenticated client. Then the first of them
     are repeated among those of users.

@@ -21,7 +21,7 @@ RECONNECT_TIMEOUT = 60.0
 
 
 class Tickets(Protocol):
-    """Keeps TLS tickets; `smbquic.TicketCache` does so in memory."""
+    """A store of TLS tickets; `smbquic.TicketCache` is one in memory."""
 
     def put(self, key: tuple[object, ...], ticket: Any) -> None:
         """Keep a ticket."""
@@ -139,7 +139,7 @@ class TransportOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions)
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionOptions(TransportOptions):
-    """And how SMB is spoken. `timeout` counts once more for the first response."""
+    """Options for the connection, and for SMB on it. `timeout` also limits the first response."""
 
     encryption: Annotated[
         EncryptionPolicy,
@@ -165,7 +165,7 @@ class ConnectionOptions(TransportOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionOptions(ConnectionOptions):
-    """And how to log on."""
+    """Options for a session: those for its connection, and for the logon."""
 
     password: Annotated[
         str | None,
@@ -185,7 +185,7 @@ class SessionOptions(ConnectionOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class PasswordOptions(Options):
-    """Where a client finds the password, if it is not given. One of these at most."""
+    """Options for the source of the password, if it is not given; one of them at most."""
 
     password_file: Annotated[
         Path | None,
@@ -228,7 +228,7 @@ class PasswordOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileAddress(Options):
-    """Which server a profile is for, and who logs on to it."""
+    """The server that a profile is for, and the user who logs on to it."""
 
     url: Annotated[
         str,
@@ -245,7 +245,7 @@ class ProfileOptions(SessionOptions, PasswordOptions, ProfileAddress):
 
 @dataclass(frozen=True, kw_only=True)
 class RelayOptions(TransportOptions):
-    """And where a relay listens for local clients."""
+    """Options for a relay: those for its connections, and where it listens for local clients."""
 
     listen: Annotated[
         str,

@@ -10,7 +10,7 @@ from smbquic.options.model import Option, Options
 
 @dataclass(frozen=True, kw_only=True)
 class FilterOptions(Options):
-    """Which files are copied, by patterns as of rclone. The first one that matches decides.
+    """Options for the files that are copied, by rclone's patterns. The first match decides.
 
     Those of `include` come first, then those of `exclude`, then those of `filter_from`. With
     `files_from`, the others have no effect.

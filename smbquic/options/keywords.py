@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 
 class keywords(Generic[P, O]):  # noqa: N801  (a decorator)
-    """Let a function take, instead of an object of options as its last argument, keywords.
+    """A decorator by which a function takes keywords instead of an object of options.
 
     The signature that type checkers, ``help()`` and editors see is made of the dataclass:
 

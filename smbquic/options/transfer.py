@@ -8,7 +8,7 @@ from smbquic.options.model import Option, Options
 
 @dataclass(frozen=True, kw_only=True)
 class CopyOptions(Options):
-    """How files are copied, wherever they go."""
+    """Options for copies of files, to a server or to this machine."""
 
     transfers: Annotated[
         int,
@@ -26,7 +26,7 @@ class CopyOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class TransferOptions(CopyOptions):
-    """And how they are written on this machine."""
+    """Options for transfers: those for copies, and for files that are written on this machine."""
 
     fsync: Annotated[
         bool,

@@ -118,7 +118,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class ClientAccess:
-    """Decides which clients may connect: by the trusted authorities, and by the access rules.
+    """The clients that may connect, by the trusted authorities and the access rules.
 
     Without `rules` every client with a valid certificate may (SkipClientCertificateAccessCheck).
     """

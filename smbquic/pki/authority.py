@@ -42,7 +42,7 @@ class KeyType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """From when to when a certificate counts; both ends are aware of their time zone."""
+    """The time for which a certificate is valid; both ends have a time zone."""
 
     not_before: datetime
     not_after: datetime

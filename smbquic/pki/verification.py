@@ -45,7 +45,7 @@ from smbquic.pki.subject import Purpose, general_name, now_utc
 # of certificates wastes our processor time.
 _MAXIMUM_CHAIN = 16
 _PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-# What the parser raises, now or when a part is read, for bytes that are no certificate.
+# Exceptions of the parser, at once or when a part is read, for bytes that are no certificate.
 _UNPARSABLE = (
     ValueError,
     x509.DuplicateExtension,

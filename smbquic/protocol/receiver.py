@@ -28,7 +28,7 @@ class MultiProtocolNegotiate:
 
 
 class RequestReceiver:
-    """Decrypts, verifies, charges for and decodes what a client sends."""
+    """The receiver of requests: decrypts, verifies, charges credits for, and decodes them."""
 
     def __init__(self, state: ConnectionState) -> None:
         self._state = state
@@ -133,7 +133,7 @@ class RequestReceiver:
         if session is not None:
             request.protection = self._state.protections.get(session.id)
         if encrypted_with is not None and request.protection is not encrypted_with:
-            # Who has the keys of one session must not act in another one.
+            # A client that has the keys of one session must not act in another one.
             raise RemoteProtocolError("the request is for another session than its encryption")
         if header.is_signed and not request.encrypted:
             failure = self._check_signature(request)

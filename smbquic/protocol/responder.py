@@ -29,7 +29,7 @@ _EMPTY_ERROR: list[Buffer] = [ErrorResponse().encode()]
 
 
 class Responder:
-    """Makes messages of responses: headers, credits, and which keys protect them."""
+    """The maker of messages from responses: headers, credits, and the keys that protect them."""
 
     def __init__(self, state: ConnectionState) -> None:
         self._state = state

@@ -111,7 +111,7 @@ def _negotiated(
     quic: bool,
 ) -> Negotiated:
     required_by_client = bool(request.security_mode & SecurityMode.SIGNING_REQUIRED)
-    # Where both ends agreed to leave the encryption to QUIC, no session encrypts.
+    # If both ends have agreed to leave encryption to QUIC, no session encrypts.
     encryption_required = not algorithms.transport_security and (
         settings.encryption is EncryptionPolicy.REQUIRED
         or (quic and settings.encryption_over_quic is EncryptionOverQuic.REQUIRE)

@@ -40,7 +40,10 @@ With the largest response on top, 8 MiB, they still fit into one message.
 
 
 class Dispatcher:
-    """Handles the messages of all connections by `commands`; `next_file_id` gives FileIds."""
+    """The dispatcher of the messages of all connections to `commands`.
+
+    `next_file_id` gives FileIds.
+    """
 
     def __init__(
         self, commands: Mapping[int, CommandEntry], next_file_id: Callable[[], FileId]

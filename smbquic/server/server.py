@@ -47,7 +47,7 @@ THREADS = 64
 
 
 class Server:
-    """Serves `shares` to the clients that `access` accepts, over any number of connections.
+    """A server of `shares` to the clients that `access` accepts, over any number of connections.
 
     `name` is what it calls itself. `serve` is what a listener calls for each connection, with
     `connection_limiter` as its `Limiter`; `listeners` are the URLs of the listeners. `refusals`

@@ -16,7 +16,7 @@ from smbquic.server.outcome import Outcome, Pending, Reply
 from smbquic.server.retry import until_done
 from smbquic.wire.header import Command
 
-# What changes no file, nor what the server knows of files.
+# Commands that change neither files nor the server's tables of files.
 _UNLOCKED = frozenset({Command.READ, Command.FLUSH})
 # Locked only until the content itself is written or copied.
 _UNLOCKED_LATER = frozenset({Command.WRITE, Command.IOCTL})

@@ -58,7 +58,7 @@ class Storage(ABC):
         if any(map(iscoroutinefunction, vars(cls).values())):
             cls.coroutines = True
 
-    # What a subclass has.
+    # Methods that a subclass implements.
 
     @abstractmethod
     def lookup(self, name: str, *, write: bool = False) -> StorageFile:
@@ -80,7 +80,7 @@ class Storage(ABC):
         """
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
 
-    # What the server calls.
+    # Methods that the server calls.
 
     def open(
         self,

@@ -34,7 +34,7 @@ class StorageFile(ABC):
     raises `OSError` (EBADF).
     """
 
-    # What it is.
+    # Identity.
 
     @property
     @abstractmethod
@@ -76,7 +76,7 @@ class StorageFile(ABC):
         """The name of the stream that this is, ``""`` for a whole file or folder."""
         return ""
 
-    # What is known of it.
+    # Status.
 
     @abstractmethod
     def stat(self) -> FileStat:
@@ -159,7 +159,7 @@ class StorageFile(ABC):
         length = max(min(length, source.stat().size - source_offset), 0)
         steps = range(0, length, _PIECE)
         if source.key == self.key and source_offset < offset:
-            # Where the ranges overlap, what is read last must not have been written yet.
+            # If the ranges overlap, from the end on, so that no part is written before it is read.
             steps = steps[::-1]
         for step in steps:
             data = source.read(source_offset + step, min(_PIECE, length - step))
@@ -252,7 +252,7 @@ class StorageFile(ABC):
         """Return whether a folder could be deleted: entries that `scan` leaves out count too."""
         return next(iter(self.scan()), None) is None
 
-    # What is kept with it.
+    # Metadata.
 
     def extended_attributes(self) -> list[tuple[str, bytes]]:
         """Return the attributes of clients, by name: not what a server keeps for itself."""

@@ -41,7 +41,7 @@ class Change:
 
 
 class ChangeSource(Protocol):
-    """Reports changes in the folders of one storage.
+    """A source of changes in the folders of one storage.
 
     `read` and what registers folders are for one thread; the iterator of `cover` may be exhausted
     on another.

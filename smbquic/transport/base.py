@@ -138,7 +138,7 @@ class MessageTransport(Protocol):
 
 
 class Listener(Protocol):
-    """Accepts connections at `url`, which has the real port."""
+    """A listener for connections at `url`, which has the real port."""
 
     url: str
 

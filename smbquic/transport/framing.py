@@ -59,7 +59,7 @@ def message_length(head: Buffer, limit: int) -> int:
 
 
 class Assembler:
-    """Makes messages of a stream that arrives in pieces, and calls `deliver` with each.
+    """An assembler of messages from a stream in pieces, which calls `deliver` with each message.
 
     Each byte is copied once, into memory that grows with what has arrived and never ahead of it.
     """

@@ -54,7 +54,7 @@ class ListenerRefusal(Refusal):
 
 
 class Refusals:
-    """Counts refusals by reason. `report` is called with the reason, who, and how many more.
+    """The counts of refusals by reason. `report` is called with reason, client, and how many more.
 
     It is called at once, and then every `REPORT_INTERVAL` seconds for each reason at most: whoever
     floods a server must not fill its disk with lines about that.

@@ -35,7 +35,7 @@ class Resolution:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolver(ResolverOptions):
-    """Resolves names as the options say.
+    """A resolver of names, as the options say.
 
     The certificate of a server for DNS over HTTPS is verified with the system's trusted roots, and
     its own name is resolved by the system.
@@ -65,7 +65,7 @@ class Resolver(ResolverOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class StaticResolver(Resolver):
-    """Has the answer already, and sends no query."""
+    """A resolver that has the answer already, and sends no query."""
 
     found: Resolution
 

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Limiter(Protocol):
-    """Decides for the listeners of a server which clients to accept, before they take memory."""
+    """The limits of a server's listeners: which clients to accept, before they take memory."""
 
     refusals: Refusals
 
@@ -56,7 +56,7 @@ class Limiter(Protocol):
 
 
 class Connections:
-    """Runs `on_connection` for each accepted transport, in a task of its own."""
+    """The accepted connections: `on_connection` runs for each transport in a task of its own."""
 
     def __init__(
         self,

@@ -235,7 +235,7 @@ class TcpTransport(asyncio.BufferedProtocol):
             unfinished=self._reading and (self._message is not None or self._held > 0),
         )
 
-    # What asyncio calls.
+    # Methods that asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Describe the peer, and pass on the connection."""

@@ -92,7 +92,7 @@ class SymlinkFlags(Flags):
 
 @dataclass(slots=True)
 class SymbolicLinkErrorResponse:
-    """ErrorData of STATUS_STOPPED_ON_SYMLINK: what the link says. [MS-SMB2] 2.2.2.2.1
+    """ErrorData of STATUS_STOPPED_ON_SYMLINK: the link's target. [MS-SMB2] 2.2.2.2.1
 
     `unparsed_path_length` counts the bytes at the end of the path that come after the link.
     """

@@ -57,7 +57,7 @@ _ANONYMOUS_KEY = bytes(keys.KEY_SIZE)
 
 
 class NtlmMechanism:
-    """Accepts passwords of accounts, by NTLMv2.
+    """The NTLMv2 mechanism of a server, for the passwords of accounts.
 
     `server_name` is the server's DNS name or only label, `domain` the name that its accounts go
     under, by default the server's own. With `guest`, a client that names no account of ours, or

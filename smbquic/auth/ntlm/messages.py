@@ -64,7 +64,7 @@ class AvId(IntEnum):
 
 
 class AvFlags(Flags):
-    """MsvAvFlags. [MS-NLMP] 2.2.2.1."""
+    """Flags of the AV_PAIR MsvAvFlags. [MS-NLMP] 2.2.2.1"""
 
     MIC_PROVIDED = 0x2
 

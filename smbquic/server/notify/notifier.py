@@ -46,7 +46,8 @@ _STREAM_CONTENT = int(
 _METADATA = ATTRIBUTES | SECURITY | EXTENDED_ATTRIBUTES | LAST_WRITE | LAST_ACCESS | CREATION
 
 _Kinds = frozenset[ChangeKind]
-# What the source reports besides for a change of the server's own, which is not reported twice.
+# The kinds of changes that the source reports for a change by this server itself, which is not
+# reported twice.
 _MODIFYING: _Kinds = frozenset({ChangeKind.CONTENT, ChangeKind.METADATA})
 _ADDING = _MODIFYING | {ChangeKind.ADDED}
 _REMOVING = _MODIFYING | {ChangeKind.REMOVED}
@@ -77,7 +78,7 @@ class NotifierOpen(Protocol):
 
 
 class Notifier:
-    """Reports changes to watches. As long as there is no watch, every method returns at once."""
+    """The watches of folders, to which it reports changes; without any, methods return at once."""
 
     def __init__(self) -> None:
         self._by_storage: dict[Storage, _StorageWatches] = {}

@@ -53,7 +53,7 @@ def check(request: Request, entry: Open) -> None:
 
 
 def _refuse(request: Request) -> None:
-    # What only reads does no harm when it is done twice.
+    # A request that only reads does no harm if it is processed twice.
     if request.header.command in _CHANGES:
         raise StatusError(NtStatus.FILE_NOT_AVAILABLE)
 

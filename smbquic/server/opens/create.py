@@ -76,7 +76,8 @@ _OPEN_LINK = int(CreateOptions.FILE_OPEN_REPARSE_POINT)
 _UNBUFFERED = int(CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING)
 _MAXIMUM_ALLOWED = int(AccessMask.MAXIMUM_ALLOWED)
 _OVERWRITES = frozenset({Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF})
-# What replacing the content of a file takes ([MS-FSA] 2.1.5.1.2); of a stream, only the first.
+# The rights that are needed to replace the content of a file ([MS-FSA] 2.1.5.1.2); of a stream,
+# only the first.
 _OVERWRITE = int(AccessMask.FILE_WRITE_DATA)
 _OVERWRITE_FILE = int(AccessMask.FILE_WRITE_EA | AccessMask.FILE_WRITE_ATTRIBUTES)
 _ALL = access.ALL
@@ -224,7 +225,7 @@ class CreateTable(OpenTable, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileOpener:
-    """Opens files and folders.
+    """The service that opens files and folders.
 
     `table` has all opens, `budget` is how many there may be. `descriptors` are the security
     descriptors of files, `notifier` notifies watches of new ones.
@@ -242,7 +243,7 @@ class FileOpener:
 
         Raises StatusError, and OSError as `Storage.open`.
         """
-        # What the share never grants fails before the disk is asked for anything.
+        # Access that the share never grants is refused before the disk is asked for anything.
         memory = session.memory
         if parameters.access & ~tree.maximal_access:
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)

@@ -93,7 +93,7 @@ class CreateReplayTable:
 
 
 def _is_same(held: CacheGrant | None, lease: LeaseRequest | None) -> bool:
-    # Where nothing was granted, there is nothing to compare the request's lease with.
+    # Without a grant there is nothing to compare the request's lease with.
     if isinstance(held, Lease):
         return lease is not None and lease.key == held.key
     return lease is None or held is None

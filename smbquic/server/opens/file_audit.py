@@ -15,7 +15,7 @@ from smbquic.storage import NotReady
 
 @dataclass(frozen=True, slots=True)
 class FileAuditor:
-    """Writes the audit records about files of a share that one user uses over one connection.
+    """The audit records about the files of a share that one user uses over one connection.
 
     It may be used after the connection has ended: a file is deleted when its last open is closed.
     """

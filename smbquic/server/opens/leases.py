@@ -237,8 +237,8 @@ class LeaseTable:
         # no leases on folders. The CREATE succeeds without a lease.
         if lease is not None or (entry.is_directory and request.version == 1):
             return None
-        # What cannot be granted altogether may be without its strongest part: first without WRITE,
-        # then without HANDLE. [MS-SMB2] 3.3.5.9, Oplock Acquisition
+        # If the whole cannot be granted, WRITE is left out first, and HANDLE after that.
+        # [MS-SMB2] 3.3.5.9, Oplock Acquisition
         if wanted & WRITE and not can_cache(entry, wanted):
             wanted &= ~WRITE
         if wanted & HANDLE and not can_cache(entry, wanted):

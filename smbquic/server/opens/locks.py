@@ -38,7 +38,7 @@ class ByteRange:
 
 
 class RangeSet:
-    """Byte ranges, some of which may be equal, and how many of them overlap another one."""
+    """A multiset of byte ranges, which counts those that overlap a given one."""
 
     __slots__ = ("_empty", "_firsts", "_lasts")
 
@@ -46,7 +46,7 @@ class RangeSet:
         # The first bytes of all ranges that are not empty, and their last bytes; each sorted.
         self._firsts = SortedList()
         self._lasts = SortedList()
-        # Where the empty ranges are.
+        # The offsets of the empty ranges, sorted.
         self._empty = SortedList()
 
     def __len__(self) -> int:

@@ -388,7 +388,7 @@ class CacheGrant(ABC):
             timer = loop.call_later(self.seconds, self._time_out)
             self.breaking = Break(left, left, timer, loop.create_future())
         else:
-            # What only cached reads has nothing to write back, and loses it at once.
+            # A grant of reads alone has nothing to write back, and loses them at once.
             self.caching = left
         return notified
 

@@ -230,8 +230,8 @@ def grant_oplock(entry: Open, level: int, seconds: float) -> int:
         return OplockLevel.OPLOCK_LEVEL_NONE
     if caching & WRITE and not can_cache(entry, caching):
         level, caching = OplockLevel.OPLOCK_LEVEL_II, READ
-    # Where an exclusive or batch oplock is not granted, level II is tried. [MS-SMB2] 3.3.5.9,
-    # Oplock Acquisition. It does not go together with handle leases. [MS-FSA] 2.1.5.18.2
+    # Level II is tried if an exclusive or batch oplock is not granted ([MS-SMB2] 3.3.5.9, Oplock
+    # Acquisition). It cannot exist beside handle leases ([MS-FSA] 2.1.5.18.2).
     if caching == READ and (
         _holds(entry.file_state.grants, HANDLE) or not can_cache(entry, caching)
     ):
@@ -264,7 +264,7 @@ def can_cache(entry: Open, caching: int, mine: CacheGrant | None = None) -> bool
             and (mine is None or other.cache.grant is not mine)
             for other in state.opens
         )
-    # Whoever has WRITE may have changed what is to be cached. [MS-FSA] 2.1.5.18.2
+    # A client with WRITE may have changed in its cache what is to be cached. [MS-FSA] 2.1.5.18.2
     if _holds(others, WRITE) or (caching & HANDLE and any(map(_is_level_two, others))):
         return False
     # Reads of a locked range have to ask the server. Locks beyond the end of the file do no harm:

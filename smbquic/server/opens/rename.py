@@ -47,7 +47,7 @@ class RenameTable(Protocol):
 
 
 class Renamer:
-    """Renames open files of a storage for one user.
+    """The service that renames open files of a storage for one user.
 
     `table` has all opens. `since` is the last FileId of the time when the request came, if it had
     to wait.
@@ -106,7 +106,7 @@ class Renamer:
         entry.times.renamed(change_time)
         entry.keep_times()
         if entry.is_directory:
-            # What is below the folder inherits from other folders now.
+            # Files below the folder inherit from other folders now.
             self._descriptors.forget(self._storage)
         self._notifier.renamed(entry, old_name)
         entry.tracking.renamed = not entry.is_directory
@@ -218,8 +218,8 @@ class Renamer:
             if state is not None and state.delete_pending:
                 raise StatusError.of(NtStatus.DELETE_PENDING, "SET_INFO", new_name)
             if state is not None:
-                # Whoever only caches its open closes it now. A file that is open after that is not
-                # replaced.
+                # A client that only caches its open closes it now. A file that is open after that
+                # is not replaced.
                 break_grants(state, BreakCause.DELETE, entry.cache.grant)
             if state is not None or target.is_directory or target.stat().attributes & READONLY:
                 raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)

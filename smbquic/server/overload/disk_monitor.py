@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 class DiskMonitor:
-    """Times the operations on the disk of one share. May be used by several threads at once.
+    """The times of operations on the disk of one share. Safe to use from several threads.
 
     With `always_slow`, the disk is taken for slow whatever it does.
     """

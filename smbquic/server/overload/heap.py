@@ -49,7 +49,7 @@ def trim() -> None:
 
 
 class HeapUse:
-    """Decides when to call `trim`: when there is memory to return, and no traffic.
+    """The use of the heap: it is time to call `trim` with memory to return, and no traffic.
 
     `due` is true if there is memory to return.
     """

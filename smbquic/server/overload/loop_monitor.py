@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class LoopMonitor:
-    """Counts the steps that took too long; `longest` is the longest one, in seconds."""
+    """A counter of steps that took too long; `longest` is the longest one, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self.held = 0

@@ -95,7 +95,7 @@ class MonitoredConnection(Protocol):
 
 
 class SlowPeerMonitor:
-    """Checks the connections of a server every second, as long as there are any.
+    """A monitor that checks the connections of a server every second, as long as there are any.
 
     `waiting` is what waits in memory for clients, in bytes; `closed` counts the connections that
     have ended.

@@ -59,7 +59,7 @@ class _Call:
 
 
 class Association:
-    """Takes what a client writes and gives what it reads.
+    """The server's end of an RPC association over a pipe, as bytes that a client writes and reads.
 
     `failed`: the client broke the protocol, and nothing that it writes is understood any more.
     """

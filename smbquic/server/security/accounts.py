@@ -24,7 +24,7 @@ from smbquic.wire.dtyp.sid import (
 # S-1-5-21 and 96 bits that stand for all servers of this kind.
 _NT_AUTHORITY: Final = 5
 _DOMAIN: Final = (21, 0x534D4251, 0x55494331, 0x4C4F4341)
-# What Windows has below 1000 is the same in every domain.
+# In Windows, numbers below 1000 have the same meaning in every domain.
 _FIRST_USER: Final = 1000
 _DOMAIN_USERS: Final = 513
 _DOMAIN_GUESTS: Final = 514

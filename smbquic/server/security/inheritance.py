@@ -118,7 +118,8 @@ def _inherited_aces(
                 here.ace_flags |= flags & _BOTH
                 aces.append(here)
                 continue
-            # What is made concrete for the folder itself stays general for what is below.
+            # For the folder itself, generic rights and creators are replaced. They are kept in the
+            # entry for the files and folders below. [MS-DTYP] 2.5.3.4.7
             below = Ace(ace.ace_type, flags & _BOTH | _INHERIT_ONLY | mark, ace.mask, ace.sid)
             aces += [here, below]
         elif is_directory and flags & _OBJECT and not flags & _NO_PROPAGATE:

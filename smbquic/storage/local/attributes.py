@@ -157,7 +157,7 @@ def describe(
         name,
         is_directory,
         size,
-        # What an empty file still takes is room for its extended attributes.
+        # The blocks of an empty file hold its extended attributes.
         status.st_blocks * 512 if size else 0,
         attributes or types.NORMAL,
         derived_creation_time(status, file) if created is None else created,

@@ -253,7 +253,7 @@ def _take_in(listing: _Listing, raw: bytes, folded: str) -> None:
 
 
 class _Preparation:
-    """Reads the names of a folder for a search, with a descriptor of its own until it is done."""
+    """A task that reads the names of a folder for a search, with a descriptor of its own."""
 
     __slots__ = ("_descriptor", "_folded", "_index")
 

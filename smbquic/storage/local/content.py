@@ -20,7 +20,7 @@ _OFFSET_END = 2**63
 
 
 class FileContent(OpenLocalFile):
-    """Reading and writing, holes, and what reaches the disk."""
+    """Operations on the content of an open file: reads and writes, holes, flushes."""
 
     def read(self, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset` on: fewer at the end of the file."""

@@ -26,7 +26,7 @@ _BIRTH_TIME_OFFSET: Final = 80
 
 
 class SharedDescriptor:
-    """Owns a file descriptor that several threads use at once.
+    """A file descriptor that several threads use at once.
 
     ``with descriptor as fd`` keeps it open until the block ends, whoever closes it meanwhile: the
     number is never handed out again while somebody still works with it.

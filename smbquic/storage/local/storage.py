@@ -31,7 +31,7 @@ _CAPABILITIES: Final = (
     | Capability.BLOCK_REFCOUNTING
     | Capability.HARD_LINKS
 )
-# What takes a disk with extended attributes.
+# Capabilities that need a disk with extended attributes.
 _EXTENDED: Final = (
     Capability.STREAMS | Capability.EXTENDED_ATTRIBUTES | Capability.SECURITY_DESCRIPTORS
 )

@@ -25,7 +25,7 @@ MAX_VALUE: Final = 65_536
 MAX_NAME: Final = 255
 """Bytes of a name, with its prefix."""
 
-# What this server or Samba keeps for itself, in lower case.
+# Names that this server or Samba keeps for itself, in lower case.
 _OWN: Final = ("user.dosattrib", "user.samba_pai", "user.ntacl", "user.smbreparse")
 _OWN_PREFIXES: Final = ("user.dosstream", "user.smbquic.")
 
@@ -71,7 +71,7 @@ def put(file: int, name: str, value: bytes) -> None:
         os.setxattr(file, name, value)
     except OSError as error:
         if error.errno in (errno.E2BIG, errno.ERANGE):
-            # What a disk says whose blocks are too small for it.
+            # The errors of a disk whose blocks are too small for it.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name) from error
         raise
 

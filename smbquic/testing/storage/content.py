@@ -9,7 +9,7 @@ from smbquic.testing.storage.steps import opened, read, write
 
 
 class ContentTests:
-    """Reading, writing, truncating, copying."""
+    """Tests of the content of files: read, write, truncate, copy."""
 
     def test_writing(self, storage: Storage, file: StorageFile) -> None:
         """Buffers follow one another; a gap before them reads as zero."""

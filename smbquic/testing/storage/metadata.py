@@ -20,7 +20,7 @@ from smbquic.testing.storage.steps import NOT_SUPPORTED, fails, opened
 
 
 class MetadataTests:
-    """Times, attributes, extended attributes, security descriptors."""
+    """Tests of times, attributes, extended attributes and security descriptors."""
 
     def test_times(self, file: StorageFile) -> None:
         """Those that a storage can hold are kept, and the others are left."""

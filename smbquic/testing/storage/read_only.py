@@ -161,7 +161,7 @@ class ReadOnlyStorageTests:
             storage.open(f"{wrong}\\name")
 
     def test_a_file_is_no_folder(self, storage: Storage, name: str) -> None:
-        """Whoever wants the one does not get the other."""
+        """A file is not opened as a folder, nor a folder as a file."""
         with pytest.raises(NotADirectoryError):
             storage.open(name, directory=True)
         with pytest.raises(IsADirectoryError):
@@ -170,13 +170,13 @@ class ReadOnlyStorageTests:
             next(file.scan(), None)
 
     def test_what_is_there_cannot_be_made(self, storage: Storage, name: str) -> None:
-        """CREATE is for what is new."""
+        """CREATE fails for a name that exists."""
         for taken in (name, ""):
             with pytest.raises(FileExistsError):
                 storage.open(taken, Disposition.CREATE)
 
     def test_folders_cannot_be_overwritten(self, storage: Storage) -> None:
-        """Whether they are asked for as folders or not."""
+        """An existing folder is not overwritten, whether it is opened as a folder or not."""
         for disposition in OVERWRITING:
             with fails(errno.EINVAL):
                 storage.open("", disposition, directory=True)
@@ -205,7 +205,7 @@ class ReadOnlyStorageTests:
         file.close()
 
     def test_the_folders_above_are_described(self, storage: Storage, name: str) -> None:
-        """From the root on, each with what is stored about who may do what."""
+        """The folders above a file are described from the root on, each with its descriptor."""
         found = storage.securities(parent_of(name).swapcase())
         expected = ["", *filter(None, parent_of(name).split("\\"))]
         assert [stat.name for _, stat in found] == expected

@@ -17,7 +17,7 @@ from smbquic.testing.storage.steps import RefusedError, opened
 
 
 class StreamTests:
-    """Named streams, where the storage has them."""
+    """Tests of named streams, where the storage has them."""
 
     def test_streams(self, storage: Storage, file: StorageFile) -> None:
         """They have content and a name of their own, and all else with their file."""

@@ -135,7 +135,7 @@ class QuicConnection:
         if self.lifecycle.state is not QuicState.TERMINATED and self._engine.release(size):
             self._pump.schedule_flush(has_data=True)
 
-    # What the receiver calls.
+    # Methods that the receiver calls.
 
     def process(self, now: float) -> None:
         """Act on what the engine was given, and answer."""
@@ -171,7 +171,7 @@ class QuicConnection:
         self._engine.ping()
         self._pump.schedule_flush()
 
-    # What the pump calls.
+    # Methods that the pump calls.
 
     def take_from_engine(self, now: float) -> None:
         """Take the stream data and the events that the engine has."""

@@ -1,4 +1,4 @@
-"""Has the callers of `send` wait while an engine has much that was never sent."""
+"""Makes the callers of `send` wait while an engine has much data that was never sent."""
 
 import asyncio
 from collections import deque
@@ -10,7 +10,7 @@ SEND_LIMIT = 1 << 20
 
 
 class SendFlowControl:
-    """Lets the callers of `send` write to an engine, in the order in which they came."""
+    """The queue of the callers of `send`, which write to an engine in the order of their calls."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -10,7 +10,7 @@ SLICE = 64 << 10
 
 
 class InboundStream:
-    """Makes messages of what an engine has received, and keeps the rest as bytes.
+    """The received bytes of a stream, of which it makes messages; the rest is kept as bytes.
 
     `capacity` is what the engine keeps for the application, in bytes; a message cannot be larger.
     `on_fetch` is called with the size of each message that is fetched, with its prefix, and
@@ -30,7 +30,7 @@ class InboundStream:
         self._on_fetch = on_fetch
         self._on_error = on_error
         self._assembler = framing.Assembler(self.inbox.put)
-        # What has arrived while the inbox was full. The peer's window limits it.
+        # Bytes that have arrived while the inbox was full. The peer's window limits them.
         self._receive_buffer = bytearray()
         self._end: SmbError | None = None
 

@@ -17,7 +17,7 @@ RESOLUTION = 1e-4
 
 
 class KeepAlive:
-    """Sends PINGs on one connection while that is `wanted`, or while a server owes an answer.
+    """The keep-alive of one connection: PINGs while `wanted`, or while a server owes an answer.
 
     `interval` is the longest time between two, in seconds. `received_at` is when the peer's last
     datagram came. `ping` sends a PING.

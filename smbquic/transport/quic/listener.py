@@ -130,7 +130,7 @@ class QuicListener:
         self._ids.clear()
         self._endpoint.close()
 
-    # What the connections report: the methods of `ConnectionEvents`.
+    # `ConnectionEvents`: methods that the connections call.
 
     def established(self, connection: QuicConnection) -> None:
         """See `ConnectionEvents`."""
@@ -155,7 +155,7 @@ class QuicListener:
             self._lost_before += _lost(connection)
             ids.remove_all()
 
-    # What the router asks for.
+    # Methods that the router calls.
 
     def _accept(
         self, datagram: bytes, connection_id: bytes, path: Path, now: float

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class NetworkErrors:
-    """Decides about the errors of one connection with the peer that is called `name`.
+    """The network errors of one connection with the peer that is called `name`.
 
     `refused_since` is when the peer's port was first reported closed; None again with each datagram
     from it. `ping` sends a PING, `rebind` moves the connection to another local address and raises

@@ -29,7 +29,7 @@ def group_name(number: int | None) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class QuicOptions(EngineOptions, TlsOptions):
-    """Sizes in bytes, times in seconds.
+    """Options of QUIC connections; sizes are in bytes, times in seconds.
 
     `window` is what the peer may send ahead of the application, with the engine qh3 up to three
     quarters more. `secrets_log` gets the TLS secrets in the format of SSLKEYLOGFILE, and `qlog` is

@@ -75,7 +75,7 @@ class EngineCapabilities:
 
 
 class MakeEngine(Protocol):
-    """Makes an engine for one connection."""
+    """A function that makes an engine for one connection."""
 
     def __call__(
         self, sizes: DatagramSizes, ids: ConnectionIds, acceptance: Acceptance | None = None

@@ -33,7 +33,7 @@ class ReceivingConnection(Protocol):
 
 
 class DatagramReceiver:
-    """Receives the datagrams of one connection: the `Destination` of a router."""
+    """The receiver of the datagrams of one connection: the `Destination` of a router."""
 
     def __init__(self, engine: Engine, connection: ReceivingConnection) -> None:
         self._engine = engine

@@ -41,7 +41,7 @@ OnUnmatched = Callable[[bytes, Path, float], None]
 
 
 class Router:
-    """Passes the datagrams of a socket to the connections on it.
+    """A router of the datagrams of a socket to the connections on it.
 
     Without `accept` there are only the connections that were added. Other datagrams are dropped,
     except that a client with an unknown version gets a Version Negotiation packet, and that

@@ -15,7 +15,7 @@ UNAUTHENTICATED_LIMIT = 256 << 10
 
 
 class UnauthenticatedClient:
-    """Schedules the datagrams of one client, and charges its address for what they cost.
+    """A client before its logon: its datagrams are scheduled, and its address is charged for them.
 
     `process` is called with the time after an engine was given a datagram. Nothing is done any more
     once `is_over` returns True.

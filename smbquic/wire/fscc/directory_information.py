@@ -64,7 +64,7 @@ _Fields = tuple[Any, ...]
 _ENTRY: Callable[..., DirectoryEntry] = DirectoryEntry
 _Getter = Callable[[DirectoryEntry], _Fields]
 
-# What all forms but one begin with, between NextEntryOffset and FileNameLength.
+# The fields between NextEntryOffset and FileNameLength, with which all forms but one begin.
 _COMMON: _Getter = attrgetter(
     "file_index",
     "creation_time",

@@ -19,7 +19,7 @@ _REFERENT_STEP = 4
 
 
 class NdrReader(Reader):
-    """Reads a stub. Raises `WireError`."""
+    """A reader of a stub. Raises `WireError`."""
 
     __slots__ = ()
 
@@ -50,7 +50,7 @@ class NdrReader(Reader):
 
 
 class NdrWriter:
-    """Writes a stub."""
+    """A writer of a stub."""
 
     __slots__ = ("_referent", "data")
 

@@ -42,7 +42,7 @@ def answer(data: bytes) -> CreateContext:
 
 
 class Aapl(CreateContextHandler):
-    """Returns the model and capabilities of the server to macOS."""
+    """The handler of AAPL: the model and capabilities of the server, for macOS."""
 
     names = frozenset({AAPL})
 

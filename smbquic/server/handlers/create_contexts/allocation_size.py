@@ -6,7 +6,7 @@ from smbquic.wire.create_contexts import CREATE_ALLOCATION_SIZE, AllocationSize
 
 
 class AllocationSizeContext(CreateContextHandler):
-    """Reserves as many bytes as the client wants for a file that is new or overwritten."""
+    """The handler that reserves as many bytes as the client wants for a new or overwritten file."""
 
     names = frozenset({CREATE_ALLOCATION_SIZE})
 

@@ -14,7 +14,7 @@ from smbquic.wire.create_contexts import CREATE_APP_INSTANCE_ID
 
 
 class AppInstanceContext(CreateContextHandler):
-    """Closes what the application has open elsewhere, and remembers the new open."""
+    """The handler that closes what the application has open elsewhere, and keeps the new open."""
 
     names = frozenset({CREATE_APP_INSTANCE_ID})
 

@@ -14,7 +14,7 @@ from smbquic.wire.create_contexts import CREATE_DURABLE_HANDLE_REQUEST_V2
 
 
 class CreateReplay(CreateContextHandler):
-    """Finds what the CREATE opened when it came for the first time."""
+    """The handler that finds what a CREATE opened when it came for the first time."""
 
     names = frozenset({CREATE_DURABLE_HANDLE_REQUEST_V2})
 

@@ -28,7 +28,7 @@ _DURABLE = frozenset({OplockLevel.OPLOCK_LEVEL_BATCH, OplockLevel.OPLOCK_LEVEL_L
 
 
 class DurableHandle(CreateContextHandler):
-    """Makes a new open durable, or reconnects its owner to one."""
+    """The handler that makes a new open durable, or reconnects its owner to one."""
 
     names = frozenset(
         {

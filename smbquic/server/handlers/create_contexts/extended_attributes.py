@@ -10,7 +10,7 @@ from smbquic.wire.create_contexts import CREATE_EA_BUFFER
 
 
 class ExtendedAttributes(CreateContextHandler):
-    """Stores extended attributes with a file that is new or overwritten."""
+    """The handler that stores extended attributes with a new or overwritten file."""
 
     names = frozenset({CREATE_EA_BUFFER})
 

@@ -12,7 +12,7 @@ from smbquic.wire.create_contexts import CREATE_REQUEST_LEASE
 
 
 class LeaseContext(CreateContextHandler):
-    """Finds the lease that the open is to join, and returns its state.
+    """The handler that finds the lease that the open is to join, and returns its state.
 
     `smbquic.server.handlers.create` grants it, as it grants oplocks: a CREATE asks for either.
     """

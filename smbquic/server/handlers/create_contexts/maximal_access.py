@@ -16,7 +16,7 @@ from smbquic.wire.dtyp.filetime import from_unix_ns
 
 
 class MaximalAccess(CreateContextHandler):
-    """Returns the access that the user could have been granted, unless the client knows it."""
+    """The handler that returns the access that could be granted, unless the client knows it."""
 
     names = frozenset({CREATE_QUERY_MAXIMAL_ACCESS})
 

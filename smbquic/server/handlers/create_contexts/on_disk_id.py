@@ -10,7 +10,7 @@ from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID, QueryOnDiskIdR
 
 
 class OnDiskId(CreateContextHandler):
-    """Returns the numbers of the file and of its volume."""
+    """The handler that returns the numbers of the file and of its volume."""
 
     names = frozenset({CREATE_QUERY_ON_DISK_ID})
 

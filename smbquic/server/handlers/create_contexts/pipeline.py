@@ -51,7 +51,7 @@ class Create:
 
 
 class CreateContextHandler:
-    """Handles one create context; by default it does nothing.
+    """The handler of one create context; each of its steps does nothing by default.
 
     `names` are the contexts for which it is called; one of them is enough.
     """

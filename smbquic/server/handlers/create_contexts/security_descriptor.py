@@ -6,7 +6,7 @@ from smbquic.wire.create_contexts import CREATE_SD_BUFFER
 
 
 class SecurityDescriptorContext(CreateContextHandler):
-    """Stores a security descriptor with a new file."""
+    """The handler that stores a security descriptor with a new file."""
 
     names = frozenset({CREATE_SD_BUFFER})
 

@@ -7,7 +7,7 @@ from smbquic.wire.create_contexts import CREATE_TIMEWARP_TOKEN
 
 
 class Timewarp(CreateContextHandler):
-    """Refuses, as there are no snapshots."""
+    """The handler that refuses to open a snapshot, as there are none."""
 
     names = frozenset({CREATE_TIMEWARP_TOKEN})
 

@@ -140,8 +140,8 @@ class ProbingConnection(QuicConnection):
         if size == self._max_datagram_size:
             return
         self._max_datagram_size = size
-        # What counts in datagrams has to know their size: the pacer its intervals, and congestion
-        # control its smallest window and its growth in a round trip ([RFC9002] 7.2, 7.3.3).
+        # Whatever counts in datagrams needs their size: the pacer for its intervals, and congestion
+        # control for its smallest window and its growth in a round trip ([RFC9002] 7.2, 7.3.3).
         cast(Pacer, self._loss._pacer).datagram_size = size
         control: Any = self._loss._cc
         control._max_datagram_size = size

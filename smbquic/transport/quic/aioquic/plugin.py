@@ -35,7 +35,7 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
 
     if isinstance(identity, CertificatesByName):
         choose = certificates_by_name(identity, options)
-        # What is common to all of them: the certificate is chosen when the client has asked.
+        # The part that is common to all: the certificate is chosen when the client has asked.
         configuration = server_configuration(identity.all[0], options)
         return partial(AioquicEngine, configuration, HandshakeSettings(), choose)
     tickets = identity.ticket_store(options.tickets)

@@ -163,7 +163,7 @@ class StreamReceiver(QuicStreamReceiver):
         return StreamDataReceived(data=data, end_stream=self.is_finished, stream_id=number)
 
     def _in_order(self, frame: QuicStreamFrame, stop: int) -> bytes:
-        # What was delivered already is skipped: a retransmission may overlap it.
+        # Bytes that were delivered already are skipped: a retransmission may overlap them.
         new = max(0, self._buffer_start - frame.offset)
         if stop <= self._buffer_start:
             return b""

@@ -14,7 +14,7 @@ register_congestion_control("bbr", cast(QuicCongestionControlFactory, Bbr))
 
 
 class LossRecovery(QuicPacketRecovery):
-    """Sends whole datagrams only while more are in flight, and counts what is lost.
+    """Loss recovery that sends only whole datagrams while others are in flight, and counts losses.
 
     The library fills the window to the last byte. With a peer that acknowledges every packet, each
     full datagram is then followed by a very short one, and costs nearly twice as much.

@@ -33,7 +33,7 @@ ChooseCertificate = Callable[[str], ServerIdentity | None]
 
 
 class AioquicAlert(tls.Alert):
-    """Our own verification of the peer's certificate refused it."""
+    """The alert after our own verification has refused the peer's certificate."""
 
     def __init__(self, alert: int, message: str) -> None:
         super().__init__(message)

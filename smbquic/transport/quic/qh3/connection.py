@@ -88,7 +88,7 @@ class Qh3Connection(QuicConnection):
             max_datagram_frame_size=None,
             peer_max_datagram_frame_size=None,
             connection_receive_window=configuration.max_data,
-            # What may be sent is in the peer's transport parameters, which come later.
+            # The limits for sending are in the peer's transport parameters, which come later.
             connection_send_limit=0,
             stream_receive_window=configuration.max_stream_data,
             stream_send_limit_bidi_local=0,
@@ -162,7 +162,7 @@ class Qh3Connection(QuicConnection):
             stream_send_limit_uni=parameters.initial_max_stream_data_uni or 0,
             peer_max_streams_bidi=parameters.initial_max_streams_bidi or 0,
             peer_max_streams_uni=parameters.initial_max_streams_uni or 0,
-            # What a peer leaves out has the default of [RFC9000] 18.2.
+            # Parameters that a peer leaves out have the defaults of [RFC9000] 18.2.
             ack_delay_exponent=(
                 3 if parameters.ack_delay_exponent is None else parameters.ack_delay_exponent
             ),

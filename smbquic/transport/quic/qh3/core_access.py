@@ -34,7 +34,7 @@ class CoreAccess(Protocol):
 
 
 class LibraryAccess:
-    """Through the library, which processes each datagram by itself.
+    """Access through the library, which processes each datagram by itself.
 
     That is needed during the handshake, and for a qlog trace.
     """
@@ -60,7 +60,7 @@ class LibraryAccess:
 
 
 class DirectAccess:
-    """Without the library: it would do the same, but parse each datagram for its log."""
+    """Access without the library, which would do the same, but parse each datagram for its log."""
 
     is_direct = True
 

@@ -110,7 +110,7 @@ class Qh3Engine(Qh3Status):
     def _size_changed(self, before: int, now: int) -> None:
         self.resized = (before, now)
 
-    # What is received.
+    # Receiving.
 
     def connect(self, path: Path, now: float) -> None:
         """See `Engine`."""
@@ -160,7 +160,7 @@ class Qh3Engine(Qh3Status):
         core: Any = self._quic._core
         before = self._authenticated
         self._authenticated = 0 if core is None else core.authenticated
-        # Whoever is on the path can copy packets to another address. So only packets that are
+        # An attacker on the path can copy packets to another address. So only packets that are
         # authenticated and new change the path ([RFC9000] 9.3), and only a client's address may
         # change ([RFC9000] 9).
         if (
@@ -207,7 +207,7 @@ class Qh3Engine(Qh3Status):
         """See `Engine`."""
         self._estimate.restricted = False
 
-    # What is sent.
+    # Sending.
 
     def write(self, *buffers: Buffer) -> None:
         """See `Engine`."""

@@ -61,7 +61,7 @@ class _Trial:
 
 
 class PathMtuMonitor:
-    """Finds out whether the path carries the datagrams of one connection; `size` is their size.
+    """A monitor of whether the path carries the datagrams of a connection; `size` is their size.
 
     `on_size_changed` is called with the former size and the new one. `trial` is the number of the
     PING of the latest trial.

@@ -18,7 +18,7 @@ USUAL_ACKNOWLEDGEMENT = 6
 
 
 class FirstSegment:
-    """Finds out how much data the first datagram takes, so that all have the same size."""
+    """The data that the first datagram of a batch takes, so that all have the same size."""
 
     def __init__(self) -> None:
         # A large message makes several batches anyway, which need not be perfect.

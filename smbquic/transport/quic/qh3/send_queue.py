@@ -59,7 +59,7 @@ class SendQueue:
             # The buffer doubles when it is full, so the limit does, too.
             if in_flight + AHEAD > self._most and self._memory.acquire(self._most):
                 self._most *= 2
-            # What is in flight stays in the core's buffer until it is acknowledged.
+            # Data in flight stays in the core's buffer until it is acknowledged.
             room = min(room, self._most - unsent - in_flight)
         # Few bytes at a time would be many calls.
         return room if room >= AHEAD // 2 else 0

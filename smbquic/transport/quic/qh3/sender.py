@@ -83,7 +83,7 @@ class Sender:
         core: Any = self._quic._core
         access, queue = self.access, self._queue
         unsent = access.unsent(STREAM)
-        # What is in flight counts, too: the core keeps it until it is acknowledged.
+        # Data in flight counts, too: the core keeps it until it is acknowledged.
         for piece in queue.take(queue.room(unsent, int(core.bytes_in_flight))):
             access.send(STREAM, piece)
             unsent += len(piece)
@@ -96,7 +96,7 @@ class Sender:
         has_first = bool(datagrams)
         if not (self._queue.size and self._poll_and_fill(core, now, datagrams)):
             self.poll(core, now, datagrams)
-        # What it learns from: a batch whose first datagram was made with less data.
+        # It learns from batches whose first datagram was made with less data.
         if has_first:
             self._first_segment.learn(datagrams)
         return datagrams

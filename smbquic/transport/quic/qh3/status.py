@@ -72,7 +72,7 @@ class Qh3Status:
         core = self._quic._core
         in_flight: int = self.unsent + (int(core.bytes_in_flight) if core is not None else 0)
         if in_flight == 0 and core is not None and (timer := core.get_timer()) is not None:
-            # What was lost and is to be sent again counts nowhere. But then the pacer holds it
+            # Lost data that is to be sent again is counted nowhere. But then the pacer holds it
             # back, and its timer is the next one.
             return int(timer[0] == "pacing")
         return in_flight
