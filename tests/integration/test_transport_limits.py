@@ -81,6 +81,21 @@ async def ask(echo_server: EchoServer, datagram: bytes) -> bytes:
 
 
 @one_server
+async def test_a_first_datagram_that_comes_twice_begins_one_handshake(
+    echo_server: EchoServer, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    await echo_server.start(identity)
+    datagram = first_datagram(pki)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", echo_server.port))
+        sock.setblocking(False)
+        for _ in range(2):
+            sock.send(datagram)
+            await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2000), 20)
+        assert len(echo_server.listener._half_open) == 1
+
+
+@one_server
 async def test_while_many_handshakes_are_half_open_a_client_must_prove_its_address(
     echo_server: EchoServer, identity: quic.ServerTls, pki: PkiDirectory
 ) -> None:

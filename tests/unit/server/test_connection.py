@@ -129,3 +129,12 @@ async def test_a_peer_that_is_gone_ends_postponed_work_quietly(
     await asyncio.wait_for(client.served, 60)
     assert [entry for entry in caplog.records if entry.levelno >= logging.WARNING] == []
     assert server.failures == 0
+
+
+async def test_what_is_sent_without_a_request_is_charged_to_the_user(
+    client: Client, server: Server
+) -> None:
+    [connection] = server.connections
+    before = connection.quota.queued_bytes
+    await connection.send([b"three ", b"buffers", b""])
+    assert connection.quota.queued_bytes - before == len(b"three buffers")

@@ -382,6 +382,8 @@ async def test_compression(client: Client) -> None:
     file_id = await opened(client, "a")
     response = await control(client, Fsctl.GET_COMPRESSION, file_id)
     assert bytes(response.body.output) == b"\0\0"
+    exact = await control(client, Fsctl.GET_COMPRESSION, file_id, room=2)
+    assert bytes(exact.body.output) == b"\0\0"
     short = await control(client, Fsctl.GET_COMPRESSION, file_id, room=1)
     assert short.status == NtStatus.INVALID_USER_BUFFER
     for data, status in (

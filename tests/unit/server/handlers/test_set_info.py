@@ -375,6 +375,11 @@ async def test_a_name_that_is_longer_than_its_buffer(client: Client, file_id: Fi
     assert await raw(client, file_id, 10, buffer) == NtStatus.INVALID_PARAMETER
 
 
+async def test_one_byte_of_extended_attributes_is_no_list(client: Client, file_id: FileId) -> None:
+    status = await raw(client, file_id, FileInformationClass.FileFullEaInformation, b"x")
+    assert status == NtStatus.EA_LIST_INCONSISTENT
+
+
 @pytest.mark.parametrize(
     ("information_class", "expected"),
     [

@@ -227,3 +227,15 @@ def test_what_is_done_to_a_stream_that_is_gone() -> None:
     gone.close()
     other.close()
     file.close()
+
+
+def test_zeroing_is_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = MemoryStorage()
+    file = make(storage, "file", b"content")
+    before = file.stat()
+    later = time.time_ns() + 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    file.zero(0, 3)
+    after = file.stat()
+    assert before.last_write_time < after.last_write_time == later // 100 * 100
+    assert after.change_time == later // 100 * 100
