@@ -18,6 +18,7 @@ from tests.unit.server.smb_client import (
     QUICK,
     Client,
     Connect,
+    ServerWith,
     Turns,
     close_server,
     create,
@@ -48,7 +49,7 @@ async def server_with(root: Path) -> AsyncIterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-async def server(server_with: Callable[..., Server]) -> Server:
+async def server(server_with: ServerWith) -> Server:
     return server_with()
 
 

@@ -11,10 +11,11 @@ from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.file_id import FileId
 from smbquic.wire.header import Command
+from tests.unit.server.smb_client import CreateFields
 
 RELATED = FileId.RELATED
-MISSING = {"create_disposition": 1}
-DIRECTORY = {"create_options": CreateOptions.FILE_DIRECTORY_FILE}
+MISSING: CreateFields = {"create_disposition": 1}
+DIRECTORY: CreateFields = {"create_options": CreateOptions.FILE_DIRECTORY_FILE}
 
 
 def labels(responses: list[Response]) -> list[str]:

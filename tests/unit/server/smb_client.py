@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 from smbquic.auth.identity import Identity
+from smbquic.auth.spnego.initiator import Initiator
 from smbquic.crypto.keys import derive_channel_signing_key
 from smbquic.crypto.signing import Signer
 from smbquic.errors import AuthenticationError, ConnectionClosed
@@ -33,6 +34,7 @@ from smbquic.wire.create import (
     OplockLevel,
     ShareAccess,
 )
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.file_id import FileId
@@ -88,6 +90,11 @@ class OneStepInitiator:
     def step(self, token: bytes | None) -> bytes:
         self.complete = True
         return self.token
+
+
+def initiator(token: str) -> Initiator:
+    """An initiator that is done after one token."""
+    return cast(Initiator, OneStepInitiator(token.encode()))
 
 
 class MemoryTransport:
@@ -176,6 +183,12 @@ class Client:
         self.notices: list[Any] = []
         self.served = asyncio.create_task(server.serve(self.transport))
 
+    @property
+    def logged_on(self) -> ClientSession:
+        """The session; the client is logged on."""
+        assert self.session is not None, "the client is not logged on"
+        return self.session
+
     def deliver(self, buffers: Sequence[Buffer]) -> None:
         self.transport.to_server.put_nowait(b"".join(buffers))
 
@@ -214,17 +227,19 @@ class Client:
             await self.fetch()
         return self.responses.pop(message_id)
 
-    def send(self, body: Message, **options: Any) -> int:
+    def send(self, body: Message, **options: Unpack["SendOptions"]) -> int:
         """Sends a request; its message id."""
         options = {"session": self.session, "tree_id": self.tree_id, **options}
         sent = self.protocol.request(body, **options)
         self.deliver(sent.buffers)
         return sent.message_id
 
-    async def call(self, body: Message, **options: Any) -> Response:
+    async def call(self, body: Message, **options: Unpack["SendOptions"]) -> Response:
         return await self.answer(self.send(body, **options))
 
-    async def compound(self, *bodies: Message, **options: Any) -> list[Response]:
+    async def compound(
+        self, *bodies: Message, **options: Unpack["CompoundOptions"]
+    ) -> list[Response]:
         options = {"session": self.session, "tree_id": self.tree_id, **options}
         sent = self.protocol.compound(bodies, **options)
         self.deliver(sent.buffers)
@@ -237,7 +252,7 @@ class Client:
 
     async def log_on(self, token: str = "alice:secret", previous_session_id: int = 0) -> None:
         session, sent = self.protocol.session_setup(
-            OneStepInitiator(token.encode()),  # type: ignore[arg-type]
+            initiator(token),
             previous_session_id=previous_session_id,
         )
         self.deliver(sent.buffers)
@@ -285,14 +300,14 @@ class Client:
             self.tree_id = response.header.tree_id
         return response
 
-    async def create(self, name: str, **fields: Any) -> Response:
+    async def create(self, name: str, **fields: Unpack["CreateFields"]) -> Response:
         return await self.call(create(name, **fields))
 
-    def begin(self, name: str, **fields: Any) -> int:
+    def begin(self, name: str, **fields: Unpack["CreateFields"]) -> int:
         """Sends a CREATE; its message id."""
         return self.send(create(name, **fields))
 
-    async def open(self, name: str, **fields: Any) -> FileId:
+    async def open(self, name: str, **fields: Unpack["CreateFields"]) -> FileId:
         response = await self.create(name, **fields)
         assert response.status == NtStatus.SUCCESS, response.status.label
         file_id: FileId = response.body.file_id
@@ -308,9 +323,36 @@ class Client:
         self.served.result()
 
 
-def create(name: str, **fields: Any) -> CreateRequest:
+class CreateFields(TypedDict, total=False):
+    """Fields of a CREATE that a test sets; see `CreateRequest`."""
+
+    requested_oplock_level: int
+    impersonation_level: int
+    desired_access: int
+    file_attributes: int
+    share_access: int
+    create_disposition: int
+    create_options: int
+    contexts: list[CreateContext]
+
+
+class SendOptions(TypedDict, total=False):
+    """Options of `ClientProtocol.request` that a test sets."""
+
+    session: ClientSession | None
+    tree_id: int
+    encrypt: bool
+
+
+class CompoundOptions(SendOptions, total=False):
+    """Options of `ClientProtocol.compound` that a test sets."""
+
+    related: bool
+
+
+def create(name: str, **fields: Unpack[CreateFields]) -> CreateRequest:
     """A CREATE of a file that is made where it is missing, for all uses and open to all."""
-    values: dict[str, Any] = {
+    values: CreateFields = {
         "requested_oplock_level": OplockLevel.OPLOCK_LEVEL_NONE,
         "impersonation_level": ImpersonationLevel.Impersonation,
         "desired_access": AccessMask.MAXIMUM_ALLOWED,
@@ -318,10 +360,10 @@ def create(name: str, **fields: Any) -> CreateRequest:
         "share_access": SHARE_ALL,
         "create_disposition": CreateDisposition.FILE_OPEN_IF,
         "create_options": CreateOptions(0),
-        "name": name,
         "contexts": [],
     }
-    return CreateRequest(**{**values, **fields})
+    values.update(fields)
+    return CreateRequest(name=name, **values)
 
 
 def make_server(root: Path, limits: Limits = QUICK, **settings: Any) -> Server:
@@ -343,6 +385,13 @@ def make_server(root: Path, limits: Limits = QUICK, **settings: Any) -> Server:
     )
 
 
+def share_of(server: Server, name: str = "data") -> ServedShare:
+    """Return a share that the server has."""
+    share = server.share(name)
+    assert share is not None, f"there is no share {name}"
+    return share
+
+
 async def close_server(server: Server) -> None:
     """Ends a server, and closes what its shares stand on."""
     await server.close()
@@ -351,6 +400,13 @@ async def close_server(server: Server) -> None:
 
 
 Connect = Callable[..., Awaitable[Client]]
+"""Connects a client; see the fixture `connect`."""
+ServerWith = Callable[..., Server]
+"""Makes a server; see the fixture `server_with`."""
+CreateRequestOf = Callable[..., CreateRequest]
+"""Makes a CREATE; see the fixture `create_request`."""
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+"""Lets others run until something holds; see the fixture `until`."""
 
 
 class Turns:

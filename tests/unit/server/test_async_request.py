@@ -1,7 +1,6 @@
 """Requests that are answered later: their states, and what becomes of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.server import Server
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.header import Command
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith, Until
 
 ALL_PENDING = [(kind, kind is not PendingKind.OPERATION) for kind in PendingKind]
 
@@ -63,8 +62,8 @@ def answer_later(server: Server, kind: PendingKind = PendingKind.EVENT) -> HeldW
 @pytest.mark.parametrize(("kind", "told"), ALL_PENDING)
 async def test_the_client_is_told_at_once_where_others_decide_how_long_it_takes(
     connect: Connect,
-    server_with: Callable[..., Server],
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    server_with: ServerWith,
+    until: Until,
     requests: list[AsyncRequest],
     kind: PendingKind,
     told: bool,
@@ -108,7 +107,7 @@ async def test_without_its_connection_a_request_is_abandoned(
 
 
 async def test_what_may_not_wait_is_not_begun(
-    connect: Connect, server_with: Callable[..., Server], requests: list[AsyncRequest]
+    connect: Connect, server_with: ServerWith, requests: list[AsyncRequest]
 ) -> None:
     client = await connect(to=server_with(Limits(pending=1)))
     work = answer_later(client.server)

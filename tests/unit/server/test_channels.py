@@ -1,8 +1,6 @@
 """One session over several connections. [MS-SMB2] 3.3.4.1.6, 3.3.5.5, 3.3.7.1"""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +17,7 @@ from smbquic.wire.oplock_break import OplockBreakAcknowledgment, OplockBreakNoti
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith
 
 BATCH = OplockLevel.OPLOCK_LEVEL_BATCH
 SHARED_CLIENT = {"client_guid": b"one client only."}
@@ -89,13 +87,13 @@ async def test_a_logoff_ends_it_everywhere(first: Client, second: Client, server
 
 
 async def test_coming_back_ends_it_everywhere(
-    connect: Any, first: Any, second: Any, server: Any
+    connect: Connect, first: Client, second: Client, server: Server
 ) -> None:
     third = await connect(token="", **SHARED_CLIENT)
-    await third.log_on(previous_session_id=first.session.id)
+    await third.log_on(previous_session_id=first.logged_on.id)
     for client in (first, second):
         assert (await client.call(LogoffRequest())).status == NtStatus.USER_SESSION_DELETED
-    assert list(server.sessions) == [third.session.id]
+    assert list(server.sessions) == [third.logged_on.id]
 
 
 def setup(token: bytes) -> SessionSetupRequest:
@@ -139,7 +137,7 @@ async def test_nobody_else_binds_it(connect: Connect, first: Client) -> None:
 
 
 async def test_an_encrypted_session_is_so_everywhere(
-    connect: Connect, server_with: Callable[..., Server]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(encryption=EncryptionPolicy.REQUIRED)
     first = await connect(to=server, **SHARED_CLIENT)
@@ -185,7 +183,7 @@ async def test_a_break_that_was_not_sent_goes_another_way(first: Client, second:
 
 
 async def test_trees_and_opens_are_bounded_as_ever(
-    connect: Connect, server_with: Callable[..., Server]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(Limits(trees=1, opens=1, interim_delay=30.0))
     first = await connect(to=server, **SHARED_CLIENT)

@@ -1,16 +1,16 @@
 """Compounded requests, related and unrelated. [MS-SMB2] 3.3.5.2.7"""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
 from smbquic.server import dispatch
+from smbquic.server.context import Context
 from smbquic.wire.close import CloseRequest
-from smbquic.wire.create import CreateRequest
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.header import Command
@@ -21,11 +21,11 @@ from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
 from tests.unit.clock import Clock
 from tests.unit.server.dispatching import DIRECTORY, MISSING, RELATED, labels, notify
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateRequestOf
 
 
 async def test_related_requests_are_about_the_same_file(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     responses = await client.compound(
         create_request("x"),
@@ -40,7 +40,7 @@ async def test_related_requests_are_about_the_same_file(
 
 
 async def test_the_file_of_a_chain_wins_over_the_one_that_is_named(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     other = await client.open("other")
     responses = await client.compound(create_request("x"), WriteRequest(0, other, b"content"))
@@ -49,7 +49,7 @@ async def test_the_file_of_a_chain_wins_over_the_one_that_is_named(
 
 
 async def test_after_a_failed_create_the_rest_fails_likewise(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     responses = await client.compound(
         create_request("x", **MISSING), ReadRequest(1, 0, RELATED), CloseRequest(RELATED)
@@ -58,7 +58,7 @@ async def test_after_a_failed_create_the_rest_fails_likewise(
 
 
 async def test_a_failed_create_is_not_made_good_by_naming_another_file(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     other = await client.open("other")
     responses = await client.compound(create_request("x", **MISSING), CloseRequest(other))
@@ -86,7 +86,7 @@ async def test_the_answers_of_a_compound_do_not_grow_without_limit(
 
 
 async def test_after_another_failure_the_chain_goes_on(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     responses = await client.compound(
         create_request("x"), ReadRequest(1, 0, RELATED), WriteRequest(0, RELATED, b"x")
@@ -95,7 +95,7 @@ async def test_after_another_failure_the_chain_goes_on(
 
 
 async def test_unrelated_requests_inherit_nothing(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     responses = await client.compound(
         create_request("x"), CloseRequest(RELATED), EchoRequest(), related=False
@@ -104,7 +104,7 @@ async def test_unrelated_requests_inherit_nothing(
 
 
 async def test_a_chain_goes_on_in_the_tree_that_it_connected(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     responses = await client.compound(
         TreeConnectRequest(r"\\fs.example\ro"), create_request("", **MISSING), tree_id=0
@@ -114,7 +114,7 @@ async def test_a_chain_goes_on_in_the_tree_that_it_connected(
 
 
 async def test_a_chain_does_not_go_on_without_its_tree_or_session(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     responses = await client.compound(EchoRequest(), create_request("x"))
     assert labels(responses) == ["SUCCESS", "INVALID_PARAMETER"]
@@ -124,9 +124,7 @@ async def test_a_chain_does_not_go_on_without_its_tree_or_session(
     assert labels(responses) == ["SUCCESS", "USER_SESSION_DELETED"]
 
 
-async def test_a_chain_waits_for_its_flush(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
+async def test_a_chain_waits_for_its_flush(client: Client, create_request: CreateRequestOf) -> None:
     responses = await client.compound(
         create_request("x"), FlushRequest(RELATED), CloseRequest(RELATED)
     )
@@ -134,7 +132,7 @@ async def test_a_chain_waits_for_its_flush(
 
 
 async def test_only_the_last_of_a_chain_may_wait_for_good(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     responses = await client.compound(
         create_request("a", **DIRECTORY), notify(RELATED), CloseRequest(RELATED)
@@ -153,7 +151,7 @@ async def test_a_compound_gives_others_their_turn_when_its_time_is_up(
     seen: list[int] = []
     handled = client.server.dispatcher.commands[Command.READ]
 
-    def slow(context: Any, request: Any) -> Any:
+    def slow(context: Context, request: Request) -> Any:
         clock.now += dispatch.TIME_SLICE * 0.6
         seen.append(len(others))
         return handled.handle(context, request)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -10,6 +9,8 @@ import pytest
 from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.protocol.request import Request
+from smbquic.server.context import Context
 from smbquic.server.outcome import Pending
 from smbquic.server.server import Server
 from smbquic.wire.echo import EchoRequest
@@ -17,7 +18,7 @@ from smbquic.wire.flush import FlushRequest
 from smbquic.wire.header import Command
 from smbquic.wire.tree_connect import TreeConnectRequest
 from tests.unit.server.dispatching import break_echo
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith, Until
 
 
 async def test_an_answer_that_cannot_be_encoded_ends_the_connection_and_not_the_server(
@@ -70,7 +71,7 @@ async def test_a_broken_peer_is_found_in_postponed_work_too(
     )
     real = client.server.dispatcher.commands[Command.TREE_CONNECT]
 
-    def handle(context: Any, request: Any) -> Any:
+    def handle(context: Context, request: Request) -> Any:
         request.signed = False
         return real.handle(context, request)
 
@@ -81,9 +82,7 @@ async def test_a_broken_peer_is_found_in_postponed_work_too(
     assert "without signature" in client.transport.closed
 
 
-async def test_who_does_not_log_on_is_hung_up_on(
-    connect: Connect, server_with: Callable[..., Server]
-) -> None:
+async def test_who_does_not_log_on_is_hung_up_on(connect: Connect, server_with: ServerWith) -> None:
     client = await connect(to=server_with(Limits(logon_seconds=0.01)), token="")
     await asyncio.wait_for(client.served, 60)
     assert "logged on" in client.transport.closed
@@ -103,9 +102,7 @@ async def test_unauthenticated_clients_get_less_room_than_users(connect: Connect
     assert client.transport.max_message_size == (8 << 20) + (64 << 10)
 
 
-async def test_who_does_not_read_is_not_read_from(
-    client: Client, until: Callable[[Callable[[], bool]], Awaitable[None]]
-) -> None:
+async def test_who_does_not_read_is_not_read_from(client: Client, until: Until) -> None:
     client.transport.writable.clear()
     first = client.send(EchoRequest())
     second = client.send(EchoRequest())

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server.server import Server
 from smbquic.server.share import ServedShare
 from smbquic.storage import Buffer, Disposition, NotReady, StorageFile
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
 from smbquic.wire.read import ReadRequest
+from tests.unit.server.smb_client import Connect
 
 
 class RemoteFile(MemoryFile):
@@ -61,7 +63,7 @@ class Remote(MemoryStorage):
 @pytest.mark.parametrize("on_loop", [True, False])
 @pytest.mark.parametrize("length", [7, 2 << 20])
 async def test_what_is_not_ready_is_prepared(
-    server: Any, connect: Any, on_loop: bool, length: int
+    server: Server, connect: Connect, on_loop: bool, length: int
 ) -> None:
     storage = Remote(on_loop=on_loop)
     made = storage.create("file", directory=False)
@@ -79,7 +81,9 @@ async def test_what_is_not_ready_is_prepared(
     assert (set(storage.threads) == {threading.get_ident()}) == on_loop
 
 
-async def test_what_cannot_be_prepared_is_told_by_the_next_call(server: Any, connect: Any) -> None:
+async def test_what_cannot_be_prepared_is_told_by_the_next_call(
+    server: Server, connect: Connect
+) -> None:
     storage = Remote(on_loop=True)
     server.shares["remote"] = ServedShare("remote", storage)
     client = await connect(share="remote")

@@ -6,7 +6,6 @@ import gc
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +13,29 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.protocol.request import Request
+from smbquic.server.context import Context
 from smbquic.server.outcome import Pending, Reply
 from smbquic.server.server import Server
 from smbquic.storage.local import case_index
 from smbquic.storage.local.case_index import CaseIndex
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.close import CloseRequest
-from smbquic.wire.create import CreateRequest
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.ioctl import IoctlRequest
+from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import LeaseBreakAcknowledgment, OplockBreakAcknowledgment
 from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.write import WriteFlags, WriteRequest
 from tests.unit.server.dispatching import DIRECTORY, MISSING, RELATED, break_echo, notify
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateRequestOf, ServerWith, Until
 
 
 async def test_a_folder_is_watched_until_it_is_closed(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     sent = client.protocol.compound(
         [create_request("a", **DIRECTORY), notify(RELATED)],
@@ -49,9 +50,7 @@ async def test_a_folder_is_watched_until_it_is_closed(
     assert response.status == NtStatus.NOTIFY_CLEANUP
 
 
-async def test_waiting_requests_are_counted(
-    connect: Connect, server_with: Callable[..., Server]
-) -> None:
+async def test_waiting_requests_are_counted(connect: Connect, server_with: ServerWith) -> None:
     client = await connect(to=server_with(Limits(pending=2)))
     folder = await client.open("a", **DIRECTORY)
     for _ in range(2):
@@ -63,8 +62,8 @@ async def test_waiting_requests_are_counted(
 
 async def test_requests_that_take_their_time_are_not_refused_but_read_no_faster(
     connect: Connect,
-    server_with: Callable[..., Server],
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    server_with: ServerWith,
+    until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = await connect(to=server_with(Limits(pending=2)))
@@ -91,8 +90,8 @@ async def test_requests_that_take_their_time_are_not_refused_but_read_no_faster(
 
 async def test_messages_whose_requests_are_postponed_count_as_memory(
     connect: Connect,
-    server_with: Callable[..., Server],
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    server_with: ServerWith,
+    until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = server_with(Limits(buffers=4 << 20, interim_delay=30.0))
@@ -131,7 +130,7 @@ async def test_an_unexpected_exception_is_answered_counted_and_logged(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def handle(context: Any, request: Any) -> None:
+    def handle(context: Context, request: Request) -> None:
         raise ZeroDivisionError("surprise")
 
     with monkeypatch.context() as patched:
@@ -201,7 +200,7 @@ async def test_ids_are_not_used_twice(client: Client, server: Server) -> None:
         (LeaseBreakAcknowledgment(bytes(16), 0), NtStatus.OBJECT_NAME_NOT_FOUND),
     ],
 )
-async def test_what_is_refused(client: Client, body: Any, status: NtStatus) -> None:
+async def test_what_is_refused(client: Client, body: Message, status: NtStatus) -> None:
     assert (await client.call(body)).status == status
 
 
@@ -221,7 +220,7 @@ async def test_the_negotiation_is_confirmed(connect: Connect) -> None:
 
 async def test_nobody_hears_of_a_failure_once_the_client_is_gone(
     client: Client,
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    until: Until,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -246,7 +245,7 @@ async def test_nobody_hears_of_a_failure_once_the_client_is_gone(
 async def test_requests_wait_for_a_large_folder_to_be_read(
     client: Client,
     root: Path,
-    create_request: Callable[..., CreateRequest],
+    create_request: CreateRequestOf,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     request = create_request
@@ -263,7 +262,7 @@ async def test_requests_wait_for_a_large_folder_to_be_read(
         (root / name).write_bytes(name.encode())
         (root / f"folder{name}").mkdir()
 
-    async def other_case(body: Any) -> Any:
+    async def other_case(body: Message) -> Any:
         # Nothing is remembered of the folder.
         os.utime(root, ns=(0, 0))
         await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """Handlers that are called again until nothing is in their way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +10,14 @@ import pytest
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
 from smbquic.server.commands import CommandEntry
+from smbquic.server.context import Context
 from smbquic.server.outcome import Pending, Reply, RetryAfter
 from smbquic.server.retry import until_done
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.header import Command
-from tests.unit.server.smb_client import Client
+from tests.unit.server.smb_client import Client, Until
 
 
 async def echo_later() -> Reply:
@@ -107,13 +109,13 @@ async def test_what_fails_leaves_nothing_behind() -> None:
 
 
 async def test_a_handler_is_called_again_until_nothing_is_in_its_way(
-    client: Client, until: Callable[[Callable[[], bool]], Awaitable[None]]
+    client: Client, until: Until
 ) -> None:
     loop = asyncio.get_running_loop()
     breaks = [loop.create_future(), loop.create_future()]
     called: list[int | None] = []
 
-    def handle(context: Any, request: Any) -> Pending:
+    def handle(context: Context, request: Request) -> Pending:
         called.append(context.waiting_since)
         if len(called) <= len(breaks):
             raise RetryAfter([breaks[len(called) - 1]])

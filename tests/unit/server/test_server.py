@@ -1,12 +1,12 @@
 """The end of a server, and the names of its shares."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from smbquic.server.server import Server
-from tests.unit.server.smb_client import Connect
+from smbquic.server.share import ServedShare
+from tests.unit.server.smb_client import Connect, ServerWith, share_of
 
 
 async def test_closing_the_server_ends_its_connections(connect: Connect, server: Server) -> None:
@@ -16,9 +16,9 @@ async def test_closing_the_server_ends_its_connections(connect: Connect, server:
     assert "stopping" in client.transport.closed
 
 
-async def test_share_names_are_taken_once(server_with: Any, server: Any) -> None:
-    share = server.share("DATA")
+async def test_share_names_are_taken_once(server_with: ServerWith, server: Server) -> None:
+    share = share_of(server, "DATA")
     assert share is server.share("data")
-    for shares in ([share, share], [type(share)("ipc$", share.storage)]):
+    for shares in ([share, share], [ServedShare("ipc$", share.storage)]):
         with pytest.raises(ValueError, match=r"already|reserved"):
-            type(server)(shares, server.access, server.settings)
+            Server(shares, server.access, server.settings)

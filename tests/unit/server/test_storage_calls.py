@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
 from smbquic.protocol.settings import DIALECTS, ServerSettings
 from smbquic.server import storage_calls
 from smbquic.server.access import AccessPolicy
+from smbquic.server.context import Context
 from smbquic.server.coroutines import StorageCoroutines
 from smbquic.server.outcome import Pending, Reply, RetryAfter
 from smbquic.server.server import CAPABILITIES, Server
@@ -189,7 +191,7 @@ async def test_an_ioctl(client: Client) -> None:
 async def test_what_follows_in_the_compound_has_not_waited() -> None:
     seen: list[int | None] = []
 
-    def handle(context: Any, request: Any) -> Reply:
+    def handle(context: Context, request: Request) -> Reply:
         seen.append(context.waiting_since)
         if len(seen) == 1:
             future = asyncio.get_running_loop().create_future()

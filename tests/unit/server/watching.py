@@ -1,9 +1,9 @@
 """Requests that watch a folder, and changes that they report."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Unpack
 
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.response import Response
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, CompletionFilter
 from smbquic.wire.close import CloseRequest
@@ -12,10 +12,7 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.notify_information import NotifyAction, decode_notifications
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
-
-Client = Any
-Connect = Callable[..., Awaitable[Client]]
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
+from tests.unit.server.smb_client import Client, CreateFields
 
 ALL = 0xFFF
 NAMES = CompletionFilter.FILE_NOTIFY_CHANGE_FILE_NAME | CompletionFilter.FILE_NOTIFY_CHANGE_DIR_NAME
@@ -36,7 +33,7 @@ def notify(
     return ChangeNotifyRequest(flags, size, folder, what)
 
 
-def changes(response: Any) -> list[tuple[int, str]]:
+def changes(response: Response) -> list[tuple[int, str]]:
     assert response.status == NtStatus.SUCCESS, response.status.label
     return [(c.action, c.file_name) for c in decode_notifications(response.body.buffer)]
 
@@ -51,10 +48,12 @@ def set_info(file_id: FileId, information_class: int, buffer: bytes) -> SetInfoR
     )
 
 
-async def watched(client: Client, name: str = "", **fields: Any) -> FileId:
+async def watched(
+    client: Client, name: str = "", *, what: int = ALL, size: int = 65536, tree: bool = False
+) -> FileId:
     """A folder whose changes are kept from now on."""
     folder: FileId = await client.open(name, create_options=DIRECTORY, desired_access=LIST)
-    message_id = await pending(client, notify(folder, **fields))
+    message_id = await pending(client, notify(folder, what, size=size, tree=tree))
     client.deliver(client.protocol.cancel(message_id))
     assert (await client.answer(message_id)).status == NtStatus.CANCELLED
     return folder
@@ -67,11 +66,11 @@ async def pending(client: Client, body: ChangeNotifyRequest) -> int:
     return message_id
 
 
-async def make(client: Client, name: str, **fields: Any) -> None:
+async def make(client: Client, name: str, **fields: Unpack[CreateFields]) -> None:
     file_id = await client.open(name, **fields)
     await client.call(CloseRequest(file_id))
 
 
-async def remove(client: Client, name: str, **fields: Any) -> None:
-    options = fields.pop("create_options", CreateOptions(0)) | DELETE_ON_CLOSE
+async def remove(client: Client, name: str, **fields: Unpack[CreateFields]) -> None:
+    options = fields.pop("create_options", 0) | DELETE_ON_CLOSE
     await make(client, name, create_options=options, create_disposition=CreateDisposition.FILE_OPEN)

@@ -1,7 +1,6 @@
 """CANCEL: what it ends, and what it leaves alone."""
 
 import asyncio
-from typing import Any
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.commands import CommandEntry
@@ -11,23 +10,26 @@ from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.header import Command, Header
-from tests.unit.server.smb_client import Client
+from tests.unit.server.smb_client import Client, CreateFields
 
-DIRECTORY = {"create_options": CreateOptions.FILE_DIRECTORY_FILE}
+DIRECTORY: CreateFields = {"create_options": CreateOptions.FILE_DIRECTORY_FILE}
 
 
 def notify(file_id: FileId) -> ChangeNotifyRequest:
     return ChangeNotifyRequest(0, 4096, file_id, 1)
 
 
-def cancel_of(client: Any, message_id: int, body: bytes | None = None) -> list[Any]:
+def cancel_of(client: Client, message_id: int, body: bytes | None = None) -> list[Buffer]:
     """A signed CANCEL for any message id."""
-    header = Header(Command.CANCEL, message_id=message_id, session_id=client.session.id)
-    parts = [CancelRequest().encode() if body is None else body]
-    return [client.session.protection.sign(header, parts), *parts]
+    header = Header(Command.CANCEL, message_id=message_id, session_id=client.logged_on.id)
+    parts: list[Buffer] = [CancelRequest().encode() if body is None else body]
+    protection = client.logged_on.protection
+    assert protection is not None
+    return [protection.sign(header, parts), *parts]
 
 
 async def test_watching_can_be_cancelled(client: Client) -> None:

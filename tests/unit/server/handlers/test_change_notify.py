@@ -3,9 +3,6 @@
 [MS-SMB2] 3.3.5.19
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from smbquic.ntstatus import NtStatus
@@ -16,13 +13,12 @@ from smbquic.wire.close import CloseRequest
 from smbquic.wire.fscc.file_information import DispositionInformation, FileInformationClass
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
+from tests.unit.server.smb_client import Client, Connect, ServerWith
 from tests.unit.server.watching import (
     ADDED,
     DELETE_ON_CLOSE,
     DIRECTORY,
     REMOVED,
-    Client,
-    Connect,
     changes,
     make,
     notify,
@@ -113,7 +109,7 @@ async def test_requirements(client: Client) -> None:
 
 
 async def test_there_are_not_more_watches_than_allowed(
-    server_with: Callable[..., Any], connect: Connect
+    server_with: ServerWith, connect: Connect
 ) -> None:
     limits = Limits(failed_logon_delay=0.0, interim_delay=30.0, watches=1)
     client = await connect(to=server_with(limits))

@@ -30,7 +30,7 @@ from smbquic.wire.create_contexts import (
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields, ServerWith, share_of
 
 SUPERSEDE, OPEN, CREATE = (
     CreateDisposition.FILE_SUPERSEDE,
@@ -82,49 +82,57 @@ async def test_dispositions(
 
 
 @pytest.mark.parametrize(
-    ("fields", "status"),
+    ("name", "fields", "status"),
     [
-        ({"impersonation_level": 4}, NtStatus.BAD_IMPERSONATION_LEVEL),
-        ({"create_disposition": 6}, NtStatus.INVALID_PARAMETER),
-        ({"share_access": 8}, NtStatus.INVALID_PARAMETER),
-        ({"create_options": 0x01000000}, NtStatus.INVALID_PARAMETER),
-        ({"create_options": DIRECTORY | NON_DIRECTORY}, NtStatus.INVALID_PARAMETER),
+        ("x", {"impersonation_level": 4}, NtStatus.BAD_IMPERSONATION_LEVEL),
+        ("x", {"create_disposition": 6}, NtStatus.INVALID_PARAMETER),
+        ("x", {"share_access": 8}, NtStatus.INVALID_PARAMETER),
+        ("x", {"create_options": 0x01000000}, NtStatus.INVALID_PARAMETER),
+        ("x", {"create_options": DIRECTORY | NON_DIRECTORY}, NtStatus.INVALID_PARAMETER),
         (
+            "x",
             {"create_options": DIRECTORY, "create_disposition": OVERWRITE},
             NtStatus.INVALID_PARAMETER,
         ),
-        ({"create_options": CreateOptions.FILE_OPEN_BY_FILE_ID}, NtStatus.NOT_SUPPORTED),
-        ({"create_options": CreateOptions.FILE_RESERVE_OPFILTER}, NtStatus.NOT_SUPPORTED),
-        ({"create_options": DELETE_ON_CLOSE, "desired_access": READ}, NtStatus.INVALID_PARAMETER),
-        ({"file_attributes": 0x8}, NtStatus.INVALID_PARAMETER),
-        ({"file_attributes": 0x8000}, NtStatus.INVALID_PARAMETER),
-        ({"desired_access": 0}, NtStatus.ACCESS_DENIED),
-        ({"desired_access": 0x200}, NtStatus.ACCESS_DENIED),
-        ({"desired_access": AccessMask.ACCESS_SYSTEM_SECURITY}, NtStatus.PRIVILEGE_NOT_HELD),
-        ({"name": r"\x"}, NtStatus.INVALID_PARAMETER),
-        ({"name": "x*"}, NtStatus.OBJECT_NAME_INVALID),
-        ({"name": "x:"}, NtStatus.OBJECT_NAME_INVALID),
-        ({"name": "x\\", "create_options": NON_DIRECTORY}, NtStatus.OBJECT_NAME_INVALID),
-        ({"name": r"..\x"}, NtStatus.OBJECT_PATH_SYNTAX_BAD),
-        ({"name": r"a\..\..\x"}, NtStatus.OBJECT_PATH_SYNTAX_BAD),
-        ({"name": r"missing\x"}, NtStatus.OBJECT_PATH_NOT_FOUND),
-        ({"name": "folder", "create_options": NON_DIRECTORY}, NtStatus.FILE_IS_A_DIRECTORY),
-        ({"name": "folder", "create_disposition": OVERWRITE}, NtStatus.FILE_IS_A_DIRECTORY),
+        ("x", {"create_options": CreateOptions.FILE_OPEN_BY_FILE_ID}, NtStatus.NOT_SUPPORTED),
+        ("x", {"create_options": CreateOptions.FILE_RESERVE_OPFILTER}, NtStatus.NOT_SUPPORTED),
         (
-            {"name": "file", "create_options": DIRECTORY, "create_disposition": OPEN},
+            "x",
+            {"create_options": DELETE_ON_CLOSE, "desired_access": READ},
+            NtStatus.INVALID_PARAMETER,
+        ),
+        ("x", {"file_attributes": 0x8}, NtStatus.INVALID_PARAMETER),
+        ("x", {"file_attributes": 0x8000}, NtStatus.INVALID_PARAMETER),
+        ("x", {"desired_access": 0}, NtStatus.ACCESS_DENIED),
+        ("x", {"desired_access": 0x200}, NtStatus.ACCESS_DENIED),
+        ("x", {"desired_access": AccessMask.ACCESS_SYSTEM_SECURITY}, NtStatus.PRIVILEGE_NOT_HELD),
+        (r"\x", {}, NtStatus.INVALID_PARAMETER),
+        ("x*", {}, NtStatus.OBJECT_NAME_INVALID),
+        ("x:", {}, NtStatus.OBJECT_NAME_INVALID),
+        ("x\\", {"create_options": NON_DIRECTORY}, NtStatus.OBJECT_NAME_INVALID),
+        (r"..\x", {}, NtStatus.OBJECT_PATH_SYNTAX_BAD),
+        (r"a\..\..\x", {}, NtStatus.OBJECT_PATH_SYNTAX_BAD),
+        (r"missing\x", {}, NtStatus.OBJECT_PATH_NOT_FOUND),
+        ("folder", {"create_options": NON_DIRECTORY}, NtStatus.FILE_IS_A_DIRECTORY),
+        ("folder", {"create_disposition": OVERWRITE}, NtStatus.FILE_IS_A_DIRECTORY),
+        (
+            "file",
+            {"create_options": DIRECTORY, "create_disposition": OPEN},
             NtStatus.NOT_A_DIRECTORY,
         ),
-        ({"contexts": [TimewarpToken(1).context()]}, NtStatus.OBJECT_NAME_NOT_FOUND),
+        ("x", {"contexts": [TimewarpToken(1).context()]}, NtStatus.OBJECT_NAME_NOT_FOUND),
         (
+            "x",
             {"contexts": [DurableHandleReconnect(FileId(1, 1)).context()]},
             NtStatus.OBJECT_NAME_NOT_FOUND,
         ),
-        ({"contexts": [CreateContext(b"ExtA", b"short")]}, NtStatus.EA_LIST_INCONSISTENT),
-        ({"contexts": [CreateContext(b"SecD", b"short")]}, NtStatus.INVALID_PARAMETER),
-        ({"contexts": [CreateContext(b"AlSi", b"short")]}, NtStatus.INVALID_PARAMETER),
-        ({"contexts": [CreateContext(b"MxAc", b"short")]}, NtStatus.INVALID_PARAMETER),
-        ({"contexts": [CreateContext(b"AAPL", b"short")]}, NtStatus.INVALID_PARAMETER),
+        ("x", {"contexts": [CreateContext(b"ExtA", b"short")]}, NtStatus.EA_LIST_INCONSISTENT),
+        ("x", {"contexts": [CreateContext(b"SecD", b"short")]}, NtStatus.INVALID_PARAMETER),
+        ("x", {"contexts": [CreateContext(b"AlSi", b"short")]}, NtStatus.INVALID_PARAMETER),
+        ("x", {"contexts": [CreateContext(b"MxAc", b"short")]}, NtStatus.INVALID_PARAMETER),
+        ("x", {"contexts": [CreateContext(b"AAPL", b"short")]}, NtStatus.INVALID_PARAMETER),
         (
+            "x",
             {"contexts": [CreateContext(b"AAPL", b"\2" + bytes(23))]},
             NtStatus.INVALID_PARAMETER,
         ),
@@ -135,12 +143,13 @@ async def test_what_cannot_be_asked_for(
     server: Server,
     root: Path,
     listing: Callable[[], list[str]],
-    fields: dict[str, Any],
+    name: str,
+    fields: CreateFields,
     status: NtStatus,
 ) -> None:
     (root / "folder").mkdir()
     (root / "file").write_bytes(b"")
-    response = await client.create(**{"name": "x", **fields})
+    response = await client.create(name, **fields)
     assert response.status == status, response.status.label
     assert listing() == ["file", "folder"]
     assert next(iter(server.connections)).opens == 0
@@ -201,21 +210,22 @@ async def test_unbuffered_opens_do_not_append(
     assert bool(entry.access.granted & AccessMask.FILE_APPEND_DATA) is appends
 
 
-async def test_a_read_only_share(connect: Any, root: Path) -> None:
+async def test_a_read_only_share(connect: Connect, root: Path) -> None:
     (root / "there").write_bytes(b"content")
     client = await connect(share="ro")
     await client.open("there")
     await client.open("there", desired_access=AccessMask.GENERIC_READ)
-    for fields in (
-        {"name": "there", "desired_access": AccessMask.GENERIC_WRITE},
-        {"name": "there", "desired_access": DELETE},
-        {"name": "there", "create_disposition": OVERWRITE_IF},
-        {"name": "there", "create_options": DELETE_ON_CLOSE},
-        {"name": "new", "create_disposition": CREATE},
-    ):
-        assert (await client.create(**fields)).status == NtStatus.ACCESS_DENIED
+    refused: list[tuple[str, CreateFields]] = [
+        ("there", {"desired_access": AccessMask.GENERIC_WRITE}),
+        ("there", {"desired_access": DELETE}),
+        ("there", {"create_disposition": OVERWRITE_IF}),
+        ("there", {"create_options": DELETE_ON_CLOSE}),
+        ("new", {"create_disposition": CREATE}),
+    ]
+    for name, fields in refused:
+        assert (await client.create(name, **fields)).status == NtStatus.ACCESS_DENIED
     assert (await client.create("new")).status == NtStatus.OBJECT_NAME_NOT_FOUND
-    folder = {"create_options": DIRECTORY, "create_disposition": OPEN_IF}
+    folder: CreateFields = {"create_options": DIRECTORY, "create_disposition": OPEN_IF}
     assert (await client.create("new", **folder)).status == NtStatus.ACCESS_DENIED
     response = await client.create(r"new\deeper", **folder)
     assert response.status == NtStatus.OBJECT_PATH_NOT_FOUND
@@ -223,7 +233,7 @@ async def test_a_read_only_share(connect: Any, root: Path) -> None:
     assert not (root / "new").exists()
 
 
-def uses(bits: int) -> dict[str, Any]:
+def uses(bits: int) -> CreateFields:
     """An open that uses some of read, write and delete, and shares just these."""
     access = AccessMask.FILE_READ_ATTRIBUTES
     for index, right in enumerate((READ, WRITE, DELETE)):
@@ -295,19 +305,20 @@ async def test_of_two_names_the_one_goes_that_was_opened_for_it(
 
 
 async def test_read_only_files(client: Client, root: Path) -> None:
-    readonly = {"file_attributes": FileAttributes.READONLY}
-    response = await client.create("x", create_options=DELETE_ON_CLOSE, **readonly)
+    readonly = FileAttributes.READONLY
+    response = await client.create("x", create_options=DELETE_ON_CLOSE, file_attributes=readonly)
     assert response.status == NtStatus.CANNOT_DELETE
     assert not (root / "x").exists()
-    response = await client.create("x", **readonly)
+    response = await client.create("x", file_attributes=readonly)
     assert response.body.file_attributes & FileAttributes.READONLY
     await client.call(CloseRequest(response.body.file_id))
-    for fields, status in (
+    cases: list[tuple[CreateFields, NtStatus]] = [
         ({"desired_access": WRITE}, NtStatus.ACCESS_DENIED),
         ({"create_disposition": OVERWRITE}, NtStatus.ACCESS_DENIED),
         ({"create_options": DELETE_ON_CLOSE}, NtStatus.CANNOT_DELETE),
         ({"desired_access": READ | DELETE}, NtStatus.SUCCESS),
-    ):
+    ]
+    for fields, status in cases:
         assert (await client.create("x", **fields)).status == status
     file_id = await client.open("x")
     response = await client.call(WriteRequest(0, file_id, b"x"))
@@ -315,11 +326,11 @@ async def test_read_only_files(client: Client, root: Path) -> None:
 
 
 async def test_hidden_files_are_overwritten_only_as_such(client: Client) -> None:
-    hidden = {"file_attributes": FileAttributes.HIDDEN}
-    await client.open("x", **hidden)
+    hidden = FileAttributes.HIDDEN
+    await client.open("x", file_attributes=hidden)
     response = await client.create("x", create_disposition=OVERWRITE)
     assert response.status == NtStatus.ACCESS_DENIED
-    response = await client.create("x", create_disposition=OVERWRITE, **hidden)
+    response = await client.create("x", create_disposition=OVERWRITE, file_attributes=hidden)
     assert response.status == NtStatus.SUCCESS
     assert response.body.file_attributes == FileAttributes.HIDDEN | FileAttributes.ARCHIVE
 
@@ -362,9 +373,7 @@ async def test_what_the_disk_has_no_room_for_is_not_made(client: Client, root: P
     assert not (root / "x").exists()
 
 
-async def test_opens_of_a_connection_are_counted(
-    connect: Connect, server_with: Callable[..., Server]
-) -> None:
+async def test_opens_of_a_connection_are_counted(connect: Connect, server_with: ServerWith) -> None:
     client = await connect(to=server_with(Limits(opens=2)))
     first = await client.open("a")
     await client.open("b")
@@ -374,11 +383,11 @@ async def test_opens_of_a_connection_are_counted(
 
 
 async def test_as_much_as_the_disk_allows(
-    client: Client, server: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, server: Server, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MAXIMUM_ALLOWED gives a file that can only be read for reading; a plain parameters fails."""
     (root / "x").write_bytes(b"content")
-    storage = server.share("data").storage
+    storage = share_of(server).storage
     real = type(storage).open
 
     def deny(self: Any, name: str, *arguments: Any, write: bool = False, **options: Any) -> Any:

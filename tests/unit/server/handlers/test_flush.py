@@ -1,19 +1,17 @@
 """FLUSH, and WRITE with write-through."""
 
 import threading
-from collections.abc import Callable
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.server.server import Server
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteFlags, WriteRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith
 
 
 class HeldFlush:
@@ -46,7 +44,7 @@ async def test_others_go_on_while_a_file_is_flushed(
 
 
 async def test_a_slow_flush_is_announced(
-    connect: Connect, server_with: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+    connect: Connect, server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = HeldFlush(monkeypatch)
     client = await connect(to=server_with(Limits(interim_delay=0.0)))

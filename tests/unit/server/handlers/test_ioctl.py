@@ -1,12 +1,12 @@
 """Control codes: copies within the server, holes, and what is politely refused."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.response import Response
 from smbquic.server.handlers.fsctl import sparse
 from smbquic.storage import SPARSE
 from smbquic.wire.access_mask import AccessMask
@@ -35,20 +35,21 @@ from smbquic.wire.ioctl_payloads import (
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.smb_client import Client, Connect, CreateFields
 
-Client = Any
-Connect = Callable[..., Awaitable[Client]]
 DIRECTORY = CreateOptions.FILE_DIRECTORY_FILE
 UNIT = 1 << 16
 
 
 async def control(
     client: Client, code: int, file_id: FileId, data: bytes = b"", room: int = 65536
-) -> Any:
+) -> Response:
     return await client.call(IoctlRequest(code, file_id, 0, room, input=data))
 
 
-async def opened(client: Client, name: str, content: bytes = b"", **fields: Any) -> FileId:
+async def opened(
+    client: Client, name: str, content: bytes = b"", **fields: Unpack[CreateFields]
+) -> FileId:
     if content:
         file_id = await client.open(name)
         await client.call(WriteRequest(offset=0, file_id=file_id, data=content))

@@ -1,7 +1,6 @@
 """LOCK of open files."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -15,7 +14,7 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.smb_client import Client, Connect, Turns
+from tests.unit.server.smb_client import Client, Connect, ServerWith, Turns
 
 SHARED, EXCLUSIVE = LockFlags.SHARED_LOCK, LockFlags.EXCLUSIVE_LOCK
 UNLOCK, NOW = LockFlags.UNLOCK, LockFlags.FAIL_IMMEDIATELY
@@ -79,9 +78,7 @@ async def test_unlocking_stops_at_what_is_none(client: Client) -> None:
     assert (await client.call(lock(file_id, (1, 1, UNLOCK)))).status == NtStatus.SUCCESS
 
 
-async def test_locks_of_an_open_are_counted(
-    connect: Connect, server_with: Callable[..., Server]
-) -> None:
+async def test_locks_of_an_open_are_counted(connect: Connect, server_with: ServerWith) -> None:
     client = await connect(to=server_with(Limits(locks=2)))
     file_id, other = await client.open("x"), await client.open("x")
     for offset in (0, 1):

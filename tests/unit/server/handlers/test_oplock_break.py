@@ -1,7 +1,5 @@
 """OPLOCK_BREAK: acknowledgments of oplocks and leases, and those that make no sense."""
 
-from typing import Any
-
 import pytest
 
 from smbquic.ntstatus import NtStatus
@@ -15,7 +13,7 @@ from smbquic.wire.oplock_break import (
     OplockBreakAcknowledgment,
     OplockBreakResponse,
 )
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields
 
 NONE, II, EXCLUSIVE, BATCH, LEASE = (
     OplockLevel.OPLOCK_LEVEL_NONE,
@@ -27,7 +25,7 @@ NONE, II, EXCLUSIVE, BATCH, LEASE = (
 KEY, OTHER_KEY = b"1" * 16, b"2" * 16
 
 
-def with_lease(state: int) -> dict[str, Any]:
+def with_lease(state: int) -> CreateFields:
     return {"requested_oplock_level": LEASE, "contexts": [LeaseV2(KEY, state).context()]}
 
 

@@ -1,6 +1,5 @@
 """Named pipes in IPC$: opened, written, read, and refused over QUIC."""
 
-from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +25,7 @@ from smbquic.wire.fscc.pipe_information import (
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.logoff import LogoffRequest
+from smbquic.wire.message import Message
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.rpc.pdu import (
@@ -47,9 +47,8 @@ from smbquic.wire.rpc.syntax import NDR
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.smb_client import Client, Connect, CreateRequestOf, ServerWith
 
-Client = Any
-Connect = Callable[..., Awaitable[Client]]
 BIND = Bind(1, [PresentationContext(0, SRVSVC, [NDR])]).encode()
 LISTING = RpcRequest(2, SrvsvcOpnum.NetrShareEnum, NetrShareEnumRequest(1).encode()).encode()
 
@@ -87,7 +86,7 @@ def set_mode(pipe: FileId, read_mode: int, completion_mode: int) -> SetInfoReque
     )
 
 
-async def waiting(client: Client, body: Any) -> int:
+async def waiting(client: Client, body: Message) -> int:
     message_id: int = client.send(body)
     while message_id not in client.pending:
         await client.fetch()
@@ -110,7 +109,7 @@ async def test_two_pipes_are_two_conversations(client: Client, pipe: FileId) -> 
     assert PduHeader.decode(response.body.output).pdu_type == PduType.FAULT
 
 
-async def test_a_compound(client: Client, create_request: Callable[..., Any]) -> None:
+async def test_a_compound(client: Client, create_request: CreateRequestOf) -> None:
     created, answer, closed = await client.compound(
         create_request("srvsvc"), transceive(FileId.RELATED, BIND), CloseRequest(FileId.RELATED)
     )
@@ -193,7 +192,7 @@ async def test_what_waits_to_be_read_keeps_others_from_asking(client: Client, pi
 
 
 async def test_who_never_reads_is_not_served_for_ever(
-    server_with: Callable[..., Any], connect: Connect
+    server_with: ServerWith, connect: Connect
 ) -> None:
     served = []
     for limit in (1 << 10, 1 << 14):
@@ -344,7 +343,7 @@ async def test_waiting_for_a_pipe(client: Client) -> None:
 
 
 async def test_there_are_not_more_pipes_than_allowed(
-    server_with: Callable[..., Any], connect: Connect
+    server_with: ServerWith, connect: Connect
 ) -> None:
     client = await connect(to=server_with(Limits(pipes=1)), share="IPC$")
     pipe = await client.open("srvsvc")
@@ -368,10 +367,11 @@ async def test_clients_over_quic_see_no_pipes(
 
 @pytest.mark.parametrize("allowed", [True, False])
 async def test_the_name_asked_for_knows_better(
-    connect: Connect, server: Any, allowed: bool
+    connect: Connect, server: Server, allowed: bool
 ) -> None:
     server.access.pipes_over_quic = not allowed
-    server.access.certificates = SimpleNamespace(allows_pipes=lambda name: allowed)
+    known: Any = SimpleNamespace(allows_pipes=lambda name: allowed)
+    server.access.certificates = known
     status = NtStatus.SUCCESS if allowed else NtStatus.ACCESS_DENIED
     client = await connect(kind="quic", share="IPC$")
     assert (await client.create("srvsvc")).status == status

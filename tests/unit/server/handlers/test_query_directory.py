@@ -1,12 +1,13 @@
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pytest
 from smbprotocol import file_info as auditor  # type: ignore[import-untyped]
 
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.response import Response
 from smbquic.server.handlers import query_directory
 from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
@@ -34,15 +35,31 @@ REOPEN = QueryDirectoryFlags.REOPEN
 SINGLE = QueryDirectoryFlags.RETURN_SINGLE_ENTRY
 
 
-def query(file_id: FileId, pattern: str = "*", room: int = 65536, **fields: Any) -> Any:
-    fields = {"file_information_class": ID_BOTH, **fields}
+class QueryFields(TypedDict, total=False):
+    """Parameters of `query` that a test sets."""
+
+    room: int
+    file_information_class: int
+    flags: int
+    file_index: int
+
+
+def query(
+    file_id: FileId,
+    pattern: str = "*",
+    *,
+    room: int = 65536,
+    file_information_class: int = ID_BOTH,
+    flags: int = 0,
+    file_index: int = 0,
+) -> QueryDirectoryRequest:
     return QueryDirectoryRequest(
-        file_id=file_id, file_name=pattern, output_buffer_length=room, **fields
+        file_information_class, file_id, pattern, room, flags=flags, file_index=file_index
     )
 
 
 async def listing(
-    client: Client, file_id: FileId, pattern: str = "*", **fields: Any
+    client: Client, file_id: FileId, pattern: str = "*", **fields: Unpack[QueryFields]
 ) -> list[DirectoryEntry]:
     """All entries, by as many requests as it takes."""
     return [
@@ -55,8 +72,8 @@ async def listing(
 
 
 async def responses(
-    client: Client, file_id: FileId, pattern: str = "*", **fields: Any
-) -> AsyncIterator[Any]:
+    client: Client, file_id: FileId, pattern: str = "*", **fields: Unpack[QueryFields]
+) -> AsyncIterator[Response]:
     while True:
         response = await client.call(query(file_id, pattern, **fields))
         if response.status == NtStatus.NO_MORE_FILES:
@@ -299,7 +316,9 @@ async def test_a_name_that_does_not_fit_at_all_is_cut_and_comes_again(
         ({"file_information_class": 200}, NtStatus.INVALID_INFO_CLASS),
     ],
 )
-async def test_refusals(client: Client, folder: FileId, fields: Any, status: NtStatus) -> None:
+async def test_refusals(
+    client: Client, folder: FileId, fields: QueryFields, status: NtStatus
+) -> None:
     assert (await client.call(query(folder, **fields))).status == status
 
 

@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 from struct import Struct
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pytest
 from smbprotocol import file_info as auditor  # type: ignore[import-untyped]
@@ -70,14 +70,24 @@ def query(
     )
 
 
-async def ask(client: Client, file_id: FileId, information_class: int, **fields: Any) -> bytes:
+class QueryFields(TypedDict, total=False):
+    """Parameters of `query` that a test sets."""
+
+    room: int
+    info_type: int
+    parts: int
+
+
+async def ask(
+    client: Client, file_id: FileId, information_class: int, **fields: Unpack[QueryFields]
+) -> bytes:
     response = await client.call(query(file_id, information_class, **fields))
     assert response.status == NtStatus.SUCCESS, response.status.label
     return bytes(response.body.buffer)
 
 
 async def status(
-    client: Client, file_id: FileId, information_class: int, **fields: Any
+    client: Client, file_id: FileId, information_class: int, **fields: Unpack[QueryFields]
 ) -> NtStatus:
     response = await client.call(query(file_id, information_class, **fields))
     got: NtStatus = response.status

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ from smbquic.wire.create import CreateOptions
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.header import HeaderFlags
 from smbquic.wire.logoff import LogoffRequest
+from smbquic.wire.message import Message
 from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import ShareType, TreeConnectRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith, Turns, Until, initiator
 
 ALL = 0x001F01FF
 READ_ONLY = 0x001200A9
@@ -42,7 +43,7 @@ async def test_a_wrong_password_is_refused_and_the_connection_lives(connect: Con
 
 
 async def test_a_failed_logon_waits_and_others_on_the_connection_wait_behind_it(
-    connect: Any, server_with: Any, until: Any
+    connect: Connect, server_with: ServerWith, until: Until
 ) -> None:
     server = server_with(Limits(failed_logon_delay=3600.0))
     client = await connect(to=server, token="")
@@ -51,7 +52,7 @@ async def test_a_failed_logon_waits_and_others_on_the_connection_wait_behind_it(
     await until(connection.logons.locked)
     other = await connect(to=server)
     assert (await other.call(EchoRequest())).status == NtStatus.SUCCESS
-    _, sent = client.protocol.session_setup(type(other.session.initiator)(b"alice:secret"))
+    _, sent = client.protocol.session_setup(initiator("alice:secret"))
     client.deliver(sent.buffers)
     await until(lambda: len(connection.tasks) == 2)
     assert client.transport.to_client.empty()
@@ -59,13 +60,12 @@ async def test_a_failed_logon_waits_and_others_on_the_connection_wait_behind_it(
 
 
 async def test_logons_behind_a_failed_one_get_their_turn(
-    connect: Any, server_with: Any, until: Any
+    connect: Connect, server_with: ServerWith, until: Until
 ) -> None:
     server = server_with(Limits(failed_logon_delay=0.01))
     client = await connect(to=server, token="")
-    initiator = type((await connect()).session.initiator)
-    _, wrong = client.protocol.session_setup(initiator(b"alice:wrong"))
-    _, right = client.protocol.session_setup(initiator(b"alice:secret"))
+    _, wrong = client.protocol.session_setup(initiator("alice:wrong"))
+    _, right = client.protocol.session_setup(initiator("alice:secret"))
     client.deliver(wrong.buffers)
     connection = next(iter(server.connections))
     await until(connection.logons.locked)
@@ -93,8 +93,8 @@ async def test_a_repeated_logon_keeps_what_is_open(client: Client, root: Path) -
 
 async def test_a_session_that_expires_goes_on_after_a_repeated_logon(
     connect: Connect,
-    server_with: Callable[..., Server],
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    server_with: ServerWith,
+    until: Until,
 ) -> None:
     server = server_with(Limits(session_seconds=0.01))
     client = await connect(to=server, share="")
@@ -144,7 +144,7 @@ async def test_a_logon_of_two_steps(
 
 
 async def test_sessions_of_one_connection_are_counted(
-    connect: Connect, server_with: Callable[..., Server]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(Limits(sessions=2))
     client = await connect(to=server)
@@ -155,12 +155,12 @@ async def test_sessions_of_one_connection_are_counted(
 
 
 async def test_the_same_user_coming_back_closes_what_the_lost_connection_had_open(
-    connect: Any, root: Path
+    connect: Connect, root: Path
 ) -> None:
     first = await connect()
     await first.open("gone", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     second = await connect(token="")
-    await second.log_on(previous_session_id=first.session.id)
+    await second.log_on(previous_session_id=first.logged_on.id)
     assert not (root / "gone").exists()
     assert (await first.create("x")).status == NtStatus.USER_SESSION_DELETED
 
@@ -209,9 +209,7 @@ async def test_paths_that_name_no_share(connect: Connect, path: str, status: NtS
     assert (await client.call(TreeConnectRequest(path))).status == status
 
 
-async def test_trees_of_a_session_are_counted(
-    connect: Connect, server_with: Callable[..., Server]
-) -> None:
+async def test_trees_of_a_session_are_counted(connect: Connect, server_with: ServerWith) -> None:
     client = await connect(to=server_with(Limits(trees=2)))
     first = client.tree_id
     assert (await client.connect()).status == NtStatus.SUCCESS
@@ -220,7 +218,7 @@ async def test_trees_of_a_session_are_counted(
 
 
 async def test_an_unsigned_tree_connect_ends_a_311_connection(
-    connect: Connect, server_with: Callable[..., Server]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(signing_required=False)
     client = await connect(to=server, share="", signing_required=False)
@@ -247,20 +245,19 @@ async def test_a_guest_only_reads(connect: Connect, root: Path) -> None:
     assert not (root / "new").exists()
 
 
-async def test_encryption_required(connect: Any, server_with: Any) -> None:
+async def test_encryption_required(connect: Connect, server_with: ServerWith) -> None:
     server = server_with(encryption=EncryptionPolicy.REQUIRED)
     client = await connect(to=server)
-    assert client.session.encrypt_data
+    assert client.logged_on.encrypt_data
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
 
 
 @pytest.mark.parametrize("moments", range(8))
 async def test_a_failed_logon_that_nobody_waits_for(
-    connect: Any, moments: int, caplog: pytest.LogCaptureFixture
+    connect: Connect, moments: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = await connect(token="")
-    initiator = type((await connect()).session.initiator)
-    _, sent = client.protocol.session_setup(initiator(b"alice:wrong"))
+    _, sent = client.protocol.session_setup(initiator("alice:wrong"))
     client.deliver(sent.buffers)
     for _ in range(moments):
         await asyncio.sleep(0)
@@ -272,7 +269,7 @@ async def test_a_failed_logon_that_nobody_waits_for(
 
 @pytest.mark.parametrize("ending", [LogoffRequest(), TreeDisconnectRequest(), None])
 async def test_what_will_never_be_whole_goes_with_its_client(
-    client: Client, listing: Callable[[], list[str]], ending: Any
+    client: Client, listing: Callable[[], list[str]], ending: Message | None
 ) -> None:
     """A file under a temporary name is deleted if it is left open, and nothing else is."""
     finished, other = temporary_name(), temporary_name()
@@ -292,7 +289,7 @@ async def test_what_will_never_be_whole_goes_with_its_client(
 
 @pytest.mark.parametrize("ends", ["logoff", "tree", "connection", "replaced"])
 async def test_others_have_their_turn_while_many_files_are_closed(
-    connect: Any, server: Any, turns: Any, ends: str, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, server: Server, turns: type[Turns], ends: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So many descriptors are not to be had everywhere.
     size = 8
@@ -301,7 +298,7 @@ async def test_others_have_their_turn_while_many_files_are_closed(
     client, other = await connect(), await connect(token="")
     for number in range(count):
         await client.open(f"file {number}", share_access=0)
-    session = client.session.id
+    session = client.logged_on.id
     counted = turns()
     if ends == "logoff":
         assert (await client.call(LogoffRequest())).status == NtStatus.SUCCESS

@@ -1,6 +1,5 @@
 """Shares that demand encryption: who is let in, and what is refused."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,13 @@ from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
 from smbquic.server.server import Server
 from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
-from smbquic.wire.create import CreateRequest, OplockLevel
+from smbquic.wire.create import OplockLevel
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment, OplockBreakNotification
 from smbquic.wire.tree_connect import ShareFlags
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
-from tests.unit.server.smb_client import Connect
+from tests.unit.server.smb_client import Connect, CreateRequestOf, ServerWith
 
 BATCH = OplockLevel.OPLOCK_LEVEL_BATCH
 
@@ -30,7 +29,7 @@ def sealed(server: Server, root: Path) -> Server:
 
 
 async def test_what_is_not_encrypted_is_refused(
-    connect: Connect, sealed: Server, root: Path, create_request: Callable[..., CreateRequest]
+    connect: Connect, sealed: Server, root: Path, create_request: CreateRequestOf
 ) -> None:
     client = await connect(to=sealed, share="")
     response = await client.connect("sealed")
@@ -44,7 +43,7 @@ async def test_what_is_not_encrypted_is_refused(
 
 
 async def test_the_rest_of_a_compound_is_refused_as_well(
-    connect: Connect, sealed: Server, create_request: Callable[..., CreateRequest]
+    connect: Connect, sealed: Server, create_request: CreateRequestOf
 ) -> None:
     client = await connect(to=sealed, share="")
     await client.connect("sealed")
@@ -90,7 +89,7 @@ async def test_what_quic_encrypts_is_enough(connect: Connect, sealed: Server) ->
 
 
 async def test_quic_is_not_enough_where_the_server_does_not_skip(
-    connect: Connect, server_with: Callable[..., Server], root: Path
+    connect: Connect, server_with: ServerWith, root: Path
 ) -> None:
     server = server_with(encryption_over_quic=EncryptionOverQuic.ALLOW)
     server.shares["sealed"] = ServedShare("sealed", LocalStorage(root), encrypt=True)
@@ -101,7 +100,7 @@ async def test_quic_is_not_enough_where_the_server_does_not_skip(
 
 
 async def test_breaks_are_encrypted(
-    connect: Connect, sealed: Server, create_request: Callable[..., CreateRequest]
+    connect: Connect, sealed: Server, create_request: CreateRequestOf
 ) -> None:
     first = await connect(to=sealed, share="")
     await first.connect("sealed")
@@ -117,11 +116,11 @@ async def test_breaks_are_encrypted(
 
 
 async def test_a_session_of_quic_is_not_bound_to_tcp_where_encryption_is_demanded(
-    connect: Any, server_with: Any
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(encryption=EncryptionPolicy.REQUIRED)
     first = await connect(to=server, kind="quic")
-    assert not first.session.encrypt_data
+    assert not first.logged_on.encrypt_data
     second = await connect(to=server, token="", client_guid=bytes(16))
     assert (await second.bind(first)).status == NtStatus.ACCESS_DENIED
     assert (await first.call(EchoRequest())).status == NtStatus.SUCCESS

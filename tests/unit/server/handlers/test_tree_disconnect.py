@@ -7,13 +7,13 @@ from smbquic.server.server import Server
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
-from tests.unit.server.smb_client import Client
+from tests.unit.server.smb_client import Client, CreateFields
 
 
 async def test_tree_disconnect_closes_its_opens_and_no_others(
     client: Client, listing: Callable[[], list[str]]
 ) -> None:
-    doomed = {"create_options": CreateOptions.FILE_DELETE_ON_CLOSE}
+    doomed: CreateFields = {"create_options": CreateOptions.FILE_DELETE_ON_CLOSE}
     await client.open("first", **doomed)
     first = client.tree_id
     await client.connect()

@@ -1,17 +1,14 @@
 """WRITE to open files."""
 
-from collections.abc import Callable
-
 import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.overload.disk_monitor import SMALL_WRITE
-from smbquic.server.server import Server
 from smbquic.wire.fscc.file_information import FileInformationClass, PositionInformation
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith
 
 TOP = (1 << 63) - 1
 
@@ -47,9 +44,7 @@ async def test_writes_at_the_edges(
     assert (await client.call(WriteRequest(offset, file_id, bytes(size)))).status == status
 
 
-async def test_no_more_than_negotiated(
-    connect: Connect, server_with: Callable[..., Server]
-) -> None:
+async def test_no_more_than_negotiated(connect: Connect, server_with: ServerWith) -> None:
     client = await connect(to=server_with(max_size=65536))
     file_id = await client.open("x")
     large = 65537

@@ -5,17 +5,18 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.server import Server
 from smbquic.storage import Change, ChangeKind
+from smbquic.storage.local.inotify import Inotify
 from smbquic.wire.change_notify import CompletionFilter
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.fscc.file_information import FileInformationClass, RenameInformation
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.smb_client import Client, Until, share_of
 from tests.unit.server.watching import (
     ADDED,
     DIRECTORY,
@@ -24,8 +25,6 @@ from tests.unit.server.watching import (
     NEW,
     OLD,
     REMOVED,
-    Client,
-    Until,
     changes,
     make,
     notify,
@@ -122,11 +121,12 @@ async def test_own_changes_are_not_told_twice(client: Client) -> None:
 
 @local
 async def test_both_halves_of_a_rename_may_come_apart(
-    client: Client, server: Any, until: Until
+    client: Client, server: Server, until: Until
 ) -> None:
     folder = await watched(client)
     (watches,) = server.files.notifier._by_storage.values()
     source = watches._source
+    assert isinstance(source, Inotify)
     changed: list[Change] = []
     source._take(*_event(source, 0x40, 1, b"old"), changed, set())
     watches.report_source({})
@@ -137,13 +137,13 @@ async def test_both_halves_of_a_rename_may_come_apart(
     assert changes(await client.call(notify(folder))) == [(OLD, "old"), (NEW, "new")]
 
 
-def _event(source: Any, mask: int, cookie: int, name: bytes) -> tuple[int, int, int, bytes]:
+def _event(source: Inotify, mask: int, cookie: int, name: bytes) -> tuple[int, int, int, bytes]:
     return source._descriptors[""], mask, cookie, name
 
 
 @local
 async def test_a_watch_that_ends_while_a_move_is_pending(
-    client: Client, root: Path, server: Any, until: Until, monkeypatch: pytest.MonkeyPatch
+    client: Client, root: Path, server: Server, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("smbquic.server.notify.notifier._MOVE_TIMEOUT", 3600.0)
     (root / "a").touch()
@@ -151,9 +151,11 @@ async def test_a_watch_that_ends_while_a_move_is_pending(
     (watches,) = server.files.notifier._by_storage.values()
     (root / "a").rename(root.parent / "a")
     await until(lambda: watches._move_timer is not None)
+    timer = watches._move_timer
+    assert timer is not None
     await client.call(CloseRequest(folder))
     assert not server.files.notifier._by_storage
-    assert watches._move_timer.cancelled()
+    assert timer.cancelled()
 
 
 @local
@@ -165,9 +167,9 @@ async def test_lost_events_have_to_be_looked_up(client: Client, server: Server) 
 
 
 async def test_without_a_source_there_are_the_changes_of_our_own(
-    client: Client, server: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, server: Server, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(server.share("data").storage), "watch", lambda storage: None)
+    monkeypatch.setattr(type(share_of(server).storage), "watch", lambda storage: None)
     folder = await watched(client, tree=True)
     (root / "unseen").touch()
     await make(client, "sub", create_options=DIRECTORY)
@@ -216,10 +218,10 @@ class SilentSource:
 
 
 async def test_a_source_is_told_which_folders_matter_and_where_they_move(
-    client: Client, server: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = SilentSource()
-    monkeypatch.setattr(type(server.share("data").storage), "watch", lambda storage: source)
+    monkeypatch.setattr(type(share_of(server).storage), "watch", lambda storage: source)
     folder = await watched(client, "sub", tree=True)
     file_id = await client.open("sub")
     rename = RenameInformation(replace_if_exists=False, file_name="moved").encode()
@@ -236,13 +238,15 @@ async def test_a_source_is_told_which_folders_matter_and_where_they_move(
 
 @local
 async def test_a_large_tree_is_taken_in_besides(
-    client: Client, root: Path, server: Any, until: Until
+    client: Client, root: Path, server: Server, until: Until
 ) -> None:
     for number in range(300):
         (root / f"{number:03}").mkdir()
     folder = await watched(client, tree=True, what=NAMES)
     (watches,) = server.files.notifier._by_storage.values()
-    await until(lambda: len(watches._source.folders) == 301)
+    source = watches._source
+    assert isinstance(source, Inotify)
+    await until(lambda: len(source.folders) == 301)
     for number in range(300):
         (root / f"{number:03}" / "a").touch()
     told = changes(await client.call(notify(folder)))

@@ -17,6 +17,7 @@ from smbquic.wire.fscc.file_information import (
 )
 from smbquic.wire.fscc.notify_information import NotifyAction
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.smb_client import Client, Connect
 from tests.unit.server.watching import (
     ADDED,
     ALL,
@@ -26,8 +27,6 @@ from tests.unit.server.watching import (
     NEW,
     OLD,
     REMOVED,
-    Client,
-    Connect,
     changes,
     make,
     notify,

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
@@ -22,7 +22,7 @@ from smbquic.wire.create_contexts import (
 )
 from smbquic.wire.file_id import FileId
 from smbquic.wire.lock import LockFlags
-from tests.unit.server.smb_client import Client
+from tests.unit.server.smb_client import Client, CreateFields
 
 RH, RWH = READ | HANDLE, READ | WRITE | HANDLE
 BATCH, LEASE = OplockLevel.OPLOCK_LEVEL_BATCH, OplockLevel.OPLOCK_LEVEL_LEASE
@@ -50,18 +50,18 @@ def returns(version: int, file_id: FileId, *, guid: bytes = GUID, flags: int = 0
 
 
 def leased(
-    *contexts: CreateContext, lease: LeaseV1 | LeaseV2 | None = None, **fields: Any
-) -> dict[str, Any]:
+    *others: CreateContext, lease: LeaseV1 | LeaseV2 | None = None, **fields: Unpack[CreateFields]
+) -> CreateFields:
     lease = lease or LeaseV2(KEY, RWH)
     return {
         "requested_oplock_level": LEASE,
-        "contexts": [*contexts, lease.context()],
+        "contexts": [*others, lease.context()],
         **fields,
     }
 
 
-def batch(*contexts: CreateContext, **fields: Any) -> dict[str, Any]:
-    return {"requested_oplock_level": BATCH, "contexts": list(contexts), **fields}
+def batch(*others: CreateContext, **fields: Unpack[CreateFields]) -> CreateFields:
+    return {"requested_oplock_level": BATCH, "contexts": list(others), **fields}
 
 
 def is_durable(response: Response, version: int) -> bool:
@@ -76,9 +76,7 @@ def replace(root: Path) -> None:
     root.mkdir()
 
 
-async def durable(
-    client: Client, fields: dict[str, Any], version: int, name: str = "file"
-) -> FileId:
+async def durable(client: Client, fields: CreateFields, version: int, name: str = "file") -> FileId:
     """Opens a file durably, and leaves it alone."""
     response = await client.create(name, **fields)
     assert is_durable(response, version)

@@ -1,6 +1,6 @@
 """Requests for leases, and what tests of leases do with the opens that have them."""
 
-from typing import Any
+from typing import Unpack
 
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
@@ -30,7 +30,7 @@ from smbquic.wire.oplock_break import (
 )
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
-from tests.unit.server.smb_client import Client
+from tests.unit.server.smb_client import Client, CreateFields
 
 R, RH, RW, RWH = READ, READ | HANDLE, READ | WRITE, READ | WRITE | HANDLE
 ONE, TWO, THREE, FOUR = b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16
@@ -44,7 +44,9 @@ WITHOUT_DELETE = (
 OTHER_CLIENT = {"client_guid": b"other" * 3 + b"!"}
 
 
-def with_lease(lease: LeaseV1 | LeaseV2 | CreateContext, **fields: Any) -> dict[str, Any]:
+def with_lease(
+    lease: LeaseV1 | LeaseV2 | CreateContext, **fields: Unpack[CreateFields]
+) -> CreateFields:
     context = lease if isinstance(lease, CreateContext) else lease.context()
     return {"requested_oplock_level": LEASE, "contexts": [context], **fields}
 
@@ -64,12 +66,14 @@ def granted(response: Response) -> LeaseV1 | LeaseV2:
 
 
 async def lease(
-    client: Client, key: bytes, state: int, name: str = "file", **fields: Any
+    client: Client, key: bytes, state: int, name: str = "file", **fields: Unpack[CreateFields]
 ) -> LeaseV1 | LeaseV2:
     return granted(await client.create(name, **with_lease(LeaseV1(key, state), **fields)))
 
 
-async def held(client: Client, key: bytes, state: int, name: str = "file", **fields: Any) -> FileId:
+async def held(
+    client: Client, key: bytes, state: int, name: str = "file", **fields: Unpack[CreateFields]
+) -> FileId:
     """Opens a file with a lease that has to be granted altogether."""
     response = await client.create(name, **with_lease(v2(key, state), **fields))
     assert granted(response).lease_state == state

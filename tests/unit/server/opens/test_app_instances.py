@@ -3,7 +3,7 @@
 [MS-SMB2] 3.3.5.9.13
 """
 
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
@@ -27,7 +27,7 @@ from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
 from smbquic.wire.file_id import FileId
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.read import ReadRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields
 
 APPLICATION, OTHER_APPLICATION = b"the application!", b"another program."
 HERE = {"client_guid": b"the lost machine"}
@@ -40,8 +40,11 @@ Version = tuple[int, int] | None
 
 
 def named(
-    version: Version = None, *more: CreateContext, application: bytes = APPLICATION, **fields: Any
-) -> dict[str, Any]:
+    version: Version = None,
+    *more: CreateContext,
+    application: bytes = APPLICATION,
+    **fields: Unpack[CreateFields],
+) -> CreateFields:
     """Opens for an application, and lets nobody else open the same."""
     contexts = [AppInstanceId(application).context(), *more]
     if version is not None:

@@ -22,7 +22,7 @@ from smbquic.wire.query_info import InfoType
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields
 
 SHARED_CLIENT = {"client_guid": b"one client only."}
 TOO_LATE, REFUSED = NtStatus.FILE_NOT_AVAILABLE, NtStatus.LOCK_NOT_GRANTED
@@ -228,7 +228,7 @@ async def test_a_lock_that_failed_is_tried_again(channels: None, client: Client)
 async def test_without_channels_locks_are_counted_only_for_durable_opens(
     client: Client, durable: bool, status: NtStatus
 ) -> None:
-    fields: dict[str, Any] = {}
+    fields: CreateFields = {}
     if durable:
         fields["requested_oplock_level"] = OplockLevel.OPLOCK_LEVEL_BATCH
         fields["contexts"] = [DurableHandleRequestV2(0, 0, b"g" * 16).context()]

@@ -1,8 +1,8 @@
 """CREATEs that come again, as their answer was lost. [MS-SMB2] 3.3.5.9, 3.3.5.9.10"""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
@@ -22,7 +22,7 @@ from smbquic.wire.create_contexts import (
 from smbquic.wire.file_id import FileId
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields, ServerWith, Until
 
 RWH = READ | WRITE | HANDLE
 OWNER = {"client_guid": b"the same client."}
@@ -30,16 +30,16 @@ OTHER_CLIENT = {"client_guid": b"another client!!"}
 GUID, OTHER_GUID = b"the create guid.", b"some other guid."
 KEY, OTHER_KEY = b"K" * 16, b"O" * 16
 DUPLICATE = NtStatus.DUPLICATE_OBJECTID
-NO_SHARING: dict[str, Any] = {"share_access": 0}
+NO_SHARING: CreateFields = {"share_access": 0}
 
 
-def batch(guid: bytes = GUID, **fields: Any) -> dict[str, Any]:
+def batch(guid: bytes = GUID, **fields: Unpack[CreateFields]) -> CreateFields:
     contexts = [DurableHandleRequestV2(60_000, 0, guid).context()]
     level = OplockLevel.OPLOCK_LEVEL_BATCH
     return {"requested_oplock_level": level, "contexts": contexts, **fields}
 
 
-def leased(key: bytes = KEY) -> dict[str, Any]:
+def leased(key: bytes = KEY) -> CreateFields:
     contexts = [DurableHandleRequestV2(0, 0, GUID).context(), LeaseV2(key, RWH).context()]
     return {"requested_oplock_level": OplockLevel.OPLOCK_LEVEL_LEASE, "contexts": contexts}
 
@@ -49,7 +49,7 @@ async def owner(connect: Connect) -> Client:
     return await connect(**OWNER)
 
 
-async def again(client: Client, name: str = "file", **fields: Any) -> Any:
+async def again(client: Client, name: str = "file", **fields: Unpack[CreateFields]) -> Any:
     """Sends a CREATE as one that was sent before."""
     client.protocol.replay = True
     try:
@@ -119,7 +119,7 @@ async def test_another_user_does_not_get_it(connect: Connect, owner: Client) -> 
 
 
 @pytest.mark.parametrize("fields", [leased(OTHER_KEY), batch()], ids=["another", "none"])
-async def test_the_lease_has_to_be_the_same(owner: Client, fields: dict[str, Any]) -> None:
+async def test_the_lease_has_to_be_the_same(owner: Client, fields: CreateFields) -> None:
     await owner.open("file", **leased())
     assert (await again(owner, **fields)).status == NtStatus.ACCESS_DENIED
 
@@ -175,8 +175,8 @@ async def test_while_the_first_waits_it_is_not_there_yet(connect: Connect, owner
 
 async def test_one_that_waits_goes_on_as_long_as_its_session_has_a_connection(
     connect: Connect,
-    server_with: Callable[..., Server],
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    server_with: ServerWith,
+    until: Until,
 ) -> None:
     # Nobody stops to wait for the other client before the test is over.
     server = server_with(Limits(interim_delay=30.0, break_seconds=600.0))

@@ -4,9 +4,8 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -43,7 +42,7 @@ from tests.unit.server.opens.durable import (
     replace,
     returns,
 )
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields, ServerWith, Until
 
 # --- who gets one -------------------------------------------------------------------------------
 
@@ -153,8 +152,8 @@ async def test_the_wait_for_the_owner_ends(
 @pytest.mark.parametrize("version", [1, 2])
 async def test_nobody_waits_for_ever(
     connect: Connect,
-    server_with: Callable[..., Server],
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    server_with: ServerWith,
+    until: Until,
     version: int,
 ) -> None:
     limits = Limits(durable_seconds=0.001, interim_delay=30.0)
@@ -170,16 +169,21 @@ async def test_nobody_waits_for_ever(
 
 
 async def test_the_time_counts_anew_after_each_return(
-    connect: Any, owner: Any, server: Any, until: Any
+    connect: Connect, owner: Client, server: Server, until: Until
 ) -> None:
     file_id = await durable(owner, batch(asks(2, timeout=1)), 2)
     entry = server.files.durables.get(file_id.persistent)
-    entry.recovery.durable.seconds = 60.0
+    assert entry is not None
+    durability = entry.recovery.durable
+    assert durability is not None
+    durability.seconds = 60.0
     await owner.close()
     owner = await connect(**OWNER)
     await owner.create("file", **batch(returns(2, file_id)))
-    assert entry.recovery.durable.timer is None
-    entry.recovery.durable.seconds = 0.001
+    durability = entry.recovery.durable
+    assert durability is not None
+    assert durability.timer is None
+    durability.seconds = 0.001
     await owner.close()
     await until(lambda: not len(server.files))
 
@@ -188,7 +192,7 @@ async def test_what_goes_on_close_goes_when_the_time_is_over(
     connect: Connect,
     owner: Client,
     root: Path,
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    until: Until,
 ) -> None:
     fields = batch(asks(2, timeout=1), create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     await durable(owner, fields, 2)
@@ -197,7 +201,7 @@ async def test_what_goes_on_close_goes_when_the_time_is_over(
     await until(lambda: not (root / "file").exists())
 
 
-async def test_only_so_many_wait(connect: Connect, server_with: Callable[..., Server]) -> None:
+async def test_only_so_many_wait(connect: Connect, server_with: ServerWith) -> None:
     server = server_with(Limits(disconnected=1, interim_delay=30.0))
     owner = await connect(to=server, **OWNER)
     for number, name in enumerate(("one", "two")):
@@ -208,7 +212,7 @@ async def test_only_so_many_wait(connect: Connect, server_with: Callable[..., Se
 
 
 async def test_one_user_has_half_of_the_places_to_wait(
-    connect: Connect, server_with: Callable[..., Server]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(Limits(disconnected=4, interim_delay=30.0))
     for user, expected in (("alice", 2), ("bob", 4)):
@@ -243,7 +247,7 @@ async def test_a_server_that_goes_down_waits_for_nobody(owner: Client, server: S
 
 @pytest.mark.parametrize("fields", [batch, leased], ids=["oplock", "lease"])
 async def test_who_comes_to_write_closes_it(
-    connect: Connect, owner: Client, server: Server, fields: Any
+    connect: Connect, owner: Client, server: Server, fields: Callable[..., CreateFields]
 ) -> None:
     file_id = await durable(owner, fields(asks(2)), 2)
     await owner.close()

@@ -38,13 +38,17 @@ from tests.unit.server.opens.durable import (
     leased,
     returns,
 )
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields
 
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("fields", [batch, leased], ids=["oplock", "lease"])
 async def test_the_owner_comes_back_to_it_as_it_was(
-    connect: Connect, owner: Client, server: Server, version: int, fields: Any
+    connect: Connect,
+    owner: Client,
+    server: Server,
+    version: int,
+    fields: Callable[..., CreateFields],
 ) -> None:
     before = await durable(owner, fields(asks(version)), version)
     await owner.call(WriteRequest(0, before, b"content"))
@@ -87,13 +91,13 @@ async def test_it_survives_any_number_of_times(connect: Connect, owner: Client) 
 
 
 async def test_who_comes_back_before_he_was_missed_says_which_session_he_had(
-    connect: Connect, owner: Any
+    connect: Connect, owner: Client
 ) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     early = await connect(**OWNER)
     assert (await early.create("file", **leased(returns(2, file_id)))).status == NOT_FOUND
     again = await connect(token="", **OWNER)
-    await again.log_on(previous_session_id=owner.session.id)
+    await again.log_on(previous_session_id=owner.logged_on.id)
     await again.connect()
     response = await again.create("file", **leased(returns(2, file_id)))
     assert response.status == NtStatus.SUCCESS
@@ -128,7 +132,7 @@ async def test_a_stream_comes_back_under_any_of_its_names(connect: Connect, owne
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("fields", [batch, leased], ids=["oplock", "lease"])
 async def test_another_user_does_not_get_it(
-    connect: Connect, owner: Client, version: int, fields: Any
+    connect: Connect, owner: Client, version: int, fields: Callable[..., CreateFields]
 ) -> None:
     file_id = await durable(owner, fields(asks(version)), version)
     await owner.close()

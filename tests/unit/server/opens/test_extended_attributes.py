@@ -1,7 +1,7 @@
 """Extended attributes, as a client uses them."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens import extended_attributes
 from smbquic.server.opens.extended_attributes import MAX_COUNT, decode_eas, decode_names, store
-from smbquic.server.server import Server
 from smbquic.storage.local import xattrs
 from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.create_context import CreateContext
@@ -27,7 +26,7 @@ from smbquic.wire.fscc.file_information import EaInformation, FileInformationCla
 from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.query_info import InfoType, QueryInfoFlags, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith
 
 D = CreateDisposition
 FULL = FileInformationClass.FileFullEaInformation
@@ -203,7 +202,7 @@ async def test_other_failures_are_told_as_they_are(
 
 async def test_a_disk_without_room_for_them(
     connect: Connect,
-    server_with: Callable[..., Server],
+    server_with: ServerWith,
     root: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -109,14 +109,14 @@ async def test_what_became_of_an_open(client: Client, records: FileRecords, root
 
 async def test_an_open_that_is_refused(client: Client, records: FileRecords, root: Path) -> None:
     (root / "file").write_bytes(b"x")
-    there = {"create_disposition": CreateDisposition.FILE_OPEN}
-    await client.create("missing", **there)
-    await client.create("nowhere\\missing", **there)
-    await client.create("file", create_options=FOLDER, **there)
-    await client.open("file", share_access=0, **there)
-    await client.create("file", **there)
+    there = CreateDisposition.FILE_OPEN
+    await client.create("missing", create_disposition=there)
+    await client.create("nowhere\\missing", create_disposition=there)
+    await client.create("file", create_options=FOLDER, create_disposition=there)
+    await client.open("file", share_access=0, create_disposition=there)
+    await client.create("file", create_disposition=there)
     await client.connect("ro")
-    await client.create("file", desired_access=AccessMask.DELETE, **there)
+    await client.create("file", desired_access=AccessMask.DELETE, create_disposition=there)
     assert records.take("share", "path", "status", "access") == [
         ("data", "missing", "STATUS_OBJECT_NAME_NOT_FOUND", "0x02000000"),
         ("data", "nowhere\\missing", "STATUS_OBJECT_PATH_NOT_FOUND", "0x02000000"),

@@ -3,7 +3,6 @@
 [MS-SMB2] 3.3.1.4, 3.3.4.7, 3.3.5.22.2
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.opens.cache_states import NOTHING, WRITE
-from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions, OplockLevel, ShareAccess
 from smbquic.wire.create_contexts import LeaseFlags, LeaseV1, LeaseV2
@@ -45,7 +43,7 @@ from tests.unit.server.opens.leasing import (
     v2,
     with_lease,
 )
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith
 
 # --- what is lost -------------------------------------------------------------------------------
 
@@ -319,7 +317,7 @@ async def test_a_file_that_is_written_while_its_lease_breaks(client: Client) -> 
     assert await client.is_quiet()
 
 
-async def test_nobody_waits_for_ever(connect: Connect, server_with: Callable[..., Server]) -> None:
+async def test_nobody_waits_for_ever(connect: Connect, server_with: ServerWith) -> None:
     client = await connect(to=server_with(Limits(break_seconds=0.01)))
     mine = await held(client, ONE, RWH)
     response = await client.create("file", **with_lease(LeaseV1(TWO, RWH)))

@@ -3,7 +3,6 @@
 [MS-SMB2] 3.3.1.4, 3.3.5.9.8, 3.3.5.9.11
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +42,7 @@ from tests.unit.server.opens.leasing import (
     v2,
     with_lease,
 )
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith
 
 # --- what is granted ----------------------------------------------------------------------------
 
@@ -237,9 +236,7 @@ async def test_dialects_without_leases(connect: Connect) -> None:
     assert response.status == NtStatus.INVALID_PARAMETER
 
 
-async def test_a_server_need_not_have_leases(
-    connect: Connect, server_with: Callable[..., Server]
-) -> None:
+async def test_a_server_need_not_have_leases(connect: Connect, server_with: ServerWith) -> None:
     server = server_with(capabilities=CAPABILITIES & ~GlobalCapabilities.LEASING)
     client = await connect(to=server)
     response = await client.create("file", **with_lease(LeaseV1(ONE, R)))

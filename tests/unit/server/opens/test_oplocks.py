@@ -1,8 +1,7 @@
 """Oplocks: who gets one, who loses it and why, and who waits for that. [MS-FSA] 2.1.4.12"""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
@@ -16,7 +15,6 @@ from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import (
     CreateDisposition,
     CreateOptions,
-    CreateRequest,
     OplockLevel,
     ShareAccess,
 )
@@ -34,7 +32,7 @@ from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields, CreateRequestOf, ServerWith
 
 NONE, II, EXCLUSIVE, BATCH, LEASE = (
     OplockLevel.OPLOCK_LEVEL_NONE,
@@ -47,8 +45,11 @@ OVERWRITE = CreateDisposition.FILE_OVERWRITE
 ATTRIBUTES = AccessMask.FILE_READ_ATTRIBUTES | AccessMask.SYNCHRONIZE
 
 
-async def level(client: Client, wanted: int, name: str = "file", **fields: Any) -> int:
-    response = await client.create(name, requested_oplock_level=wanted, **fields)
+async def level(
+    client: Client, wanted: int, name: str = "file", **fields: Unpack[CreateFields]
+) -> int:
+    fields["requested_oplock_level"] = wanted
+    response = await client.create(name, **fields)
     assert response.status == NtStatus.SUCCESS, response.status.label
     granted: int = response.body.oplock_level
     return granted
@@ -59,7 +60,7 @@ def set_info(file_id: FileId, information_class: int, data: bytes) -> SetInfoReq
 
 
 async def test_the_first_open_gets_what_it_asks_for(
-    client: Client, create_request: Callable[..., CreateRequest]
+    client: Client, create_request: CreateRequestOf
 ) -> None:
     for number, wanted in enumerate((NONE, II, EXCLUSIVE, BATCH)):
         assert await level(client, wanted, f"file {number}") == wanted
@@ -121,11 +122,12 @@ async def test_no_reads_are_cached_of_what_is_locked(client: Client, root: Path)
     [({}, II), ({"create_disposition": OVERWRITE}, NONE)],
 )
 async def test_another_open_waits_until_the_oplock_is_given_up(
-    connect: Connect, client: Client, held: int, fields: Any, asked: int
+    connect: Connect, client: Client, held: int, fields: CreateFields, asked: int
 ) -> None:
     file_id = await client.open("file", requested_oplock_level=held)
     other = await connect()
-    message_id = other.begin("file", requested_oplock_level=BATCH, **fields)
+    batch: CreateFields = {**fields, "requested_oplock_level": BATCH}
+    message_id = other.begin("file", **batch)
     await other.interim(message_id)
     assert await client.notice() == OplockBreakNotification(asked, file_id)
     response = await client.call(OplockBreakAcknowledgment(asked, file_id))
@@ -143,7 +145,7 @@ async def test_the_same_client_may_be_the_other(client: Client) -> None:
 
 
 async def test_what_ends_the_wait_besides(
-    connect: Connect, client: Client, server_with: Callable[..., Server]
+    connect: Connect, client: Client, server_with: ServerWith
 ) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
@@ -159,7 +161,7 @@ async def test_what_ends_the_wait_besides(
     assert (await other.answer(waiting)).status == NtStatus.SUCCESS
 
 
-async def test_nobody_waits_for_ever(connect: Connect, server_with: Callable[..., Server]) -> None:
+async def test_nobody_waits_for_ever(connect: Connect, server_with: ServerWith) -> None:
     server = server_with(Limits(break_seconds=0.01))
     client, other = await connect(to=server), await connect(to=server)
     file_id = await client.open("file", requested_oplock_level=BATCH)
@@ -206,7 +208,7 @@ async def test_what_is_gone_when_the_wait_is_over(
 
 
 async def test_a_compound_waits_as_a_whole(
-    connect: Connect, client: Client, create_request: Callable[..., CreateRequest]
+    connect: Connect, client: Client, create_request: CreateRequestOf
 ) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
@@ -224,7 +226,7 @@ async def test_a_compound_waits_as_a_whole(
     assert statuses == [NtStatus.SUCCESS, NtStatus.SUCCESS]
 
 
-async def test_too_many_cannot_wait(connect: Connect, server_with: Callable[..., Server]) -> None:
+async def test_too_many_cannot_wait(connect: Connect, server_with: ServerWith) -> None:
     server = server_with(Limits(pending=1, interim_delay=30.0))
     client, other = await connect(to=server), await connect(to=server)
     await client.open("file", requested_oplock_level=BATCH)
@@ -304,8 +306,8 @@ async def test_who_holds_exclusively_may_do_anything(client: Client) -> None:
 async def test_a_batch_oplock_is_asked_for_the_file_that_is_in_the_way(
     connect: Connect, client: Client
 ) -> None:
-    share = {"share_access": ShareAccess.FILE_SHARE_READ}
-    file_id = await client.open("file", requested_oplock_level=BATCH, **share)
+    readers = ShareAccess.FILE_SHARE_READ
+    file_id = await client.open("file", requested_oplock_level=BATCH, share_access=readers)
     other = await connect()
     message_id = other.begin("file")
     await client.notice()
@@ -313,7 +315,7 @@ async def test_a_batch_oplock_is_asked_for_the_file_that_is_in_the_way(
     assert (await other.answer(message_id)).status == NtStatus.SHARING_VIOLATION
     await client.call(CloseRequest(file_id))
 
-    file_id = await client.open("file", requested_oplock_level=BATCH, **share)
+    file_id = await client.open("file", requested_oplock_level=BATCH, share_access=readers)
     message_id = other.begin("file")
     await client.notice()
     await client.call(CloseRequest(file_id))

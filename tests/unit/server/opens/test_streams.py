@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
@@ -28,7 +28,7 @@ from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields, ServerWith
 
 D = CreateDisposition
 File = FileInformationClass
@@ -39,7 +39,7 @@ DELETE = int(AccessMask.DELETE)
 NO_DELETE = ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE
 
 
-async def status_of(client: Client, name: str, **fields: Any) -> NtStatus:
+async def status_of(client: Client, name: str, **fields: Unpack[CreateFields]) -> NtStatus:
     """Open, close at once, and return the status."""
     response = await client.create(name, **fields)
     if response.status == NtStatus.SUCCESS:
@@ -162,7 +162,7 @@ async def test_a_folder_has_no_content_and_may_have_streams(client: Client, root
     ],
 )
 async def test_names_and_what_becomes_of_them(
-    client: Client, root: Path, name: str, fields: dict[str, Any], status: NtStatus
+    client: Client, root: Path, name: str, fields: CreateFields, status: NtStatus
 ) -> None:
     (root / "folder").mkdir()
     (root / "file").touch()
@@ -181,7 +181,7 @@ async def test_a_file_that_was_made_for_a_stream_goes_if_that_fails(
 async def test_a_disk_without_room_for_streams(
     listing: Callable[[], list[str]],
     connect: Connect,
-    server_with: Callable[..., Server],
+    server_with: ServerWith,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(xattrs, "SUPPORTED", False)
@@ -337,7 +337,7 @@ async def test_attributes_are_the_file_s(client: Client) -> None:
 
     for name in ("file", "file:s", "file:new"):
         assert await status_of(client, name, desired_access=WRITE) == NtStatus.ACCESS_DENIED
-    options = {"create_options": DELETE_ON_CLOSE, "desired_access": DELETE}
+    options: CreateFields = {"create_options": DELETE_ON_CLOSE, "desired_access": DELETE}
     assert await status_of(client, "file:s", **options) == NtStatus.CANNOT_DELETE
     assert await status_of(client, "file:s", desired_access=READ) == NtStatus.SUCCESS
 

@@ -1,8 +1,5 @@
 """The memory that one user may have the server keep, over all connections, sessions and opens."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from smbquic.errors import AuthenticationError
@@ -26,14 +23,12 @@ from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
 from tests.unit.server.handlers.test_pipe import BIND, LISTING
-from tests.unit.server.smb_client import Connect
+from tests.unit.server.smb_client import Connect, ServerWith
 
 EXCLUSIVE, NOW = LockFlags.EXCLUSIVE_LOCK, LockFlags.FAIL_IMMEDIATELY
 TOO_MUCH = NtStatus.INSUFFICIENT_RESOURCES
 DIRECTORY = CreateOptions.FILE_DIRECTORY_FILE
 ALL = 0xFFF
-
-ServerWith = Callable[..., Any]
 
 
 def with_memory(size: int, *, clients: int = 1) -> Limits:

@@ -1,15 +1,13 @@
 """Who comes in, and who makes room."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from smbquic.options.limits import Limits
 from smbquic.server.overload import connection_limiter as module
 from smbquic.server.overload.refusals import ServerRefusal
-from tests.unit.server.smb_client import Connect
+from tests.unit.server.smb_client import Connect, ServerWith, initiator
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"
 
@@ -21,7 +19,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_an_address_has_only_so_many_connections(
-    connect: Connect, server_with: Callable[..., Any]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(Limits(connections_of_address=2))
     clients = [await connect(to=server) for _ in range(2)]
@@ -34,7 +32,7 @@ async def test_an_address_has_only_so_many_connections(
 
 
 async def test_a_user_has_only_so_many_connections(
-    connect: Connect, server_with: Callable[..., Any]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(Limits(connections_of_user=2))
     clients = [await connect(to=server) for _ in range(2)]
@@ -53,7 +51,7 @@ async def test_a_user_has_only_so_many_connections(
 
 
 async def test_who_logs_on_is_no_longer_unauthenticated(
-    connect: Connect, server_with: Callable[..., Any]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(Limits(unauthenticated_of_address=1))
     client = await connect(to=server, token="")
@@ -74,7 +72,7 @@ async def test_who_logs_on_is_no_longer_unauthenticated(
 )
 async def test_the_oldest_unauthenticated_connection_makes_room(
     connect: Connect,
-    server_with: Callable[..., Any],
+    server_with: ServerWith,
     impatient: None,
     limits: Limits,
     reason: ServerRefusal,
@@ -90,7 +88,7 @@ async def test_the_oldest_unauthenticated_connection_makes_room(
     assert await friend.is_quiet()
 
 
-async def test_those_who_are_about_to_be_served_count(server_with: Callable[..., Any]) -> None:
+async def test_those_who_are_about_to_be_served_count(server_with: ServerWith) -> None:
     limiter = server_with(Limits(unauthenticated=3)).connection_limiter
     for _ in range(3):
         assert limiter.admits(HERE)
@@ -101,11 +99,11 @@ async def test_those_who_are_about_to_be_served_count(server_with: Callable[...,
 
 
 async def test_hanging_up_makes_nobodys_guessing_faster(
-    connect: Any, server_with: Callable[..., Any], impatient: None
+    connect: Connect, server_with: ServerWith, impatient: None
 ) -> None:
     server = server_with(Limits(unauthenticated_of_address=1, failed_logon_delay=60.0))
     guesser = await connect(to=server, token="")
-    sent = guesser.protocol.session_setup(Guess())[1]
+    sent = guesser.protocol.session_setup(initiator("alice:wrong"))[1]
     guesser.deliver(sent.buffers)
     # The server has looked at the guess once it looks at what comes behind it.
     await guesser.close()
@@ -115,26 +113,18 @@ async def test_hanging_up_makes_nobodys_guessing_faster(
     assert not server.connection_limiter.admits(HERE)
 
 
-class Guess:
-    complete = False
-    session_key = b""
-
-    def step(self, _: bytes | None) -> bytes:
-        return b"alice:wrong"
-
-
 async def test_a_place_is_free_again_when_nobody_waits_any_more(
-    connect: Any, server_with: Callable[..., Any]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(Limits(unauthenticated_of_address=1, failed_logon_delay=0.0))
     guesser = await connect(to=server, token="")
-    guesser.deliver(guesser.protocol.session_setup(Guess())[1].buffers)
+    guesser.deliver(guesser.protocol.session_setup(initiator("alice:wrong"))[1].buffers)
     await guesser.close()
 
     assert server.connection_limiter.admits(HERE)
 
 
-async def test_a_server_that_stops_admits_nobody(server_with: Callable[..., Any]) -> None:
+async def test_a_server_that_stops_admits_nobody(server_with: ServerWith) -> None:
     server = server_with(Limits())
     assert server.connection_limiter.admits(HERE)
 
@@ -144,9 +134,7 @@ async def test_a_server_that_stops_admits_nobody(server_with: Callable[..., Any]
     assert server.refusals.counts == {ServerRefusal.STOPPING: 1}
 
 
-async def test_former_clients_take_no_memory(
-    connect: Connect, server_with: Callable[..., Any]
-) -> None:
+async def test_former_clients_take_no_memory(connect: Connect, server_with: ServerWith) -> None:
     server = server_with(Limits())
     limiter = server.connection_limiter
     clients = [await connect(to=server), await connect(to=server, token="")]

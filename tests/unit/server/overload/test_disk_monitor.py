@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
 from tests.unit.clock import Clock
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith, Until, share_of
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ async def opened(client: Client, name: str, content: bytes) -> FileId:
 
 async def test_others_are_served_while_a_write_waits_for_the_disk(
     connect: Connect,
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     writer, other = await connect(), await connect()
@@ -118,14 +118,14 @@ async def test_others_are_served_while_a_write_waits_for_the_disk(
 
 async def test_while_the_disk_is_slow_small_writes_wait_on_threads(
     connect: Connect,
-    server: Any,
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    server: Server,
+    until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     writer, other = await connect(), await connect()
     small = await opened(other, "small", b"abc")
     file_id = await writer.open("file")
-    server.share("data").disk._slow_until = float("inf")
+    share_of(server).disk._slow_until = float("inf")
     stalled = stall(monkeypatch, "write")
     waiting = writer.send(WriteRequest(0, file_id, b"x"))
     await until(stalled.begun.is_set)
@@ -136,7 +136,7 @@ async def test_while_the_disk_is_slow_small_writes_wait_on_threads(
 
 async def test_others_are_served_while_a_read_waits_for_the_disk(
     connect: Connect,
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reader, other = await connect(), await connect()
@@ -168,8 +168,8 @@ async def test_reads_where_nobody_knows_what_is_cached(
 
 async def test_a_client_is_read_no_further_while_much_of_it_waits_for_the_disk(
     connect: Connect,
-    server_with: Callable[..., Server],
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    server_with: ServerWith,
+    until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # One user may have a quarter of it, answers to come included.
@@ -193,7 +193,7 @@ async def test_a_client_is_read_no_further_while_much_of_it_waits_for_the_disk(
 
 async def test_users_of_a_disk_that_stalls_leave_threads_to_others(
     connect: Connect,
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     users = [await connect(token=f"user{number}:secret") for number in range(10)]

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
 from smbquic.server import dispatch
+from smbquic.server.context import Context
 from smbquic.server.overload import loop_monitor
 from smbquic.server.overload.loop_monitor import (
     HELD,
@@ -107,7 +109,7 @@ async def test_a_slow_request_is_told_with_its_user_and_share(
     monkeypatch.setattr(dispatch, "perf_counter", clock)
     handled = server.dispatcher.commands[Command.CREATE]
 
-    def slow(context: Any, request: Any) -> Any:
+    def slow(context: Context, request: Request) -> Any:
         clock.now += LONG
         return handled.handle(context, request)
 

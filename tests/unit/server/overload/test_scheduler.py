@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,9 +20,8 @@ from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
 from tests.unit.clock import Clock
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith, Until
 
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 MANY = 50
 
 
@@ -176,7 +174,7 @@ class UnauthenticatedConnection:
 
 
 async def test_a_user_whose_answers_wait_gets_no_more_of_them(
-    connect: Connect, server_with: Callable[..., Any], until: Until
+    connect: Connect, server_with: ServerWith, until: Until
 ) -> None:
     server = server_with(Limits(buffers=4 * 4096))
     greedy, modest = await connect(to=server), await connect(to=server, token="bob:secret")
@@ -193,7 +191,7 @@ async def test_a_user_whose_answers_wait_gets_no_more_of_them(
 
 
 async def test_who_is_gone_waits_for_nothing(
-    connect: Connect, server_with: Callable[..., Any], until: Until
+    connect: Connect, server_with: ServerWith, until: Until
 ) -> None:
     server = server_with(Limits(unauthenticated_share=0.0))
     unauthenticated = await connect(to=server, token="")
@@ -206,7 +204,7 @@ async def test_who_is_gone_waits_for_nothing(
 
 
 async def test_where_all_hold_much_a_little_is_enough(
-    connect: Connect, server_with: Callable[..., Any]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(Limits(buffers=32 * 1024))
     clients = [await connect(to=server, token=f"{name}:secret") for name in ("alice", "bob")]
@@ -232,7 +230,7 @@ def client_quota(server: Server, client: Client) -> Any:
 
 
 async def test_one_user_does_not_have_all_the_threads(
-    connect: Connect, server_with: Callable[..., Any], until: Until, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, server_with: ServerWith, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, begun = threading.Event(), Counter[str]()
 

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +14,7 @@ from smbquic.server.overload import slow_peers
 from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.server.overload.slow_peers import PeerProgress, SlowPeerMonitor
 from smbquic.transport.base import Flow
-from tests.unit.server.smb_client import Connect
+from tests.unit.server.smb_client import Connect, ServerWith
 
 LIMITS = Limits(slow_seconds=30.0, slow_rate=1000)
 ENOUGH = 30_000
@@ -103,7 +102,7 @@ def test_a_client_that_is_always_in_the_middle_of_another_message() -> None:
 
 
 async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
-    connect: Connect, server_with: Callable[..., Any]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server, records = server_with(LIMITS), RecordedReasons()
     server.audit = AuditLog(records)
@@ -121,7 +120,7 @@ async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
 
 
 async def test_a_client_that_is_hung_up_on_need_not_take_what_was_sent_to_it(
-    connect: Connect, server_with: Callable[..., Any]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(LIMITS)
     client = await connect(to=server)
@@ -136,7 +135,7 @@ async def test_a_client_that_is_hung_up_on_need_not_take_what_was_sent_to_it(
 
 
 async def test_who_holds_the_most_makes_room_for_all(
-    connect: Connect, server_with: Callable[..., Any]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(Limits(buffers=1000))
     greedy = [await connect(to=server, token="bob:secret") for _ in range(2)]
@@ -153,7 +152,7 @@ async def test_who_holds_the_most_makes_room_for_all(
 
 
 async def test_the_patrol_walks_as_long_as_there_is_somebody(
-    connect: Connect, server_with: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    connect: Connect, server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("smbquic.server.overload.slow_peers.INTERVAL", 0.01)
     server = server_with(Limits(slow_seconds=0.01, slow_rate=1))
@@ -165,7 +164,7 @@ async def test_the_patrol_walks_as_long_as_there_is_somebody(
 
 
 async def test_the_last_message_is_kept_for_the_next_one_only(
-    connect: Connect, server_with: Callable[..., Any]
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(LIMITS)
     await connect(to=server)

@@ -1,6 +1,6 @@
 """Responses of srvsvc and wkssvc about a server."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from smbquic.wire.rpc.wkssvc import (
     NetrWkstaGetInfoRequest,
     NetrWkstaGetInfoResponse,
 )
+from tests.unit.server.smb_client import Connect
 
 Call = Callable[[int, bytes], bytes]
 
@@ -64,7 +65,7 @@ def test_pipes_have_names_in_any_case(server: Server) -> None:
     assert associate(server, "spoolss") is None
 
 
-async def test_shares(call: Call, connect: Callable[..., Awaitable[Any]]) -> None:
+async def test_shares(call: Call, connect: Connect) -> None:
     await connect()
     await connect(share="IPC$")
     answer = enumerated(call, 1, r"\\host")

@@ -1,9 +1,8 @@
 """Security descriptors that are stored, shown and enforced, as two users meet them."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
@@ -11,7 +10,6 @@ from smbquic.auth.identity import Identity
 from smbquic.ntstatus import NtStatus
 from smbquic.server.security import access
 from smbquic.server.security.accounts import PRIMARY_GROUP, group_sid, token_of
-from smbquic.server.server import Server
 from smbquic.storage.local import xattrs
 from smbquic.wire.access_mask import AccessMask as A
 from smbquic.wire.close import CloseRequest
@@ -31,7 +29,7 @@ from smbquic.wire.fscc.file_information import (
 )
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields, ServerWith
 
 D = CreateDisposition
 DIRECTORY = CreateOptions.FILE_DIRECTORY_FILE
@@ -68,10 +66,12 @@ async def bob(connect: Connect) -> Client:
     return await connect(token="bob:secret")
 
 
-async def status_of(client: Client, name: str, access: int, **fields: Any) -> NtStatus:
+async def status_of(
+    client: Client, name: str, access: int, **fields: Unpack[CreateFields]
+) -> NtStatus:
     """Open what exists, close it at once, and return the status."""
-    fields = {"create_disposition": D.FILE_OPEN, **fields}
-    response = await client.create(name, desired_access=access, **fields)
+    opening: CreateFields = {"create_disposition": D.FILE_OPEN, **fields, "desired_access": access}
+    response = await client.create(name, **opening)
     if response.status == NtStatus.SUCCESS:
         assert (await client.call(CloseRequest(response.body.file_id))).status == 0
     status: NtStatus = response.status
@@ -97,7 +97,7 @@ async def secure(
 
 
 async def made(
-    client: Client, name: str, wanted: SecurityDescriptor | None, **fields: Any
+    client: Client, name: str, wanted: SecurityDescriptor | None, **fields: Unpack[CreateFields]
 ) -> FileId:
     fields = {"create_disposition": D.FILE_CREATE, **fields}
     file_id: FileId = await client.open(name, **fields)
@@ -202,15 +202,15 @@ async def test_deleting(alice: Client, bob: Client, root: Path) -> None:
     await secure(alice, folder, dacl(allow(EVERYONE, no_deleting)))
     assert await status_of(bob, "folder\\file", A.DELETE) == DENIED
     for wanted in (A.DELETE, A.MAXIMUM_ALLOWED):
-        options = {"create_options": DELETE_ON_CLOSE}
+        options: CreateFields = {"create_options": DELETE_ON_CLOSE}
         assert await status_of(bob, "folder\\file", wanted, **options) == DENIED
     assert (root / "folder" / "file").exists()
 
 
 async def test_making_things(alice: Client, bob: Client, root: Path) -> None:
     folder = await made(alice, "folder", None, create_options=DIRECTORY)
-    make = {"create_disposition": D.FILE_OPEN_IF}
-    directory = {**make, "create_options": DIRECTORY}
+    make: CreateFields = {"create_disposition": D.FILE_OPEN_IF}
+    directory: CreateFields = {**make, "create_options": DIRECTORY}
 
     await secure(alice, folder, dacl(allow(BOB, READ)))
     assert await status_of(bob, "folder\\file", ALL, **make) == DENIED
@@ -375,9 +375,7 @@ async def test_what_a_group_may_its_members_may(alice: Client, bob: Client) -> N
     assert await status_of(bob, "others", A.FILE_READ_DATA) == DENIED
 
 
-async def test_guests_are_held_to_it_too(
-    server_with: Callable[..., Server], connect: Connect
-) -> None:
+async def test_guests_are_held_to_it_too(server_with: ServerWith, connect: Connect) -> None:
     server = server_with()
     alice = await connect(to=server)
     guest = await connect(
@@ -391,7 +389,7 @@ async def test_guests_are_held_to_it_too(
 
 
 async def test_a_disk_without_a_place_for_descriptors(
-    server_with: Callable[..., Server], connect: Connect, monkeypatch: pytest.MonkeyPatch
+    server_with: ServerWith, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(xattrs, "SUPPORTED", False)
     alice = await connect(to=server_with())

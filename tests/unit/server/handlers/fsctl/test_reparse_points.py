@@ -1,11 +1,12 @@
 """Symbolic links on a share that shows them."""
 
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.response import Response
 from smbquic.server.server import Server
 from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
@@ -13,6 +14,7 @@ from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateFlags, CreateOptions
 from smbquic.wire.error import SymbolicLinkErrorResponse, SymlinkFlags
+from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.file_information import AttributeTagInformation, FileInformationClass
 from smbquic.wire.fscc.fsctl import Fsctl
@@ -23,13 +25,13 @@ from smbquic.wire.fscc.reparse import (
 )
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, CreateFields
 
 ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
 
 
 @pytest.fixture
-def linking(server: Server, root: Path) -> Any:
+def linking(server: Server, root: Path) -> Server:
     """A server with a share `links` besides, with a file, a folder and a link to each."""
     (root / "folder").mkdir()
     (root / "folder" / "file").write_bytes(b"content")
@@ -40,7 +42,7 @@ def linking(server: Server, root: Path) -> Any:
 
 
 @pytest.fixture
-async def client(linking: Any, connect: Connect) -> Client:
+async def client(linking: Server, connect: Connect) -> Client:
     return await connect(share="links")
 
 
@@ -49,14 +51,17 @@ def relative(target: str) -> bytes:
 
 
 async def control(
-    client: Client, code: int, file_id: Any, data: bytes = b"", room: int = 4096
-) -> Any:
+    client: Client, code: int, file_id: FileId, data: bytes = b"", room: int = 4096
+) -> Response:
     return await client.call(IoctlRequest(code, file_id, 0, room, input=data))
 
 
-async def make_link(client: Client, name: str, data: bytes, **fields: Any) -> NtStatus:
+async def make_link(
+    client: Client, name: str, data: bytes, **fields: Unpack[CreateFields]
+) -> NtStatus:
     """Makes a link as Windows does; the status of the last step."""
-    file_id = await client.open(name, create_disposition=CreateDisposition.FILE_CREATE, **fields)
+    fields["create_disposition"] = CreateDisposition.FILE_CREATE
+    file_id = await client.open(name, **fields)
     response = await control(client, Fsctl.SET_REPARSE_POINT, file_id, data)
     await client.call(CloseRequest(file_id))
     status: NtStatus = response.status
@@ -186,7 +191,7 @@ async def test_a_name_that_is_a_link_s_is_taken(client: Client) -> None:
     assert response.status == NtStatus.OBJECT_NAME_COLLISION
 
 
-async def test_other_shares_have_none(linking: Any, connect: Connect, root: Path) -> None:
+async def test_other_shares_have_none(linking: Server, connect: Connect, root: Path) -> None:
     client = await connect()
     for options in (0, ITSELF):
         response = await client.create(
