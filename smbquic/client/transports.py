@@ -1,20 +1,35 @@
 """Connecting to the server of a URL: the transport, its options, and the trusted certificates."""
 
-from collections.abc import Callable, Coroutine, Sequence
+import logging
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from smbquic.client.url import SmbUrl
+from smbquic.client.url import PORTS, SmbUrl, TransportName
+from smbquic.errors import ConnectError, HandshakeError, TransportError
+from smbquic.observe.key_log import key_log, trace_folder
 from smbquic.options.client import TIMEOUT, ResolverOptions, TransportOptions, TrustOptions
 from smbquic.options.model import values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
 from smbquic.pki.subject import Purpose
 from smbquic.pki.verification import Trust, verify
 from smbquic.transport import quic
+from smbquic.transport.addresses import race
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls, QuicOptions, TicketCache
 from smbquic.transport.resolver import Resolver
+
+logger = logging.getLogger(__name__)
+
+HEAD_START = 1.0
+"""Seconds until the next transport is tried beside the former one.
+
+A QUIC client whose first packet is lost has sent another one by then ([RFC9002] 6.2.2).
+docs/decisions/0040-transports-in-order.md
+"""
+_NAMES = {"quic": "QUIC", "tcp": "TCP"}
 
 
 def transport_connector(
@@ -22,26 +37,84 @@ def transport_connector(
 ) -> Callable[[], Coroutine[Any, Any, MessageTransport]]:
     """Return a function that connects to the server of a URL, as `connect_transport` does.
 
-    Raises `PkiError` for a `ca` or `crl` that is none.
+    It tries the transports that the options name. Raises `PkiError` for a `ca` or `crl` that is
+    none.
     """
     tls = client_tls(options)
     tuned = quic_options(options)
     resolver = Resolver(**values_of(options, ResolverOptions))
+    urls = urls_to_try(url, options.transport)
 
-    async def connect() -> MessageTransport:
+    async def attempt(url: SmbUrl) -> MessageTransport:
         return await connect_transport(
             url, tls=tls, timeout=options.timeout, options=tuned, resolver=resolver
         )
 
+    async def connect() -> MessageTransport:
+        return await attempt(urls[0]) if len(urls) == 1 else await _first(urls, attempt)
+
     return connect
 
 
+def urls_to_try(url: SmbUrl, transports: Sequence[str]) -> list[SmbUrl]:
+    """Return a URL for each transport, in their order; without any, that of the URL counts.
+
+    The port of the URL is that of its own transport.
+    """
+    return [
+        url if name == url.transport else replace(url, transport=name, port=PORTS[name])
+        for name in dict.fromkeys(cast(Sequence[TransportName], transports) or (url.transport,))
+    ]
+
+
+async def _first(
+    urls: Sequence[SmbUrl], attempt: Callable[[SmbUrl], Awaitable[MessageTransport]]
+) -> MessageTransport:
+    """Connect over the first transport that can, and log which that was.
+
+    A `HandshakeError` is final: whoever shows a wrong certificate may be an attacker, and is not to
+    be avoided by a transport without certificates.
+    """
+    failures: dict[SmbUrl, TransportError] = {}
+
+    async def recorded(url: SmbUrl) -> MessageTransport:
+        try:
+            return await attempt(url)
+        except TransportError as error:
+            failures[url] = error
+            raise
+
+    try:
+        transport = await race(
+            urls,
+            recorded,
+            discard=lambda late: late.close(),
+            head_start=HEAD_START,
+            final=(HandshakeError,),
+        )
+    except ConnectError as error:
+        text = "; ".join(f"over {_NAMES[url.transport]}: {failures[url]}" for url in failures)
+        raise ConnectError(text) from error
+    used, first = transport.peer.kind, urls[0]
+    if used == first.transport:
+        logger.info("%s: connected over %s", first.host, _NAMES[used])
+    else:
+        reason = failures.get(first, f"no connection within {HEAD_START:g} s")
+        logger.warning(
+            "%s: connected over %s, not %s: %s",
+            *(first.host, _NAMES[used], _NAMES[first.transport], reason),
+        )
+    return transport
+
+
 def quic_options(options: TransportOptions) -> QuicOptions:
-    """Return those options that are about QUIC alone."""
+    """Return those options that are about QUIC alone, with what the environment asks to log."""
     return QuicOptions(
         **values_of(options, EngineOptions),
         **values_of(options, TlsOptions),
         handshake_timeout=options.timeout,
+        secrets_log=key_log(os.environ),
+        qlog=trace_folder(os.environ),
     )
 
 

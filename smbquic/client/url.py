@@ -15,9 +15,11 @@ from smbquic.client.names import from_local, split_path
 from smbquic.errors import PathError, UrlError
 from smbquic.storage.names import unescape
 
-_SCHEMES: dict[str, Literal["quic", "tcp"]] = {"smb+quic": "quic", "smb": "tcp"}
+TransportName = Literal["quic", "tcp"]
+
+_SCHEMES: dict[str, TransportName] = {"smb+quic": "quic", "smb": "tcp"}
 _NAMES = {transport: scheme for scheme, transport in _SCHEMES.items()}
-PORTS: dict[Literal["quic", "tcp"], int] = {"quic": 443, "tcp": 445}
+PORTS: dict[TransportName, int] = {"quic": 443, "tcp": 445}
 """Where servers listen unless a URL says otherwise."""
 
 _SHAPE = "smb+quic://[DOMAIN;]USER@HOST[:PORT]/SHARE/PATH"
@@ -35,7 +37,7 @@ class SmbUrl:
     replaced as in docs/reference/names.md.
     """
 
-    transport: Literal["quic", "tcp"]
+    transport: TransportName
     host: str
     port: int
     share: str = ""

@@ -1,5 +1,6 @@
 """The options of a client: how it reaches a server, trusts it, speaks to it and logs on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -135,6 +136,19 @@ class TransportOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions)
             flag="--timeout",
         ),
     ] = TIMEOUT
+    transport: Annotated[
+        Sequence[str],
+        Option(
+            "The transports to try, the preferred one first.\n\nThe next one is tried if the former"
+            " fails, or has not connected after a second. A server that answers and has the wrong"
+            " certificate is an error. The port of the URL is that of its own transport; the other"
+            " one has its usual port.",
+            choices=("quic", "tcp"),
+            default="that of the URL",
+            heading=CONNECTION,
+            flag="--transport",
+        ),
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

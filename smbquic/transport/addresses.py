@@ -14,6 +14,7 @@ HEAD_START = 0.25
 
 SocketAddress = tuple[Any, ...]
 """An address of the socket module: (host, port) or (host, port, flow info, scope ID)."""
+C = TypeVar("C")
 T = TypeVar("T")
 
 
@@ -86,13 +87,22 @@ async def resolve(
     return list(dict.fromkeys(addresses))
 
 
-async def race(addresses: Sequence[Address], attempt: Callable[[Address], Awaitable[T]]) -> T:
-    """Return the result of the first attempt that succeeds; each address is tried a little later.
+async def race(
+    candidates: Sequence[C],
+    attempt: Callable[[C], Awaitable[T]],
+    *,
+    discard: Callable[[T], object],
+    head_start: float | None = None,
+    final: tuple[type[TransportError], ...] = (),
+) -> T:
+    """Return the result of the first attempt that succeeds; each candidate is tried a little later.
 
-    If an attempt fails, the next one starts at once. If all have failed, raises the
-    `HandshakeError` of one that was answered, or else the first error.
+    That is `HEAD_START`, unless `head_start` says otherwise. If an attempt fails, the next one
+    starts at once, unless the error is `final`. If all have failed, raises the `HandshakeError` of
+    one that was answered, or else the first error. `discard` is called with a result that came at
+    the same time as the first.
     """
-    waiting = list(addresses)
+    waiting = list(candidates)
     running: list[asyncio.Task[T]] = []
     failures: list[TransportError] = []
     try:
@@ -102,22 +112,26 @@ async def race(addresses: Sequence[Address], attempt: Callable[[Address], Awaita
                 running.append(task)
             done, _ = await asyncio.wait(
                 running,
-                timeout=HEAD_START if waiting else None,
+                timeout=(HEAD_START if head_start is None else head_start) if waiting else None,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            for task in done:
+            for task in [each for each in running if each in done]:
                 running.remove(task)
                 try:
                     return task.result()
+                except final:
+                    raise
                 except TransportError as error:
                     failures.append(error)
     finally:
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        for result in await asyncio.gather(*running, return_exceptions=True):
+            if not isinstance(result, BaseException):
+                discard(result)
     answered = [error for error in failures if isinstance(error, HandshakeError)]
     raise (answered or failures)[0]
 
 
-async def _run(attempt: Callable[[Address], Awaitable[T]], address: Address) -> T:
-    return await attempt(address)
+async def _run(attempt: Callable[[C], Awaitable[T]], candidate: C) -> T:
+    return await attempt(candidate)

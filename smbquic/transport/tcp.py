@@ -77,7 +77,7 @@ async def connect(
     try:
         async with asyncio.timeout(timeout):
             found = await (resolver or Resolver()).resolve(host, port, socket.SOCK_STREAM)
-            transport = await race(found.addresses, attempt)
+            transport = await race(found.addresses, attempt, discard=lambda late: late.close())
     except TimeoutError as error:
         raise ConnectError(
             f"{host}:{port} did not answer within {timeout:g} s: is a firewall in the way?"

@@ -52,6 +52,7 @@ def test_using_a_share(machine: ReaderMachine) -> None:
         reader.leave_out("keyring set", why="a desktop has a keyring, and this machine has none")
         assert "completions/smbquic is written" in reader.run("smbquic completion", client)
         assert "share" in reader.run("smbquic probe", client)
+        assert "QUIC to" in reader.run("smbquic ping --transport", client)
 
         relay = machine.terminal("relay")
         reader.start("smbquic relay", relay, ready="4450")

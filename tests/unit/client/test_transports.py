@@ -1,17 +1,21 @@
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from smbquic.client import transports
 from smbquic.client.transports import (
     client_tls,
     connect_transport,
     optional_path,
     transport_connector,
+    urls_to_try,
 )
 from smbquic.client.url import SmbUrl
-from smbquic.errors import EngineError, HandshakeError, PkiError
+from smbquic.errors import ConnectError, EngineError, HandshakeError, PkiError
 from smbquic.options.client import TransportOptions, TrustOptions
 from smbquic.pki import FaultyPki, PkiDirectory
 from smbquic.pki.faults import Fault
@@ -176,3 +180,96 @@ async def test_what_no_engine_can_do_is_said_before_anything_is_sent() -> None:
     )
     with pytest.raises(EngineError, match="no congestion control bbr: use the engine aioquic"):
         await connect()
+
+
+@pytest.mark.parametrize(
+    ("url", "given", "tried"),
+    [
+        ("smb+quic://h:8443", (), ["smb+quic://h:8443"]),
+        ("smb+quic://h:8443", ("quic", "tcp"), ["smb+quic://h:8443", "smb://h"]),
+        ("smb://h:4450/s", ("quic", "tcp", "quic"), ["smb+quic://h/s", "smb://h:4450/s"]),
+        ("smb://h", ("quic",), ["smb+quic://h"]),
+    ],
+)
+def test_the_port_of_a_url_is_that_of_its_transport(
+    url: str, given: tuple[str, ...], tried: list[str]
+) -> None:
+    assert list(map(str, urls_to_try(SmbUrl.parse(url), given))) == tried
+
+
+class Connected:
+    """A transport of which only the kind matters."""
+
+    def __init__(self, kind: str) -> None:
+        self.peer = SimpleNamespace(kind=kind)
+
+
+async def connected(
+    monkeypatch: pytest.MonkeyPatch, failures: dict[str, Exception | None], head_start: float
+) -> str:
+    """Connect where a transport fails with an error, or with None not at all."""
+    monkeypatch.setattr(transports, "HEAD_START", head_start)
+
+    async def connect(url: SmbUrl, **_: Any) -> Connected:
+        if url.transport in failures:
+            error = failures[url.transport]
+            if error is None:
+                await asyncio.Event().wait()
+            assert error is not None
+            raise error
+        return Connected(url.transport)
+
+    monkeypatch.setattr(transports, "connect_transport", connect)
+    options = TransportOptions(transport=("quic", "tcp"))
+    async with asyncio.timeout(20):
+        transport = await transport_connector(SmbUrl.parse("smb+quic://h"), options)()
+    return transport.peer.kind
+
+
+async def test_the_first_transport_is_preferred(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert await connected(monkeypatch, {}, 1000) == "quic"
+    assert [record.getMessage() for record in caplog.records] == ["h: connected over QUIC"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "head_start", "reason"),
+    [(ConnectError("no route"), 1000, "no route"), (None, 0, "no connection within 0 s")],
+)
+async def test_the_next_one_is_used_and_that_is_said(
+    failure: Exception | None,
+    head_start: float,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert await connected(monkeypatch, {"quic": failure}, head_start) == "tcp"
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == f"h: connected over TCP, not QUIC: {reason}"
+
+
+async def test_a_wrong_certificate_is_no_reason_for_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(HandshakeError, match="expired"):
+        await connected(monkeypatch, {"quic": HandshakeError("expired")}, 1000)
+
+
+async def test_both_failures_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = {"quic": ConnectError("no answer"), "tcp": ConnectError("refused")}
+    with pytest.raises(ConnectError) as caught:
+        await connected(monkeypatch, dict(failures), 1000)
+    assert str(caught.value) == "over QUIC: no answer; over TCP: refused"
+
+
+def test_what_the_environment_asks_to_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SSLKEYLOGFILE", "QLOGDIR"):
+        monkeypatch.delenv(name, raising=False)
+    plain = transports.quic_options(TransportOptions())
+    assert (plain.secrets_log, plain.qlog) == (None, None)
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("QLOGDIR", str(tmp_path / "traces"))
+    logged = transports.quic_options(TransportOptions())
+    assert logged.secrets_log is not None
+    assert logged.qlog == tmp_path / "traces"

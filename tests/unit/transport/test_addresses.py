@@ -100,7 +100,7 @@ async def test_the_first_that_succeeds_wins() -> None:
     async def attempt(address: Address) -> str:
         return address.endpoint[0]
 
-    assert await race([ONE, TWO], attempt) == "192.0.2.1"
+    assert await race([ONE, TWO], attempt, discard=print) == "192.0.2.1"
 
 
 async def test_a_failure_gives_way_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ async def test_a_failure_gives_way_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         return "three"
 
     async with asyncio.timeout(20):
-        assert await race([ONE, TWO, THREE], attempt) == "three"
+        assert await race([ONE, TWO, THREE], attempt, discard=print) == "three"
 
 
 async def test_a_slow_address_gets_company_and_is_given_up(
@@ -130,7 +130,7 @@ async def test_a_slow_address_gets_company_and_is_given_up(
             cancelled.set()
         raise AssertionError
 
-    assert await race([ONE, TWO], attempt) == "two"
+    assert await race([ONE, TWO], attempt, discard=print) == "two"
     assert cancelled.is_set()
 
 
@@ -144,9 +144,9 @@ async def test_the_first_failure_is_told_unless_somebody_answered() -> None:
         raise ConnectError(address.endpoint[0])
 
     with pytest.raises(ConnectError, match=r"192\.0\.2\.1"):
-        await race([ONE, TWO, THREE], nobody)
+        await race([ONE, TWO, THREE], nobody, discard=print)
     with pytest.raises(HandshakeError, match="the certificate is bad"):
-        await race([ONE, TWO, THREE], somebody)
+        await race([ONE, TWO, THREE], somebody, discard=print)
 
 
 async def test_what_is_no_transport_error_comes_out() -> None:
@@ -154,7 +154,7 @@ async def test_what_is_no_transport_error_comes_out() -> None:
         raise FileNotFoundError
 
     with pytest.raises(FileNotFoundError):
-        await race([ONE, TWO], attempt)
+        await race([ONE, TWO], attempt, discard=print)
 
 
 async def test_cancelling_the_race_cancels_the_attempts() -> None:
@@ -168,10 +168,47 @@ async def test_cancelling_the_race_cancels_the_attempts() -> None:
             cancelled.set()
         raise AssertionError
 
-    running = asyncio.create_task(race([ONE], attempt))
+    running = asyncio.create_task(race([ONE], attempt, discard=print))
     await started.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
 
     assert cancelled.is_set()
+
+
+async def test_a_final_error_ends_it() -> None:
+    async def attempt(address: Address) -> str:
+        if address == ONE:
+            raise HandshakeError("no")
+        return "two"
+
+    assert await race([ONE, TWO], attempt, discard=print) == "two"
+    with pytest.raises(HandshakeError):
+        await race([ONE, TWO], attempt, discard=print, final=(HandshakeError,))
+
+
+async def test_another_delay() -> None:
+    started: list[Address] = []
+
+    async def attempt(address: Address) -> str:
+        started.append(address)
+        await asyncio.sleep(0)
+        return "done"
+
+    await race([ONE, TWO], attempt, discard=print, head_start=1000)
+    assert started == [ONE]
+
+
+async def test_a_result_that_came_at_the_same_time_is_discarded() -> None:
+    both = asyncio.Barrier(2)
+    discarded: list[Address] = []
+
+    async def attempt(address: Address) -> Address:
+        await both.wait()
+        return address
+
+    async with asyncio.timeout(20):
+        first = await race([ONE, TWO], attempt, discard=discarded.append, head_start=0)
+    assert {first, *discarded} == {ONE, TWO}
+    assert len(discarded) == 1
