@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from smbquic.api.stop import stop_signal
     from smbquic.auth.users import UserStore
     from smbquic.client.file import File
+    from smbquic.client.file_tree import LocalTree, RemoteTree
     from smbquic.client.local import WrittenFiles
-    from smbquic.client.results import TreeResult, Usage
+    from smbquic.client.results import CheckResult, SyncResult, TreeEvent, TreeResult, Usage
     from smbquic.client.session import Session
     from smbquic.client.share import Share
     from smbquic.client.stages import Stages
     from smbquic.client.stat import ShareEntry, Stat, Volume
+    from smbquic.client.tree_sync import check_tree, sync_tree
     from smbquic.client.url import SmbUrl
     from smbquic.config.profiles import Profile, profile
     from smbquic.errors import (
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         ConfigError,
         ConnectError,
         ConnectionClosed,
+        DeletionsLeftOut,
         DeniedError,
         DirectoryExpectedError,
         EngineError,
@@ -56,7 +59,9 @@ if TYPE_CHECKING:
     )
     from smbquic.ntstatus import NtStatus
     from smbquic.options.client import SessionOptions
+    from smbquic.options.filter import FilterOptions
     from smbquic.options.limits import Limits
+    from smbquic.options.sync import ComparisonOptions, SyncOptions
     from smbquic.options.transfer import TransferOptions
     from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
     from smbquic.transport.base import PathStatistics, Peer
@@ -66,9 +71,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthenticationError",
+    "CheckResult",
+    "ComparisonOptions",
     "ConfigError",
     "ConnectError",
     "ConnectionClosed",
+    "DeletionsLeftOut",
     "DeniedError",
     "DirectoryExpectedError",
     "EncryptionOverQuic",
@@ -77,11 +85,13 @@ __all__ = [
     "ExistsError",
     "File",
     "FileExpectedError",
+    "FilterOptions",
     "HandshakeError",
     "IdleTimeout",
     "Limits",
     "ListenError",
     "LocalProtocolError",
+    "LocalTree",
     "NameCollisionError",
     "NotFoundError",
     "NotListedError",
@@ -91,6 +101,7 @@ __all__ = [
     "Profile",
     "ProtocolError",
     "RemoteProtocolError",
+    "RemoteTree",
     "SecurityError",
     "ServeOptions",
     "Serving",
@@ -105,9 +116,12 @@ __all__ = [
     "Stages",
     "Stat",
     "StatusError",
+    "SyncOptions",
+    "SyncResult",
     "TicketCache",
     "TransferOptions",
     "TransportError",
+    "TreeEvent",
     "TreeResult",
     "UnflushedError",
     "UrlError",
@@ -118,6 +132,7 @@ __all__ = [
     "WireError",
     "WrittenFiles",
     "__version__",
+    "check_tree",
     "connect",
     "open_session",
     "pki",
@@ -125,6 +140,7 @@ __all__ = [
     "serve",
     "stop_signal",
     "sync",
+    "sync_tree",
 ]
 
 _load = lazy_names(
@@ -136,12 +152,20 @@ _load = lazy_names(
         "smbquic.api.stop": ("stop_signal",),
         "smbquic.auth.users": ("UserStore",),
         "smbquic.client.file": ("File",),
+        "smbquic.client.file_tree": ("LocalTree", "RemoteTree"),
         "smbquic.client.local": ("WrittenFiles",),
         "smbquic.client.session": ("Session",),
         "smbquic.client.share": ("Share",),
         "smbquic.client.stages": ("Stages",),
         "smbquic.client.stat": ("ShareEntry", "Stat", "Volume"),
-        "smbquic.client.results": ("TreeResult", "Usage"),
+        "smbquic.client.results": (
+            "CheckResult",
+            "SyncResult",
+            "TreeEvent",
+            "TreeResult",
+            "Usage",
+        ),
+        "smbquic.client.tree_sync": ("check_tree", "sync_tree"),
         "smbquic.client.url": ("SmbUrl",),
         "smbquic.config.profiles": ("Profile", "profile"),
         "smbquic.errors": (
@@ -149,6 +173,7 @@ _load = lazy_names(
             "ConfigError",
             "ConnectError",
             "ConnectionClosed",
+            "DeletionsLeftOut",
             "DeniedError",
             "DirectoryExpectedError",
             "EngineError",
@@ -176,7 +201,9 @@ _load = lazy_names(
         "smbquic.ntstatus": ("NtStatus",),
         "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
         "smbquic.options.client": ("SessionOptions",),
+        "smbquic.options.filter": ("FilterOptions",),
         "smbquic.options.limits": ("Limits",),
+        "smbquic.options.sync": ("ComparisonOptions", "SyncOptions"),
         "smbquic.options.transfer": ("TransferOptions",),
         "smbquic.transport.base": ("PathStatistics", "Peer"),
         "smbquic.transport.quic.tickets": ("TicketCache",),

@@ -175,6 +175,10 @@ class SourceChangedError(SmbError):
     """A file was changed while it was copied; the target is left as it was."""
 
 
+class DeletionsLeftOut(SmbError):  # noqa: N818  (nothing is lost)
+    """Nothing was deleted at the target of a sync: there were errors, or it would be too much."""
+
+
 class NameCollisionError(SmbError, FileExistsError):
     """Two files of one transfer have names that are the same name on the target."""
 

@@ -10,6 +10,7 @@ from smbquic.cli.output import printable
 from smbquic.errors import (
     AuthenticationError,
     ConfigError,
+    DeletionsLeftOut,
     EngineError,
     HandshakeError,
     NameCollisionError,
@@ -61,7 +62,7 @@ def exit_code(error: BaseException) -> ExitCode:
         return ExitCode.REFUSED
     if isinstance(error, UrlError | PathError | UsersError | ConfigError | EngineError):
         return ExitCode.USAGE
-    if isinstance(error, SourceChangedError | NameCollisionError):
+    if isinstance(error, SourceChangedError | NameCollisionError | DeletionsLeftOut):
         return ExitCode.PARTLY
     if isinstance(error, SmbError):
         return ExitCode.TRANSPORT

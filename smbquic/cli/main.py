@@ -32,6 +32,13 @@ _COMMANDS = {
     "config": LazyCommand(
         "smbquic.cli.config:group", "Show the profiles of the client, and its options."
     ),
+    "check": LazyCommand(
+        "smbquic.cli.trees:check", "Compare the files of SOURCE and TARGET, and change nothing."
+    ),
+    "copy": LazyCommand(
+        "smbquic.cli.trees:copy",
+        "Copy the files of SOURCE that TARGET has not, or that differ there; delete nothing.",
+    ),
     "cp": LazyCommand("smbquic.cli.transfers:cp", "Copy within a share."),
     "demo": LazyCommand(
         "smbquic.cli.demo:demo", "Try it out: a PKI, a server and a client on this machine."
@@ -63,6 +70,10 @@ _COMMANDS = {
     ),
     "status": LazyCommand(
         "smbquic.cli.status:status", "Show what the servers on this machine are doing."
+    ),
+    "sync": LazyCommand(
+        "smbquic.cli.trees:sync",
+        "Make TARGET like SOURCE: copy what differs, and delete what SOURCE has not.",
     ),
     "tree": LazyCommand("smbquic.cli.listing:tree", "Show a folder and all below it."),
     "user": LazyCommand("smbquic.cli.user:group", "Manage the users of a server."),

@@ -10,7 +10,17 @@ import click
 from click.core import ParameterSource
 
 from smbquic.cli.command import OWN, option
-from smbquic.options.kinds import Choice, FilePath, Names, Number, Switch, Texts
+from smbquic.options.kinds import (
+    Choice,
+    Duration,
+    FilePath,
+    Kind,
+    Names,
+    Number,
+    Rate,
+    Switch,
+    Texts,
+)
 from smbquic.options.model import Declared, declared
 
 Given = Mapping[type, Mapping[str, Any]]
@@ -34,6 +44,22 @@ class NamesType(click.ParamType[tuple[str, ...]]):
             if name not in self._known:
                 self.fail(f"{name!r} is not one of {', '.join(self._known)}", param, ctx)
         return names
+
+
+class KindType(click.ParamType[Any]):
+    """A value that its kind reads from a text."""
+
+    name = "value"
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the program's value; a text that is none is a usage error."""
+        try:
+            return self._kind.read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def takes(*groups: type, files_exist: bool = False) -> Callable[[Command], Command]:
@@ -76,6 +102,8 @@ def given_options(context: click.Context, group: type) -> dict[str, Any]:
 def _value(declared: Declared, value: Any) -> Any:
     """Return the program's value for one of the command line."""
     match declared.kind:
+        case Switch() if not value:
+            return declared.default
         case Switch(on, off):
             return off if declared.default == on else on
         case Choice(values):
@@ -111,6 +139,8 @@ def _attributes(declared: Declared, *, files_exist: bool) -> dict[str, Any]:
         case Number() as number:
             kind = _range(number)
             return {"type": kind, "default": default, "metavar": number.unit.upper() or None}
+        case Rate() | Duration() as kind:
+            return {"type": KindType(kind), "default": default}
         case Choice() as choice:
             name = None if default is None else choice.name(default)
             return {"type": click.Choice(list(choice.values)), "default": name}

@@ -1,19 +1,25 @@
-"""Shows progress on a terminal, and nothing if standard error is not one."""
+"""Shows progress on standard error: a bar on a terminal, lines elsewhere, events for --json."""
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from smbquic.cli.output import printable
+from smbquic.cli.output import emit, printable, size, warn
 from smbquic.client.results import TreeResult
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+LINE_INTERVAL = 10.0
+"""Seconds between two lines where standard error is no terminal."""
+EVENT_INTERVAL = 1.0
+"""Seconds between two events of --json."""
+
 
 class Bar(Protocol):
-    """A progress bar, to which a transfer reports its progress."""
+    """What a transfer reports its progress to."""
 
     def file(self, done: int, total: int) -> None:
         """Show the bytes of one file that are done, of a total."""
@@ -28,6 +34,81 @@ class _Silent:
 
     def tree(self, result: TreeResult) -> None:
         """Show nothing."""
+
+
+class Pace:
+    """The rate of a transfer, and how long the rest of it takes at that rate."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._started = clock()
+
+    def rate(self, done: int) -> float:
+        """Return the bytes in a second."""
+        return done / max(self._clock() - self._started, 1e-6)
+
+    def remaining(self, done: int, total: int) -> str:
+        """Return the time for the rest, as ``1:02:03``; "" where nothing says so yet."""
+        if not done:
+            return ""
+        seconds = round((total - done) / self.rate(done))
+        minutes, seconds = divmod(seconds, 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+class _Periodic:
+    """A bar that says something now and then."""
+
+    def __init__(self, interval: float, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._pace = Pace(clock)
+        self._interval = interval
+        self._next = clock() + interval
+
+    def file(self, done: int, total: int) -> None:
+        self._show(done, total, None)
+
+    def tree(self, result: TreeResult) -> None:
+        self._show(result.bytes, result.total_bytes, result)
+
+    def _show(self, done: int, total: int, result: TreeResult | None) -> None:
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + self._interval
+            self._say(done, total, result)
+
+    def _say(self, done: int, total: int, result: TreeResult | None) -> None:
+        raise NotImplementedError
+
+
+class Lines(_Periodic):
+    """Prints a line on standard error every ten seconds."""
+
+    def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(LINE_INTERVAL, clock)
+        self._title = title
+
+    def _say(self, done: int, total: int, result: TreeResult | None) -> None:
+        parts = [f"{size(done)} of {size(total)}", f"{size(self._pace.rate(done))}/s"]
+        if result is not None:
+            parts.insert(0, f"{result.files} of {result.total_files} files")
+        if remaining := self._pace.remaining(done, total):
+            parts.append(f"{remaining} left")
+        warn(f"{printable(self._title)}: {', '.join(parts)}")
+
+
+class Events(_Periodic):
+    """Prints an event on standard output every second."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(EVENT_INTERVAL, clock)
+
+    def _say(self, done: int, total: int, result: TreeResult | None) -> None:
+        event = {"event": "progress", "bytes": done, "total_bytes": total}
+        if result is not None:
+            event |= {"files": result.files, "total_files": result.total_files}
+        emit(event | {"rate": round(self._pace.rate(done))})
 
 
 class _Shown:
@@ -49,10 +130,16 @@ class _Shown:
 
 
 @contextmanager
-def progress_bar(title: str, *, show: bool = True) -> Iterator[Bar]:
-    """Show a bar on standard error inside the ``with``, if that is a terminal."""
-    if not (show and sys.stderr.isatty()):
-        yield _Silent()
+def progress_bar(title: str, *, show: bool = True, as_json: bool = False) -> Iterator[Bar]:
+    """Show the progress of what is done inside the ``with``.
+
+    With `as_json` it is events on standard output.
+    """
+    if as_json or not show:
+        yield Events() if as_json else _Silent()
+        return
+    if not sys.stderr.isatty():
+        yield Lines(title)
         return
     # Imported here: it takes longer than most commands, and few of them show progress.
     from rich import progress as bars

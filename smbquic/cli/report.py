@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from typing import Any
 
 import click
 
@@ -94,41 +95,52 @@ class Report(Arguments):
         """Add one file of `count` bytes."""
         self.add(TreeResult(files=1, bytes=count))
 
+    @property
+    def seconds(self) -> float:
+        """Return how long the command has taken until now."""
+        return time.monotonic() - self._started
+
+    def document(self) -> dict[str, Any]:
+        """Return the summary for --json."""
+        total = self._total
+        return {
+            "files": total.files,
+            "folders": total.folders,
+            "bytes": total.bytes,
+            "seconds": round(self.seconds, 3),
+            "skipped": [{"path": shown(path), "reason": what} for path, what in total.skipped],
+            "failures": self.failed(),
+        }
+
+    def summary(self) -> str:
+        """Return the summary for people."""
+        total, rate = self._total, self._total.bytes / max(self.seconds, 1e-6)
+        return (
+            f"{self._verb} {counted(total.files, 'file')}, {size(total.bytes)}"
+            f" in {self.seconds:.2f} s ({size(rate)}/s)"
+        )
+
     def end(self) -> None:
         """Print the summary. Raises `PartialFailure` if anything failed."""
-        seconds = time.monotonic() - self._started
-        total = self._total
         if self._client.as_json:
-            emit(
-                {
-                    "files": total.files,
-                    "folders": total.folders,
-                    "bytes": total.bytes,
-                    "seconds": round(seconds, 3),
-                    "skipped": [
-                        {"path": shown(path), "reason": what} for path, what in total.skipped
-                    ],
-                    "failures": self.failed(),
-                }
-            )
+            emit(self.document())
         else:
-            click.echo(
-                f"{self._verb} {counted(total.files, 'file')}, {size(total.bytes)}"
-                f" in {seconds:.2f} s ({size(total.bytes / max(seconds, 1e-6))}/s)"
-            )
+            click.echo(self.summary())
         super().end()
 
 
 class Shares(AsyncExitStack):
     """The shares of the URLs of a command, each connected to once, until the ``async with`` ends.
 
-    There is no second attempt at a server that cannot be reached or refuses the logon: it would
-    take as long, and servers count failed logons.
+    Each transfers no more than `rate` bytes in a second. There is no second attempt at a server
+    that cannot be reached or refuses the logon: it would take as long, and servers count failed
+    logons.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, rate: float | None = None) -> None:
         super().__init__()
         self._client = client
+        self._rate = rate
         self._shares: dict[tuple[str, ...], Share] = {}
         self._refused: dict[tuple[str, ...], SmbError] = {}
 
@@ -145,5 +157,7 @@ class Shares(AsyncExitStack):
                 if exit_code(error) in (ExitCode.AUTHENTICATION, ExitCode.TRANSPORT):
                     self._refused[server] = error
                 raise
+            if self._rate is not None:
+                connected.limit_rate(self._rate)
             self._shares[share] = connected
         return self._shares[share]

@@ -28,6 +28,7 @@ from smbquic.client.share import Share
 from smbquic.client.streams import read_chunks
 from smbquic.client.url import SmbUrl
 from smbquic.errors import FileExpectedError
+from smbquic.options.sync import RateOptions
 from smbquic.options.transfer import CopyOptions, TransferOptions
 
 _STANDARD = "-"
@@ -71,7 +72,7 @@ _LOCAL = LocalPath()
 @click.argument("target", type=_LOCAL)
 @_recursive
 @client_command
-@takes(TransferOptions)
+@takes(TransferOptions, RateOptions)
 def get(
     client: Client, given: Given, urls: tuple[SmbUrl, ...], target: str, *, recursive: bool
 ) -> None:
@@ -97,7 +98,7 @@ def get(
         )
     if target.endswith("/") and not into and not recursive:
         raise click.UsageError(f"there is no folder {target}; make it first")
-    options = TransferOptions(**given[TransferOptions])
+    options, rate = TransferOptions(**given[TransferOptions]), RateOptions(**given[RateOptions])
     report = Report(client, "got", len(urls))
     written = WrittenFiles()
 
@@ -119,7 +120,7 @@ def get(
             report.add_file(size)
 
     async def work() -> None:
-        async with Shares(client) as shares:
+        async with Shares(client, rate.bwlimit) as shares:
             for url in urls:
                 with report.attempt(url.path or url.share):
                     await copy(await shares.connect(url), url)
@@ -140,7 +141,7 @@ def _get_to_output(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool)
 @_recursive
 @option("-p", "--parents", is_flag=True, help="Make the folders of URL that are missing.")
 @client_command
-@takes(CopyOptions)
+@takes(CopyOptions, RateOptions)
 def put(
     client: Client,
     given: Given,
@@ -170,7 +171,7 @@ def put(
             raise click.UsageError(f"{source} is a folder; copy it with a separate command")
         if Path(source).is_dir() and not recursive:
             raise click.UsageError(f"{source} is a folder; use -r")
-    options = TransferOptions(**given[CopyOptions])
+    options, rate = TransferOptions(**given[CopyOptions]), RateOptions(**given[RateOptions])
     report = Report(client, "put", len(sources))
     names = TargetNames()
 
@@ -185,6 +186,7 @@ def put(
 
     async def work() -> None:
         async with client.share(url) as share:
+            share.limit_rate(rate.bwlimit)
             if recursive and Path(sources[0]).is_dir():
                 await copy(share, sources[0], into=False)
                 return
@@ -245,7 +247,7 @@ async def _put_one(
 @click.argument("target", type=SHARE_URL)
 @_recursive
 @client_command
-@takes(CopyOptions)
+@takes(CopyOptions, RateOptions)
 def cp(client: Client, given: Given, source: SmbUrl, target: SmbUrl, *, recursive: bool) -> None:
     """Copy within a share.
 
@@ -257,11 +259,12 @@ def cp(client: Client, given: Given, source: SmbUrl, target: SmbUrl, *, recursiv
     folder go into TARGET, whether TARGET exists already or not.
     """
     same_share(source, target)
-    options = TransferOptions(**given[CopyOptions])
+    options, rate = TransferOptions(**given[CopyOptions]), RateOptions(**given[RateOptions])
     report = Report(client, "copied")
 
     async def work() -> None:
         async with client.share(source) as share:
+            share.limit_rate(rate.bwlimit)
             entry = await share.stat(source.path)
             with progress_bar(entry.name, show=not client.as_json) as bar:
                 if entry.is_directory:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from smbquic.client.rate_limit import RateLimit
+
 T = TypeVar("T")
 
 CANCELLATION_TIMEOUT = 5.0
@@ -63,6 +65,11 @@ class ByteBudget:
         self._size = size
         self._free = size
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._rate: RateLimit | None = None
+
+    def limit_rate(self, rate: float | None) -> None:
+        """Let tasks have no more than `rate` further bytes in a second; None for no limit."""
+        self._rate = None if rate is None else RateLimit(rate)
 
     @property
     def free(self) -> int:
@@ -75,6 +82,8 @@ class ByteBudget:
         count = min(count, self._size)
         await self._acquire(count)
         try:
+            if self._rate is not None:
+                await asyncio.sleep(self._rate.delay(count, asyncio.get_running_loop().time()))
             yield
         finally:
             self._release(count)

@@ -178,6 +178,11 @@ class WrittenFiles:
                 self._check(path)
             self._names[_identity(path.lstat())] = path.name
 
+    def has(self, path: Path) -> bool:
+        """Return whether a file is one of those that were put on the disk."""
+        with self._lock:
+            return _identity(path.lstat()) in self._names
+
     def _check(self, target: Path) -> None:
         try:
             other = self._names.get(_identity(target.lstat()))

@@ -7,6 +7,7 @@ starts earlier without it.
 from collections.abc import AsyncGenerator, AsyncIterator
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smbquic.client.files import ShareFiles
 from smbquic.client.local import WrittenFiles
@@ -19,6 +20,9 @@ from smbquic.client.tree_connect import TreeConnect
 from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.cursor import Buffer
+
+if TYPE_CHECKING:
+    from smbquic.client.file_tree import RemoteTree
 
 
 class Share(ShareFiles):
@@ -79,6 +83,16 @@ class Share(ShareFiles):
         from smbquic.client import tree
 
         await tree.remove(self, path)
+
+    def limit_rate(self, rate: float | None) -> None:
+        """Transfer no more than `rate` further bytes in a second; None for no limit."""
+        self.memory.limit_rate(rate)
+
+    def folder(self, path: str = "") -> "RemoteTree":
+        """Return a folder with all that is in it, for `sync_tree` and `check_tree`."""
+        from smbquic.client.file_tree import RemoteTree
+
+        return RemoteTree(self, path)
 
     # --- whole files and trees ----------------------------------------------------------------
 

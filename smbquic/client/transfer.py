@@ -178,11 +178,18 @@ async def stream(
 
 
 async def put(
-    share: ShareFiles, source: Path, path: str, *, progress: Progress | None = None
+    share: ShareFiles,
+    source: Path,
+    path: str,
+    *,
+    progress: Progress | None = None,
+    expected: int | None = None,
 ) -> int:
-    """See `Share.put`."""
+    """See `Share.put`. The caller may know how large the file is about to be."""
     limit = write_step(share)
-    async with share.memory.hold(await in_thread(_size, source, limit)):
+    if expected is None:
+        expected = await in_thread(_size, source)
+    async with share.memory.hold(min(expected, limit)):
         loaded = await in_thread(Source.load, source, limit, undo=_close_source)
         if not isinstance(loaded, Source):
             data, modified = loaded
@@ -200,10 +207,10 @@ async def put(
         await in_thread(loaded.close)
 
 
-def _size(path: Path, limit: int) -> int:
-    """How much memory `Source.load` needs at most; what is wrong with the file is for it to say."""
+def _size(path: Path) -> int:
+    """How large a file is; what is wrong with it is for `Source.load` to say."""
     try:
-        return min(path.stat().st_size, limit)
+        return path.stat().st_size
     except OSError:
         return 0
 
@@ -319,11 +326,17 @@ async def put_stream(
 
 
 async def copy(
-    share: ShareFiles, path: str, new_path: str, *, progress: Progress | None = None
+    share: ShareFiles,
+    path: str,
+    new_path: str,
+    *,
+    progress: Progress | None = None,
+    to: ShareFiles | None = None,
 ) -> int:
-    """See `Share.copy`."""
-    step = min(read_step(share), write_step(share))
-    part = RemotePartialFile(share, new_path)
+    """See `Share.copy`. `to` is the share that the copy goes to, if that is another one."""
+    to = to or share
+    step = min(read_step(share), write_step(to))
+    part = RemotePartialFile(to, new_path)
     async with share.open(path) as source:
         size: int = source.opened.end_of_file
         counter = ProgressCounter(progress, size)

@@ -9,33 +9,22 @@ from stat import S_ISDIR, S_ISREG
 
 from smbquic.client import transfer
 from smbquic.client.concurrency import ByteBudget, JobQueue, run_each
+from smbquic.client.file_tree import REMOTE_LINK
 from smbquic.client.files import ShareFiles
 from smbquic.client.local import WrittenFiles, in_thread, kind_of_file, sync_folder
 from smbquic.client.names import TargetNames, from_local, join, split_path, to_local
 from smbquic.client.results import Progress, TreeProgress, TreeResult, Usage
 from smbquic.client.stat import Stat
+from smbquic.client.tree_walk import LARGE, OF_ONE_FILE, UNDER_WAY
 from smbquic.errors import (
     NameCollisionError,
     PathError,
-    RemoteProtocolError,
-    SourceChangedError,
-    StatusError,
 )
 from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.storage.partial import is_temporary_name
 
 CONCURRENCY = 16
 """Folders that are listed, and files that are deleted, at once."""
-
-LARGE = 16 << 20
-"""Bytes of a file that count when the number of files under way is decided."""
-UNDER_WAY = 4 * LARGE
-"""Bytes of all files under way: that many small files at once, but only a few large ones."""
-
-OF_ONE_FILE = (StatusError, OSError, RemoteProtocolError, PathError, SourceChangedError)
-"""Errors of one file, after which the others are still copied."""
-
-_REMOTE_LINK = "a symbolic link, or another reparse point"
 
 
 class _TreeCopy:
@@ -120,7 +109,7 @@ async def get(
             if is_temporary_name(entry.name):
                 continue
             if entry.is_link:
-                copying.skip(inner, _REMOTE_LINK)
+                copying.skip(inner, REMOTE_LINK)
             elif entry.is_directory:
                 copying.add_folder(inner, partial(folder, inner, beside))
             else:
@@ -182,10 +171,11 @@ async def put(
             if S_ISDIR(status.st_mode):
                 copying.add_folder(beside, partial(folder, local / entry, inner))
             else:
-                copying.add_file(beside, status.st_size, partial(file, local / entry, inner))
+                size = status.st_size
+                copying.add_file(beside, size, partial(file, local / entry, inner, size))
 
-    async def file(local: Path, target: str, count: Progress) -> None:
-        await transfer.put(share, local, target, progress=count)
+    async def file(local: Path, target: str, size: int, count: Progress) -> None:
+        await transfer.put(share, local, target, progress=count, expected=size)
 
     await copying.jobs.run(partial(folder, source, path))
     return copying.result
@@ -219,7 +209,7 @@ async def copy(
             if is_temporary_name(entry.name):
                 continue
             if entry.is_link:
-                copying.skip(inner, _REMOTE_LINK)
+                copying.skip(inner, REMOTE_LINK)
                 continue
             try:
                 names.claim(entry.name, inner)

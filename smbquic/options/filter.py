@@ -56,3 +56,6 @@ class FilterOptions(Options):
             key=None,
         ),
     ] = ()
+
+
+NO_FILTERS = FilterOptions()

@@ -1,10 +1,13 @@
 """The types of option values: how a value is written in TOML, read and checked."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
+
+_SECONDS = {"": 1, "s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "m": 60, "h": 3600, "d": 86400}
 
 
 class Kind:
@@ -96,6 +99,58 @@ class Number(Kind):
             else:
                 wanted = f"from {self.minimum:g} to {self.maximum:g}"
             raise ValueError(f"{value} is out of range; write a number {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
+class Duration(Kind):
+    """A number of seconds, or a text such as ``2s``, ``100ms`` or ``1m30s``."""
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return 'a number of seconds, or "2s", "100ms", "1m30s"'
+
+    def read(self, value: object) -> float:
+        """Return the seconds."""
+        if isinstance(value, str):
+            parts = re.findall(r"([0-9]*\.?[0-9]+)(ms|us|ns|s|m|h|d|$)", value)
+            if not parts or "".join(map("".join, parts)) != value:
+                raise self._wrong(value)
+            return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+        self.check(value)
+        assert isinstance(value, int | float)
+        return float(value)
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for a value that is not a number of seconds."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise self._wrong(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate(Kind):
+    """Bytes in a second, written as ``10M`` or ``512k``; a number alone is in KiB."""
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return 'KiB in a second, or "10M", "512k"; "off" for no limit'
+
+    def read(self, value: object) -> float | None:
+        """Return the bytes in a second, None for no limit."""
+        text = str(value).lower()
+        found = re.fullmatch(r"([0-9]*\.?[0-9]+)([bkmgt]?)i?b?", text)
+        if isinstance(value, bool) or not (found or text == "off"):
+            raise self._wrong(value)
+        if found is None:
+            return None
+        rate = float(found[1]) * (1 << 10 * "bkmgt".index(found[2] or "k"))
+        return rate or None
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for a value that is not a number of bytes."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise self._wrong(value)
 
 
 @dataclass(frozen=True, slots=True)

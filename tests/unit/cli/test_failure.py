@@ -22,6 +22,7 @@ from smbquic.errors import (
     ConfigError,
     ConnectError,
     ConnectionClosed,
+    DeletionsLeftOut,
     DeniedError,
     DirectoryExpectedError,
     EngineError,
@@ -73,7 +74,7 @@ def test_whoever_lacks_the_authority_has_to_get_it(by_peer: bool, advice: str) -
 CODES: dict[type[BaseException], ExitCode] = {
     # files and arguments of this machine
     **dict.fromkeys((OSError, io.UnsupportedOperation), ExitCode.PARTLY),
-    **dict.fromkeys((SourceChangedError, NameCollisionError), ExitCode.PARTLY),
+    **dict.fromkeys((DeletionsLeftOut, SourceChangedError, NameCollisionError), ExitCode.PARTLY),
     **dict.fromkeys((UrlError, PathError, UsersError, ConfigError, EngineError), ExitCode.USAGE),
     # who we are
     AuthenticationError: ExitCode.AUTHENTICATION,

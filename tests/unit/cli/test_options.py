@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from smbquic.cli.command import command
 from smbquic.cli.options import Given, takes
-from smbquic.options.kinds import FilePath
+from smbquic.options.kinds import Duration, FilePath
 from smbquic.options.model import Option, Options
 
 
@@ -34,6 +34,8 @@ class CommandOptions(Options):
     log: Annotated[
         Path | None, Option("Where.", flag="--log", kind=FilePath("written"), default="nowhere")
     ] = None
+    late: Annotated[bool, Option("When.", flag="--late/--early")] = False
+    pause: Annotated[float, Option("How long.", kind=Duration(), flag="--pause")] = 1.0
     hidden: Annotated[int, Option("Not on the command line.")] = 3
 
 
@@ -58,6 +60,9 @@ def test_only_what_is_given_is_handed_over() -> None:
     ("arguments", "given"),
     [
         (["--loud"], {"loud": True}),
+        (["--late"], {"late": True}),
+        (["--early"], {"late": False}),
+        (["--pause", "2m"], {"pause": 120.0}),
         (["--no-care"], {"careful": False}),
         (["--always"], {"policy": "always"}),
         (["--colour", "red"], {"colour": "red"}),

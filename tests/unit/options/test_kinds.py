@@ -9,10 +9,12 @@ import pytest
 
 from smbquic.options.kinds import (
     Choice,
+    Duration,
     FilePath,
     Kind,
     Names,
     Number,
+    Rate,
     StorageLocation,
     Switch,
     Text,
@@ -130,3 +132,43 @@ def test_what_the_program_may_give(kind: Kind, value: object) -> None:
 )
 def test_values_are_shown_as_the_file_has_them(kind: Kind, value: object, shown: str) -> None:
     assert kind.shown(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("2s", 2.0), ("100ms", 0.1), ("1m30s", 90.0), ("1.5h", 5400.0), ("7", 7.0), (3, 3.0)],
+)
+def test_durations(text: object, seconds: float) -> None:
+    assert Duration().read(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "s", "2x", "-1s", "1s ", -1, True, None])
+def test_what_is_no_duration(text: object) -> None:
+    with pytest.raises(ValueError, match="write a number of seconds"):
+        Duration().read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("10M", 10 << 20),
+        ("512k", 512 << 10),
+        ("100", 100 << 10),
+        (100, 100 << 10),
+        ("1.5G", 3 << 29),
+        ("7b", 7),
+        ("2MiB", 2 << 20),
+        ("off", None),
+        ("0", None),
+    ],
+)
+def test_rates(text: object, rate: float | None) -> None:
+    assert Rate().read(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "M", "10x", "-1", True])
+def test_what_is_no_rate(text: object) -> None:
+    with pytest.raises(ValueError, match="10M"):
+        Rate().read(text)
+    with pytest.raises(ValueError, match="10M"):
+        Rate().check(0)
