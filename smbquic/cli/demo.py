@@ -54,7 +54,7 @@ class DemoStep:
 
     @property
     def megabytes_per_second(self) -> float:
-        """The rate in 10^6 bytes."""
+        """The rate in 10^6 bytes per second."""
         return self.bytes / self.seconds / 1e6
 
 

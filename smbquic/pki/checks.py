@@ -79,7 +79,7 @@ class CertificateError(HandshakeError):
 
 
 def check_dates(certificate: x509.Certificate, at: datetime) -> None:
-    """Raises `CertificateError` for a certificate that is not valid at that time."""
+    """Raise `CertificateError` for a certificate that is not valid at that time."""
     if at > certificate.not_valid_after_utc:
         raise CertificateError(
             Reason.EXPIRED,
@@ -97,7 +97,7 @@ def check_dates(certificate: x509.Certificate, at: datetime) -> None:
 def check_strength(
     certificate: x509.Certificate, curves: tuple[type[ec.EllipticCurve], ...] = LEAF_CURVES
 ) -> None:
-    """Raises `CertificateError` for a key that is too weak, or of an unsupported kind."""
+    """Raise `CertificateError` for a key that is too weak, or of an unsupported kind."""
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         found, weak = f"RSA with {key.key_size} bits", key.key_size < MINIMUM_RSA_BITS
@@ -116,7 +116,7 @@ def check_strength(
 
 
 def check_leaf(certificate: x509.Certificate) -> None:
-    """Raises `CertificateError` if the first certificate is an authority's and not a leaf."""
+    """Raise `CertificateError` if the first certificate is an authority's and not a leaf."""
     constraints = find_extension(certificate, x509.BasicConstraints)
     if constraints is not None and constraints.ca:
         raise CertificateError(
@@ -127,7 +127,7 @@ def check_leaf(certificate: x509.Certificate) -> None:
 
 
 def check_usage(leaf: x509.Certificate, purpose: Purpose) -> None:
-    """Raises `CertificateError` for a leaf that is not meant for that end."""
+    """Raise `CertificateError` for a leaf that is not meant for that end."""
     usages = usage_names(leaf)
     if f"{purpose}Auth" not in usages:
         has = f"is {_listed(usages)}, and" if usages else "is missing: it"
@@ -146,7 +146,7 @@ def check_usage(leaf: x509.Certificate, purpose: Purpose) -> None:
 
 
 def check_authority(authority: x509.Certificate, purpose: Purpose, below: int) -> None:
-    """Raises `CertificateError` for one that may not issue for that end.
+    """Raise `CertificateError` for one that may not issue for that end.
 
     `below` is how many other authorities are between it and the leaf.
     """
@@ -192,7 +192,7 @@ def _check_critical(
 
 
 def check_signature(certificate: x509.Certificate) -> None:
-    """Raises `CertificateError` for a signature over a weak hash."""
+    """Raise `CertificateError` for a signature over a weak hash."""
     algorithm = certificate.signature_hash_algorithm
     if algorithm is not None and algorithm.name in _WEAK_HASHES:
         raise CertificateError(

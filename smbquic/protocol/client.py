@@ -124,7 +124,7 @@ class ClientProtocol:
         encrypt: bool = False,
         related: bool = True,
     ) -> SentCompound:
-        """Several requests in one message. [MS-SMB2] 3.2.4.1.4
+        """Make one message of several requests. [MS-SMB2] 3.2.4.1.4
 
         Related ones act on the file that the first one opens: give them `FileId.RELATED`.
         """

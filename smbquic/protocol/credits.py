@@ -93,7 +93,7 @@ class CommandWindow:
             self._low += 1
 
     def grant(self, requested: int) -> int:
-        """Widen the window by what the client asks for and the limit allows; how many that is.
+        """Grant the credits that the client asks for, up to the limit; return how many that are.
 
         The client is never left without a credit. [MS-SMB2] 3.3.1.2
         """
@@ -117,7 +117,7 @@ class CreditPool:
         self._next = 0
 
     def spend(self, charge: int) -> int:
-        """Take `charge` credits; the first of the message ids that they stand for.
+        """Spend `charge` credits; return the first of the message ids that they stand for.
 
         Raises `LocalProtocolError` if fewer are there: assuming credits that were not granted
         makes servers hang up.

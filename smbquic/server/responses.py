@@ -1,4 +1,4 @@
-"""From what came of a request to the message that answers it; errors become a status here."""
+"""Makes messages of the outcomes of requests; this is where errors become a status."""
 
 import logging
 

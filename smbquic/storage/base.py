@@ -223,7 +223,7 @@ class Storage(ABC):
         disposition: Disposition,
         directory: bool | None,
     ) -> None:
-        """Raise what stands against opening what was found."""
+        """Raise the error of an open to which the file or folder that was found does not fit."""
         if disposition is Disposition.CREATE:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
         is_directory = file.is_directory

@@ -110,7 +110,7 @@ class FileBridge(StorageFile):
         return cast(FileStat, _plain(self._inner.stat(), self._wait))
 
     def copy_from(self, source: StorageFile, source_offset: int, offset: int, length: int) -> int:
-        """Write what stands in another file."""
+        """Copy bytes of another file; return how many were copied."""
         if type(self._inner).copy_from is StorageFile.copy_from:
             return super().copy_from(source, source_offset, offset, length)
         other = source._inner if isinstance(source, FileBridge) else source
@@ -200,11 +200,11 @@ class StorageBridge(Storage):
         return self if found is self._inner else StorageBridge(found, self._wait)
 
     def begin(self) -> Callable[[], None]:
-        """Take away what a server that was killed has left."""
+        """Remove what a server that was killed has left."""
         return self._inner.begin()
 
     def close(self) -> None:
-        """Let go of the tree."""
+        """Close the tree."""
         self._inner.close()
 
 

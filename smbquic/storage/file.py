@@ -152,7 +152,7 @@ class StorageFile(ABC):
             self.truncate(size)
 
     def copy_from(self, source: "StorageFile", source_offset: int, offset: int, length: int) -> int:
-        """Write what stands in another file, or elsewhere in this one; how many bytes that was.
+        """Copy bytes of another file, or from elsewhere in this one; return how many.
 
         Fewer than `length` if the source ends. The disk does it by itself where it can.
         """
@@ -167,7 +167,7 @@ class StorageFile(ABC):
         return length
 
     def zero(self, offset: int, length: int) -> None:
-        """Make bytes read as zero, as far as the file has them, and give back their room."""
+        """Make bytes read as zero, as far as the file has them, and free their blocks."""
         end = min(offset + length, self.stat().size)
         for start in range(offset, end, _PIECE):
             self.write(start, [bytes(min(_PIECE, end - start))])

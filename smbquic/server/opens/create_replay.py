@@ -100,5 +100,5 @@ def _is_same(held: CacheGrant | None, lease: LeaseRequest | None) -> bool:
 
 
 def create_guid_of(contexts: Mapping[bytes, bytes]) -> bytes:
-    """Return what a CREATE is known by when it is repeated; the client has sent one."""
+    """Return the create GUID, by which a repeated CREATE is recognized; the client has sent one."""
     return DurableHandleRequestV2.decode(contexts[CREATE_DURABLE_HANDLE_REQUEST_V2]).create_guid

@@ -166,7 +166,7 @@ class Open:
         self.times.keep(self.file)
 
     def begin_request(self) -> Callable[[object], None]:
-        """Count a request that is answered later; return what counts it off."""
+        """Count a request that is answered later; return the callback for its end."""
         sequence = self.recovery.sequence
         # When the channel sequence changes meanwhile, `check` moves the count of this request to
         # those from before. It has to be counted off there then. [MS-SMB2] 3.3.5.2.10

@@ -124,7 +124,7 @@ class Oplock(CacheGrant):
 def begin_breaks(
     grants: Iterable[CacheGrant], cause: BreakCause, mine: CacheGrant | None = None
 ) -> list[asyncio.Future[None]]:
-    """Break the grants that `cause` concerns; return what has to be waited for before it may be.
+    """Break the grants that `cause` concerns; return the futures to wait for before it may happen.
 
     `mine` is the grant of the open that causes it, and is spared; but an oplock of level II breaks
     also when its own open changes the file. [MS-FSA] 2.1.4.12

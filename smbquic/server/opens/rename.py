@@ -164,7 +164,7 @@ class Renamer:
         self._table.renamed(state)
 
     def _is_busy(self, entry: Open) -> bool:
-        """Return whether something in the folder, or a stream of the file, is open for good.
+        """Return whether something in the folder, or a stream of the file, is open and stays open.
 
         Breaks of handle caching come first, and may close it. As on Windows, what is opened while
         the rename waits for that is not waited for, too: then the rename fails. [MS-FSA] 2.1.4.2
@@ -229,7 +229,7 @@ class Renamer:
             target.close()
 
     def _keep_descriptor(self, entry: Open) -> None:
-        """Store with a file what the folders above it pass on, before it has another place.
+        """Store the descriptor that a file inherits, before it gets a name in another folder.
 
         As on Windows, the rights on a file do not change with its place: else a user without rights
         in a folder could get them by a rename into another one.

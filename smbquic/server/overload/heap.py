@@ -1,4 +1,4 @@
-"""Has the C library keep freed memory between messages, and return it after many clients have left.
+"""Makes the C library keep freed memory between messages, and return it after a peak of clients.
 
 glibc gives the memory of a READ of 1 MiB back to the system when the answer is sent, and takes it
 anew for the next one: 66,000 page faults for 512 MiB, a third of the processor time of reading

@@ -119,8 +119,11 @@ class Descriptors:
 
 
 def _marked(dacl: Acl | None) -> Acl | None:
-    """Says of the entries that they are inherited: clients that pass changes on, as Explorer and
-    smbcacls do, replace such entries and no others."""
+    """Return an ACL whose entries are marked as inherited.
+
+    Clients that pass changes on to the files below, such as Explorer and smbcacls, replace only
+    such entries.
+    """
     if dacl is None:
         return None
     return Acl([replace(ace, ace_flags=ace.ace_flags | _INHERITED) for ace in dacl.aces])

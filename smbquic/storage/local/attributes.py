@@ -53,7 +53,7 @@ class Stored(NamedTuple):
 
     @classmethod
     def decode(cls, blob: bytes) -> Self:
-        """Read Samba's format; what can't be made out is None, on any bytes."""
+        """Decode Samba's format, from any bytes; a part that cannot be decoded is None."""
         if blob.startswith(_FAST_HEAD) and len(blob) >= _VERSION_5.size:
             _, _, _, attributes, filetime = _VERSION_5.unpack_from(blob)
             attributes &= types.KEPT
@@ -74,7 +74,7 @@ class Stored(NamedTuple):
         )
 
     def encode(self, *, is_directory: bool) -> bytes:
-        """Samba's version 5 of the extended attribute, and what is ours behind it."""
+        """Encode version 5 of Samba's extended attribute, with our own part behind it."""
         attributes = (self.attributes or 0) & types.KEPT
         if is_directory:
             attributes |= types.DIRECTORY

@@ -184,7 +184,7 @@ class CaseIndex:
 
     @contextmanager
     def _alone(self, folder: tuple[int, int]) -> Iterator[None]:
-        """Has those who want the names of one folder read them one after the other."""
+        """Hold a lock of one folder, so that only one thread at a time reads its names."""
         with self._lock:
             lock, waiting = self._scanning.get(folder, (threading.Lock(), 0))
             self._scanning[folder] = lock, waiting + 1

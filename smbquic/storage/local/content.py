@@ -80,7 +80,7 @@ class FileContent(OpenLocalFile):
                 rest[0] = rest[0][count:]
 
     def copy_from(self, source: StorageFile, source_offset: int, offset: int, length: int) -> int:
-        """Write what stands in another file, or elsewhere in this one; how many bytes that was."""
+        """Copy bytes of another file, or from elsewhere in this one; return how many."""
         self._tree.require_writable()
         _check_range(offset, length)
         if not isinstance(source, FileContent):
@@ -91,7 +91,7 @@ class FileContent(OpenLocalFile):
             return extents.copy(other, source_offset, fd, offset, length)
 
     def zero(self, offset: int, length: int) -> None:
-        """Make bytes read as zero, as far as the file has them, and give back their room."""
+        """Make bytes read as zero, as far as the file has them, and free their blocks."""
         self._tree.require_writable()
         with self.descriptor as fd:
             extents.zero(fd, offset, length)

@@ -59,11 +59,11 @@ class SharedDescriptor:
 
     @property
     def closed(self) -> bool:
-        """Whether its owner has let go of it."""
+        """Whether its owner has closed it."""
         return self._closed
 
     def close(self) -> None:
-        """Let go of it; the last user's leaving closes it. Closing twice is fine."""
+        """Close it, at once or when its last user has finished. Closing twice is fine."""
         with self._lock:
             if self._closed:
                 return
@@ -129,7 +129,7 @@ def synchronise(fd: int) -> None:
 
 
 def birth_time(file: int | bytes) -> int | None:
-    """When a file was made, in nanoseconds since 1970, where the system knows it.
+    """Return when a file was made, in nanoseconds since 1970; None if the system does not know.
 
     By descriptor, or by a path whose last part is not followed.
     """

@@ -332,7 +332,7 @@ _Function = Callable[..., int]
 
 
 def _find_inotify() -> tuple[_Function, _Function, _Function] | None:
-    """inotify_init1, inotify_add_watch, inotify_rm_watch."""
+    """Return the functions inotify_init1, inotify_add_watch and inotify_rm_watch."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None, use_errno=True)

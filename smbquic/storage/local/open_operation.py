@@ -114,7 +114,7 @@ class OpenOperation:
         return self._admitted(LocalSymlink(self.tree, fd, open_name, target))
 
     def _check(self, status: os.stat_result) -> None:
-        """Raise what stands against opening what was found."""
+        """Raise the error of an open to which the file or folder that was found does not fit."""
         if self.disposition is Disposition.CREATE:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.name)
         if not is_served(status):

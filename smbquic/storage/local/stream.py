@@ -146,7 +146,7 @@ class LocalStream(StreamFile):
         self._check_change()
 
     def close(self) -> None:
-        """Let go of the stream and of the file. Closing twice is fine."""
+        """Close the stream and the file. Closing twice is fine."""
         if not self._closed:
             self._closed = True
             self._tree.detach_stream(self._open_stream)

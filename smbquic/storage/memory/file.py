@@ -300,7 +300,7 @@ class MemoryFile(StorageFile):
         return MemoryStream(self._tree, self, self._node, made)
 
     def close(self) -> None:
-        """Let go of the file. Closing twice is fine."""
+        """Close the file. Closing twice is fine."""
         if not self._closed:
             self._closed = True
             self._node.opens -= 1

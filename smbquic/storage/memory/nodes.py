@@ -59,7 +59,7 @@ class FileNode:
         self.change_time = self.creation_time
 
     def modified(self) -> None:
-        """Note that the content, or what is in the folder, has changed."""
+        """Set the times for a change of the content, or of the entries of a folder."""
         self.last_write_time = self.change_time = now()
 
     def set_extended_attributes(self, attributes: dict[str, tuple[str, bytes]]) -> None:
@@ -69,7 +69,7 @@ class FileNode:
         self.extended_attributes, self.ea_bytes = attributes, size
 
     def remove_stream(self, stream: "StreamNode") -> None:
-        """Take a named stream away; who has it open finds nothing any more."""
+        """Remove a named stream; for those who have it open, it does not exist any more."""
         del self.streams[fold(stream.name)]
         stream.removed = True
         stream.content.truncate(0)
@@ -122,13 +122,13 @@ class Entry:
         return None if entries is None else entries.get(fold(component))
 
     def add(self, entry: "Entry") -> None:
-        """Take a new name into this folder, if there is room for it: `OSError` (ENOSPC)."""
+        """Add a new name to this folder. Raises `OSError` (ENOSPC) if there is no room for it."""
         entry.node.budget.change(FILE_COST, files=1)
         entry.node.links += 1
         self.put(entry)
 
     def put(self, entry: "Entry") -> None:
-        """Take in a name that was elsewhere."""
+        """Put a name into this folder: a new one, or one that has been moved."""
         entries = self.node.entries
         assert entries is not None
         entry.folder = self
@@ -136,7 +136,7 @@ class Entry:
         self.node.modified()
 
     def take(self, entry: "Entry") -> None:
-        """Let a name go elsewhere."""
+        """Remove a name that is being moved to another folder."""
         entries = self.node.entries
         assert entries is not None
         del entries[fold(entry.name)]

@@ -105,7 +105,7 @@ class MemoryStream(StreamFile):
         self._tree.require_writable()
 
     def close(self) -> None:
-        """Let go of the stream and of the file. Closing twice is fine."""
+        """Close the stream and the file. Closing twice is fine."""
         self._closed = True
         super().close()
 

@@ -46,7 +46,7 @@ class Lifecycle:
         self._timeout = self._loop.call_later(handshake_timeout, self._handshake_timed_out)
 
     def establish(self) -> None:
-        """The handshake is complete."""
+        """Enter the state after a complete handshake."""
         self._change(QuicEvent.HANDSHAKE_COMPLETED)
         self._timeout.cancel()
 

@@ -113,7 +113,7 @@ class Qh3Context(ContextPolicy, tls.Context):
 
     @property
     def resumable(self) -> bool:
-        """Whether a client would send the share that the server has taken beside a ticket, too."""
+        """Whether a client would send the server's chosen share beside a ticket, too."""
         return self._has_room or self.group in (tls.Group.X25519ML768, tls.Group.X25519)
 
     def _client_handle_hello(self, input_buf: QuicBuffer, output_buf: QuicBuffer) -> None:
