@@ -1,28 +1,13 @@
 """`docs/reference/command-line.md`, made from the commands themselves."""
 
-import inspect
 import sys
 from collections.abc import Iterator
 
 import click
 
 from smbquic.cli.command import OWN, sections
-from smbquic.cli.failure import ExitCode
-from smbquic.cli.main import cli
+from smbquic.cli.description import EXIT_CODES, is_client, paragraphs, root, subcommands, usage
 from smbquic.options.headings import COMMON, CONNECTION, TLS
-
-_EXIT_CODES = {
-    ExitCode.DONE: "all of it is done",
-    ExitCode.PARTLY: "some of it failed; each failure was reported",
-    ExitCode.USAGE: "the command line, the configuration or the URL will not do",
-    ExitCode.AUTHENTICATION: "the logon was refused",
-    ExitCode.TRANSPORT: "no connection, or a certificate that will not do",
-    ExitCode.REFUSED: "the server said no, and the NTSTATUS says why",
-    ExitCode.INTERRUPTED: "interrupted",
-}
-_EXAMPLE = "\b\n"
-"""The line that click expects before a paragraph that is not to be wrapped."""
-
 
 _CLIENT_HEADINGS = (COMMON, CONNECTION, TLS)
 
@@ -31,9 +16,9 @@ Records = list[tuple[str, str]]
 
 def page() -> str:
     """Return the page."""
-    root = click.Context(cli, info_name="smbquic", **cli.context_settings)
+    commands = list(_commands(root()))
     # `ls` and all its like have the same: those of `client_command`.
-    client = _sections(click.Context(cli.commands["stat"], parent=root))
+    client = _sections(next(each for each in commands if each.info_name == "stat"))
     lines = [
         "# The command line",
         "",
@@ -42,11 +27,11 @@ def page() -> str:
         "",
         "Exit codes:",
         "",
-        *_table(("code", ""), ((str(int(code)), text) for code, text in _EXIT_CODES.items())),
+        *_table(("code", ""), ((str(int(code)), text) for code, text in EXIT_CODES.items())),
         "",
         "`-v` and `-h` may follow every command, and `--json` most of them.",
     ]
-    for context in _commands(root):
+    for context in commands:
         lines += ["", *_section(context, client)]
     lines += [
         "",
@@ -59,14 +44,10 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands(parent: click.Context) -> Iterator[click.Context]:
-    group = parent.command
-    assert isinstance(group, click.Group)
-    for name in group.list_commands(parent):
-        command = group.get_command(parent, name)
-        assert command is not None
-        context = click.Context(command, info_name=name, parent=parent)
-        if isinstance(command, click.Group):
+def _commands(group: click.Context) -> Iterator[click.Context]:
+    """Return all commands that are not groups."""
+    for context in subcommands(group):
+        if isinstance(context.command, click.Group):
             yield from _commands(context)
         else:
             yield context
@@ -77,27 +58,19 @@ def _sections(context: click.Context) -> dict[str, Records]:
 
 
 def _section(context: click.Context, client: dict[str, Records]) -> Iterator[str]:
-    usage = " ".join(context.command.collect_usage_pieces(context))
-    yield f"## `{context.command_path} {usage}`"
-    for paragraph in inspect.cleandoc(context.command.help or "").split("\n\n"):
-        yield ""
-        if paragraph.startswith(_EXAMPLE):
-            yield "```sh"
-            yield paragraph.removeprefix(_EXAMPLE)
-            yield "```"
-        else:
-            yield paragraph
+    yield f"## `{context.command_path} {usage(context)}`"
+    for text, example in paragraphs(context):
+        yield from ("", "```sh", text, "```") if example else ("", text)
     found = _sections(context)
-    is_client = any(each.name == "timeout" for each in context.command.params)
     for heading, records in found.items():
-        if heading == COMMON or (is_client and heading in _CLIENT_HEADINGS):
+        if heading == COMMON or (is_client(context) and heading in _CLIENT_HEADINGS):
             continue
         yield ""
         if heading != OWN:
             yield f"{heading}:"
             yield ""
         yield from _table(("option", ""), records)
-    if not is_client:
+    if not is_client(context):
         return
     yield ""
     missing = [
