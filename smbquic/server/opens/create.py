@@ -133,6 +133,7 @@ def parameters_of(body: CreateRequest) -> OpenParameters:
     options, attributes, wanted = body.create_options, body.file_attributes, body.desired_access
     if body.impersonation_level > ImpersonationLevel.Delegate:
         raise StatusError(NtStatus.BAD_IMPERSONATION_LEVEL, "CREATE")
+    # No access at all is an error, too. [MS-FSA] 2.1.5.1, phase 1
     if not wanted or wanted & _NEVER_GRANTED:
         raise StatusError(NtStatus.ACCESS_DENIED, "CREATE")
     if (
@@ -157,6 +158,7 @@ def parameters_of(body: CreateRequest) -> OpenParameters:
     # [MS-SMB2] 3.3.5.9, Open Execution
     if options & _UNBUFFERED:
         mapped &= ~int(AccessMask.FILE_APPEND_DATA)
+    # [MS-FSA] 2.1.5.1, phase 1; with MAXIMUM_ALLOWED the rights of the user decide later.
     if options & _DELETE_ON_CLOSE and not mapped & (AccessMask.DELETE | AccessMask.MAXIMUM_ALLOWED):
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
     name = _checked_name(body.name, directory)
@@ -184,8 +186,10 @@ def _kind(options: int) -> bool | None:
 
 def _checked_name(text: str, directory: bool | None) -> Name:
     """Parse a name. The storage refuses those that a disk cannot hold."""
+    # Names are relative to the root of the share.
     if text.startswith("\\"):
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", text)
+    # A backslash at the end can only mean a folder. [MS-FSA] 2.1.5.1, phase 1
     trailing = text.endswith("\\")
     name = parse(text[:-1] if trailing else text)
     if trailing and (directory is False or name.directory is False):
@@ -389,6 +393,7 @@ class _Attempt:
             if stat.name.startswith("."):
                 # Hidden by its name, whatever it is opened with.
                 attributes &= ~int(FileAttributes.HIDDEN)
+            # Whoever overwrites such a file has to know that it is one. [MS-FSA] 2.1.5.1.2
             if attributes & ~parameters.attributes & _HIDDEN_OR_SYSTEM:
                 raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
         # Access comes before share modes: a client without rights does not break the caches of
@@ -445,6 +450,7 @@ class _Attempt:
         if parameters.overwrites:
             needed |= _OVERWRITE
             self._grant(_OVERWRITE if parameters.stream else _OVERWRITE | _OVERWRITE_FILE)
+            # To supersede a file is to delete it and to create another one.
             if parameters.disposition is Disposition.SUPERSEDE:
                 self._grant(_DELETE)
         self._grant(parameters.access | (_DELETE if parameters.delete_on_close else 0))
@@ -467,6 +473,7 @@ class _Attempt:
         needed = _ADD_SUBDIRECTORY if parameters.directory else _ADD_FILE
         if descriptor is not None and not granted(descriptor, self.token) & needed:
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
+        # The new file could not be deleted when it is closed.
         if parameters.delete_on_close and parameters.attributes & _READONLY:
             raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", parameters.name)
 
@@ -476,6 +483,7 @@ class _Attempt:
         if action is Action.CREATED:
             self._describe(file)
             if file.is_directory:
+                # There may have been another folder of this name, whose descriptor is still cached.
                 self.descriptors.forget(self.storage, file.name)
         if parameters.extended_attributes:
             store(file, parameters.extended_attributes, "CREATE")
@@ -483,6 +491,7 @@ class _Attempt:
     def _describe(self, file: StorageFile) -> None:
         parameters = self.parameters
         storage = self.storage
+        # Without either, the file gets no descriptor, as if a local program had made it.
         parent = self.descriptors.folder(storage, parent_of(file.name))
         if parent is None and parameters.descriptor is None:
             return

@@ -112,6 +112,7 @@ class Locks:
     __slots__ = ("_exclusive", "_owners", "_shared", "waiters")
 
     def __init__(self) -> None:
+        # Of all opens. Those of one open are counted apart, in `_OwnLocks`.
         self._exclusive = RangeSet()
         self._shared = RangeSet()
         self._owners: dict[LockOwner, _OwnLocks] = {}

@@ -79,6 +79,8 @@ class Renamer:
         the target cannot be replaced; SHARING_VIOLATION if another open may delete the target's
         folder; OBJECT_NAME_COLLISION if the target exists and `replace` is false.
         """
+        # Neither the root of the share, nor a folder with open files in it: clients refer to them
+        # by their names. [MS-FSA] 2.1.5.15.12
         if entry.file_state.delete_pending or not entry.file.name or self._is_busy(entry):
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
         if new_name.startswith(":"):
@@ -98,6 +100,7 @@ class Renamer:
             self._check_replaced(entry, new_name)
         source = entry.file.parent_key
         old_name = entry.file.name
+        # Its own opens go on showing the change time from before; see `times`.
         change_time = entry.stat().change_time
         if folder != source:
             self._keep_descriptor(entry)
@@ -150,6 +153,7 @@ class Renamer:
             # The content cannot become a stream, nor a stream the content.
             raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", new_name)
         target = next((found for found in file.streams() if fold(found.name) == fold(stream)), None)
+        # A stream that is renamed to another case of its name replaces nothing.
         if target is not None and target.name != file.stream:
             if not replace:
                 raise StatusError.of(NtStatus.OBJECT_NAME_COLLISION, "SET_INFO", new_name)
@@ -223,6 +227,7 @@ class Renamer:
                 break_grants(state, BreakCause.DELETE, entry.cache.grant)
             if state is not None or target.is_directory or target.stat().attributes & READONLY:
                 raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
+            # To replace a file is to delete it. [MS-FSA] 2.1.5.15.12
             if not self._may_delete(target):
                 raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
         finally:
@@ -256,6 +261,7 @@ class Renamer:
     def _may_delete(self, file: StorageFile) -> bool:
         descriptors, storage = self._descriptors, self._storage
         descriptor, token = descriptors.effective(storage, file), self._token
+        # Either right is enough: DELETE of the file, or FILE_DELETE_CHILD of its folder.
         if descriptor is None or granted(descriptor, token) & _DELETE:
             return True
         folder = descriptors.folder(storage, parent_of(file.name))

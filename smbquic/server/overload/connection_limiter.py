@@ -78,6 +78,7 @@ class ConnectionLimiter:
     def admits(self, host: str) -> bool:
         """See `Limiter`."""
         client = network(host)
+        # The counters are of networks: a client with IPv6 has 2**64 addresses.
         if self.closed:
             self.refusals.add(ServerRefusal.STOPPING, host)
             return False
@@ -104,6 +105,7 @@ class ConnectionLimiter:
         if oldest is None or now - self._unauthenticated[oldest] < MINIMUM_TIME:
             self.refusals.add(reason, host)
             return False
+        # Out of the tables first: `drop` ends the connection, which calls `remove` later.
         self._remove_unauthenticated(oldest)
         oldest.drop(reason)
         return True
@@ -142,6 +144,8 @@ class ConnectionLimiter:
 
     def remove(self, connection: LimitedConnection) -> None:
         """Remove a connection that has ended."""
+        # Among all connections its place is free at once, among the unauthenticated ones maybe
+        # later.
         _decrement(self._connections, connection.client_network)
         seconds = connection.failed_until - asyncio.get_running_loop().time()
         if connection in self._unauthenticated:
