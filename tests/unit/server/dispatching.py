@@ -1,11 +1,10 @@
 """Parts of requests, labels of responses and replaced handlers, for tests of the dispatcher."""
 
-from typing import Any
-
 import pytest
 
 from smbquic.protocol.response import Response
 from smbquic.server.commands import CommandEntry
+from smbquic.server.context import Handler
 from smbquic.server.server import Server
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.create import CreateOptions
@@ -26,7 +25,7 @@ def notify(file_id: FileId) -> ChangeNotifyRequest:
     return ChangeNotifyRequest(0, 4096, file_id, 1)
 
 
-def break_echo(monkeypatch: pytest.MonkeyPatch, server: Server, handle: Any) -> None:
+def break_echo(monkeypatch: pytest.MonkeyPatch, server: Server, handle: Handler) -> None:
     """Replace the handler of ECHO."""
     entry = CommandEntry(handle, session=False, tree=False)
     monkeypatch.setitem(server.dispatcher.commands, Command.ECHO, entry)

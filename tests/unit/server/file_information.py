@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.close import CloseRequest
@@ -28,6 +28,14 @@ from tests.unit.server.smb_client import Client
 
 FOLDER = CreateOptions.FILE_DIRECTORY_FILE
 
+
+class Information(Protocol):
+    """A structure of [MS-FSCC] 2.4 or 2.5."""
+
+    def encode(self) -> bytes:
+        """Return the bytes of the structure."""
+
+
 CLASSES: dict[type, int] = {
     AllocationInformation: 19,
     BasicInformation: 4,
@@ -42,7 +50,7 @@ CLASSES: dict[type, int] = {
 }
 
 
-async def change(client: Client, file_id: FileId, wanted: Any) -> NtStatus:
+async def change(client: Client, file_id: FileId, wanted: Information) -> NtStatus:
     """Sets one structure; the status that this gives."""
     return await raw(client, file_id, CLASSES[type(wanted)], wanted.encode())
 

@@ -2,7 +2,6 @@
 
 import json
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from smbquic.transport.base import Peer
 
 def test_a_certificate_that_holds_no_more_is_for_nobody() -> None:
     class Certificates:
-        def decide_logon(self, name: str, chain: Any, user: str) -> Decision:
+        def decide_logon(self, name: str, chain: object, user: str) -> Decision:
             raise HandshakeError("it expired just now", "expired")
 
     lines: list[str] = []

@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server import dispatch
 from smbquic.server.context import Context
+from smbquic.server.outcome import Outcome
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.flush import FlushRequest
@@ -151,7 +151,7 @@ async def test_a_compound_gives_others_their_turn_when_its_time_is_up(
     seen: list[int] = []
     handled = client.server.dispatcher.commands[Command.READ]
 
-    def slow(context: Context, request: Request) -> Any:
+    def slow(context: Context, request: Request) -> Outcome:
         clock.now += dispatch.TIME_SLICE * 0.6
         seen.append(len(others))
         return handled.handle(context, request)

@@ -11,7 +11,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
-from smbquic.server.outcome import Pending
+from smbquic.server.outcome import Outcome, Pending
 from smbquic.server.server import Server
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.flush import FlushRequest
@@ -38,7 +38,8 @@ async def test_a_failure_outside_of_handlers_ends_the_connection_and_not_the_ser
     connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, other = await connect(), await connect()
-    break_echo(monkeypatch, client.server, lambda context, request: object())
+    broken: Any = object()
+    break_echo(monkeypatch, client.server, lambda context, request: broken)
     client.send(EchoRequest())
     await asyncio.wait_for(client.served, 60)
     assert server.failures == 1
@@ -71,7 +72,7 @@ async def test_a_broken_peer_is_found_in_postponed_work_too(
     )
     real = client.server.dispatcher.commands[Command.TREE_CONNECT]
 
-    def handle(context: Context, request: Request) -> Any:
+    def handle(context: Context, request: Request) -> Outcome:
         request.signed = False
         return real.handle(context, request)
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -21,7 +20,7 @@ class RemoteFile(MemoryFile):
     """A file whose content is not here at first."""
 
     here = False
-    fetch: Callable[[], Any]
+    fetch: Callable[[], None] | Callable[[], Awaitable[None]]
 
     def read(self, offset: int, length: int) -> Buffer:
         if not self.here:
@@ -47,7 +46,9 @@ class Remote(MemoryStorage):
         file.fetch = self._prepare(file, "here")
         return file
 
-    def _prepare(self, what: object, flag: str) -> Callable[[], Any]:
+    def _prepare(
+        self, what: object, flag: str
+    ) -> Callable[[], None] | Callable[[], Awaitable[None]]:
         def prepare() -> None:
             self.threads.append(threading.get_ident())
             setattr(what, flag, True)

@@ -7,13 +7,13 @@ import logging
 import os
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.protocol.request import Request
+from smbquic.protocol.response import Response
 from smbquic.server.context import Context
 from smbquic.server.outcome import Pending, Reply
 from smbquic.server.server import Server
@@ -262,7 +262,7 @@ async def test_requests_wait_for_a_large_folder_to_be_read(
         (root / name).write_bytes(name.encode())
         (root / f"folder{name}").mkdir()
 
-    async def other_case(body: Message) -> Any:
+    async def other_case(body: Message) -> Response:
         # Nothing is remembered of the folder.
         os.utime(root, ns=(0, 0))
         await asyncio.sleep(0)

@@ -2,9 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +26,7 @@ from smbquic.wire.query_info import QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.smb_client import Client
 
 u8, u32 = st.integers(0, 0xFF), st.integers(0, 0xFFFFFFFF)
 small = st.integers(0, 70_000)
@@ -136,8 +136,8 @@ requests = st.one_of(
 @pytest.fixture(scope="session")
 def play(
     server_in: Callable[[Path], Server],
-    client_of: Callable[[Server], Any],
-    closing: Callable[[Server], Any],
+    client_of: Callable[[Server], Awaitable[Client]],
+    closing: Callable[[Server], Awaitable[None]],
 ) -> Callable[[list[Message]], None]:
     """Sends requests one by one, or in compounds, to a server of their own."""
 

@@ -56,7 +56,7 @@ async def test_what_is_raised_is_raised_where_it_is_waited_for() -> None:
         await asyncio.sleep(0)
         raise OSError("broken")
 
-    def work(function: Callable[[], Any]) -> str:
+    def work(function: Callable[[], object]) -> str:
         try:
             wait(function())
         except OSError as error:

@@ -1,8 +1,8 @@
 """A share whose folder is deleted while it is served."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -102,7 +102,7 @@ def test_a_share_that_has_begun_goes_on_so(root: Path, tmp_path: Path) -> None:
     ended = []
 
     class Storage(LocalStorage):
-        def begin(self) -> Any:
+        def begin(self) -> Callable[[], None]:
             return lambda: ended.append(self)
 
     first, second, third = (Storage(root) for _ in range(3))

@@ -9,6 +9,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.server import Server
+from smbquic.storage.local import LocalStorage
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import (
@@ -390,7 +391,9 @@ async def test_as_much_as_the_disk_allows(
     storage = share_of(server).storage
     real = type(storage).open
 
-    def deny(self: Any, name: str, *arguments: Any, write: bool = False, **options: Any) -> Any:
+    def deny(
+        self: LocalStorage, name: str, *arguments: Any, write: bool = False, **options: Any
+    ) -> Any:
         if write:
             raise PermissionError(13, "no", name)
         return real(self, name, *arguments, write=write, **options)

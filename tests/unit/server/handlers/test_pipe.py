@@ -7,6 +7,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.protocol.response import Response
 from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyRequest
@@ -303,8 +304,8 @@ async def test_parameters(client: Client, pipe: FileId) -> None:
 
 
 async def test_what_is_known_of_a_pipe(client: Client, pipe: FileId) -> None:
-    def ask(information_class: int, size: int = 64, kind: int = InfoType.FILE) -> Any:
-        return client.call(
+    async def ask(information_class: int, size: int = 64, kind: int = InfoType.FILE) -> Response:
+        return await client.call(
             QueryInfoRequest(
                 info_type=kind,
                 file_info_class=information_class,

@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 from struct import Struct
-from typing import Any, TypedDict, Unpack
+from typing import Protocol, TypedDict, TypeVar, Unpack
 
 import pytest
 from smbprotocol import file_info as auditor  # type: ignore[import-untyped]
@@ -9,6 +9,7 @@ from smbprotocol import file_info as auditor  # type: ignore[import-untyped]
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateOptions
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityInformation
 from smbquic.wire.file_id import FileId
@@ -50,6 +51,16 @@ from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from tests.unit.server.smb_client import Client, Connect
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Structure(Protocol[T_co]):
+    """A class of structures that has a decoder."""
+
+    def decode(self, data: Buffer, /) -> T_co:
+        """Decode one."""
+
 
 File = FileInformationClass
 Volume = FileSystemInformationClass
@@ -158,7 +169,7 @@ async def test_small_ones(client: Client, root: Path) -> None:
     await client.call(ReadRequest(20, 10, f))
     stat = (root / "f").stat()
 
-    async def of(structure: Any, information_class: int) -> Any:
+    async def of(structure: Structure[T_co], information_class: int) -> T_co:
         return structure.decode(await ask(client, f, information_class))
 
     assert (await of(InternalInformation, 6)).index_number == stat.st_ino
@@ -322,7 +333,7 @@ async def test_access_that_a_class_needs(
 async def test_sizes_of_the_volume(client: Client, root: Path, file_id: FileId) -> None:
     real = os.statvfs(root)
 
-    async def of(structure: Any, information_class: int) -> Any:
+    async def of(structure: Structure[T_co], information_class: int) -> T_co:
         data = await ask(client, file_id, information_class, info_type=InfoType.FILESYSTEM)
         return structure.decode(data)
 
@@ -339,7 +350,7 @@ async def test_sizes_of_the_volume(client: Client, root: Path, file_id: FileId) 
 
 
 async def test_names_of_the_volume(client: Client, file_id: FileId) -> None:
-    async def of(structure: Any, information_class: int) -> Any:
+    async def of(structure: Structure[T_co], information_class: int) -> T_co:
         data = await ask(client, file_id, information_class, info_type=InfoType.FILESYSTEM)
         return structure.decode(data)
 

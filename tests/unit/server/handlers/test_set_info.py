@@ -1,8 +1,8 @@
 """SET_INFO of open files and folders. [MS-SMB2] 3.3.5.21"""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,6 +34,7 @@ from smbquic.wire.write import WriteRequest
 from tests.unit.server.file_information import (
     FOLDER,
     READONLY,
+    Information,
     all_of,
     change,
     close,
@@ -182,7 +183,9 @@ async def test_allocation_that_no_disk_has(client: Client, file_id: FileId) -> N
 
 
 @pytest.mark.parametrize("wanted", [EndOfFileInformation, AllocationInformation])
-async def test_sizes_that_cannot_be(client: Client, file_id: FileId, wanted: Any) -> None:
+async def test_sizes_that_cannot_be(
+    client: Client, file_id: FileId, wanted: Callable[[int], Information]
+) -> None:
     folder = await client.open("sub", create_options=FOLDER)
 
     assert await change(client, folder, wanted(0)) == NtStatus.INVALID_PARAMETER
@@ -345,7 +348,7 @@ async def test_mode(
     ],
 )
 async def test_access_that_is_needed(
-    client: Client, file_id: FileId, wanted: Any, needed: int
+    client: Client, file_id: FileId, wanted: Information, needed: int
 ) -> None:
     everything = 0x001F01FF
     having = await client.open("file", desired_access=needed)

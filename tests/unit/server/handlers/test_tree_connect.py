@@ -1,7 +1,6 @@
 """Shares that demand encryption: who is let in, and what is refused."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -67,7 +66,7 @@ async def test_other_shares_go_on_without(connect: Connect, sealed: Server) -> N
     ],
 )
 async def test_who_cannot_encrypt_does_not_get_in(
-    connect: Connect, sealed: Server, settings: dict[str, Any]
+    connect: Connect, sealed: Server, settings: dict[str, object]
 ) -> None:
     client = await connect(to=sealed, share="", **settings)
     assert (await client.connect("sealed")).status == NtStatus.ACCESS_DENIED

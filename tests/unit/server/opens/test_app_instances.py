@@ -83,7 +83,7 @@ async def test_what_it_had_open_is_closed(here: Client, there: Client, server: S
 
 
 async def test_all_of_it_that_has_the_name(here: Client, there: Client) -> None:
-    shared: dict[str, Any] = {"share_access": 7}
+    shared: CreateFields = {"share_access": 7}
     opens = [await here.open("file", **named(**shared)) for _ in range(3)]
     elsewhere = await here.open("elsewhere", **named())
     await there.open("file", **named())
@@ -112,7 +112,7 @@ async def test_not_what_it_has_open_on_the_same_machine(connect: Connect, here: 
 
 
 async def test_not_what_it_has_open_through_another_share(connect: Connect, here: Client) -> None:
-    readable: dict[str, Any] = {"share_access": 1, "desired_access": int(AccessMask.FILE_READ_DATA)}
+    readable: CreateFields = {"share_access": 1, "desired_access": int(AccessMask.FILE_READ_DATA)}
     file_id = await here.open("file", **named(**readable))
     there = await connect(share="ro", **THERE)
     await there.open("file", **named(**readable))

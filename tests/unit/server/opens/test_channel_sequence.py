@@ -3,8 +3,8 @@
 [MS-SMB2] 3.3.5.2.10, 3.3.5.14
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +17,7 @@ from smbquic.wire.fscc.file_information import EndOfFileInformation, FileInforma
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlFlags, IoctlRequest
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
+from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.read import ReadRequest
@@ -73,7 +74,7 @@ async def second(connect: Connect, first: Client) -> Client:
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_what_was_sent_before_the_loss_of_a_channel_comes_too_late(
-    first: Client, second: Client, change: Any
+    first: Client, second: Client, change: Callable[[FileId], Message]
 ) -> None:
     file_id = await first.open("file")
     second.protocol.channel_sequence = 1
@@ -136,7 +137,7 @@ async def test_old_dialects_have_a_status_in_that_place(connect: Connect) -> Non
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_change_comes_again_only_once_the_first_is_over(
-    first: Client, second: Client, change: Any
+    first: Client, second: Client, change: Callable[[FileId], Message]
 ) -> None:
     blocker, file_id = await first.open("file"), await first.open("file")
     assert (await first.call(LockRequest(0, blocker, LOCK))).status == NtStatus.SUCCESS
@@ -181,7 +182,9 @@ def place(index: int, number: int) -> int:
     return index << 4 | number
 
 
-async def lock(client: Client, file_id: FileId, sequence: int, elements: Any = LOCK) -> NtStatus:
+async def lock(
+    client: Client, file_id: FileId, sequence: int, elements: list[LockElement] = LOCK
+) -> NtStatus:
     response = await client.call(LockRequest(sequence, file_id, elements))
     status: NtStatus = response.status
     return status

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.protocol.response import Response
 from smbquic.server.opens.cache_states import HANDLE, READ, WRITE
 from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
@@ -49,7 +50,7 @@ async def owner(connect: Connect) -> Client:
     return await connect(**OWNER)
 
 
-async def again(client: Client, name: str = "file", **fields: Unpack[CreateFields]) -> Any:
+async def again(client: Client, name: str = "file", **fields: Unpack[CreateFields]) -> Response:
     """Sends a CREATE as one that was sent before."""
     client.protocol.replay = True
     try:

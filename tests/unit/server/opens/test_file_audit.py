@@ -24,6 +24,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
+from tests.unit.server.file_information import Information
 from tests.unit.server.smb_client import Client, Connect
 
 FOLDER = CreateOptions.FILE_DIRECTORY_FILE
@@ -61,7 +62,9 @@ async def client(records: FileRecords, connect: Connect) -> Client:
     return await connect()
 
 
-async def change(client: Client, file_id: FileId, information_class: int, wanted: Any) -> NtStatus:
+async def change(
+    client: Client, file_id: FileId, information_class: int, wanted: Information
+) -> NtStatus:
     body = SetInfoRequest(InfoType.FILE, information_class, file_id, wanted.encode())
     status: NtStatus = (await client.call(body)).status
     return status

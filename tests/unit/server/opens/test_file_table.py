@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 from tests.unit.privileges import as_nobody
+from tests.unit.server.file_information import Information
 from tests.unit.server.smb_client import Client
 
 ON_CLOSE = CreateOptions.FILE_DELETE_ON_CLOSE
@@ -40,7 +40,7 @@ def locked(root: Path) -> Iterator[Path]:
     folder.chmod(0o755)
 
 
-async def mark(client: Client, file_id: FileId, wanted: Any) -> NtStatus:
+async def mark(client: Client, file_id: FileId, wanted: Information) -> NtStatus:
     """Ask for a deletion on the last close."""
     kind = 13 if isinstance(wanted, DispositionInformation) else 64
     request = SetInfoRequest(InfoType.FILE, kind, file_id, wanted.encode())
@@ -64,7 +64,7 @@ async def close(client: Client, file_id: FileId) -> NtStatus:
 @pytest.mark.parametrize("name", ["locked\\file", "locked\\inner"])
 @pytest.mark.parametrize("wanted", [DELETE, DELETE_EX])
 async def test_who_asks_for_what_the_disk_refuses_is_told(
-    client: Client, locked: Path, name: str, wanted: Any
+    client: Client, locked: Path, name: str, wanted: Information
 ) -> None:
     file_id = await client.open(name)
 

@@ -4,7 +4,6 @@
 """
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -43,7 +42,7 @@ from tests.unit.server.opens.leasing import (
     v2,
     with_lease,
 )
-from tests.unit.server.smb_client import Client, Connect, ServerWith
+from tests.unit.server.smb_client import Client, Connect, CreateFields, ServerWith
 
 # --- what is lost -------------------------------------------------------------------------------
 
@@ -67,7 +66,7 @@ async def test_overwriting_takes_everything(client: Client, connect: Connect, ho
 async def test_what_is_in_the_way_of_an_open(
     client: Client, connect: Connect, holds: int, left: int
 ) -> None:
-    nothing_shared: dict[str, Any] = {"share_access": ShareAccess(0)}
+    nothing_shared: CreateFields = {"share_access": ShareAccess(0)}
     await held(client, ONE, holds, **nothing_shared)
     other = await connect(**OTHER_CLIENT)
     message_id = other.begin("file")

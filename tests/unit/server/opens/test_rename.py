@@ -1,7 +1,6 @@
 """Renaming and linking an open file or folder. [MS-FSA] 2.1.5.15.11, 2.1.5.15.6"""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,7 +25,8 @@ from tests.unit.server.file_information import (
 )
 from tests.unit.server.smb_client import Client
 
-# Renaming
+NewName = type[RenameInformation] | type[LinkInformation]
+"""The structures that name a new name."""
 
 
 async def test_rename(client: Client, root: Path, file_id: FileId) -> None:
@@ -63,7 +63,9 @@ async def test_rename_to_the_same_name_or_another_case(
 
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-async def test_a_taken_name(client: Client, root: Path, file_id: FileId, structure: Any) -> None:
+async def test_a_taken_name(
+    client: Client, root: Path, file_id: FileId, structure: NewName
+) -> None:
     fill(root, "taken")
 
     assert await change(client, file_id, structure("TAKEN")) == NtStatus.OBJECT_NAME_COLLISION
@@ -74,7 +76,7 @@ async def test_a_taken_name(client: Client, root: Path, file_id: FileId, structu
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_replacing_what_is_not_there(
-    client: Client, root: Path, file_id: FileId, structure: Any
+    client: Client, root: Path, file_id: FileId, structure: NewName
 ) -> None:
     assert await change(client, file_id, structure("free", True)) == NtStatus.SUCCESS
 
@@ -83,7 +85,7 @@ async def test_replacing_what_is_not_there(
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_what_is_not_replaced(
-    client: Client, root: Path, file_id: FileId, structure: Any
+    client: Client, root: Path, file_id: FileId, structure: NewName
 ) -> None:
     fill(root, "open", "readonly", "going", "sub/inner")
     await client.open("open")
@@ -117,7 +119,7 @@ async def test_what_is_not_replaced(
     ],
 )
 async def test_names_that_cannot_be_given(
-    client: Client, root: Path, file_id: FileId, structure: Any, name: str, status: NtStatus
+    client: Client, root: Path, file_id: FileId, structure: NewName, name: str, status: NtStatus
 ) -> None:
     fill(root, "other")
 
@@ -128,7 +130,7 @@ async def test_names_that_cannot_be_given(
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_a_target_relative_to_another_open(
-    client: Client, file_id: FileId, structure: Any
+    client: Client, file_id: FileId, structure: NewName
 ) -> None:
     wanted = structure("x", root_directory=1)
 
@@ -137,7 +139,7 @@ async def test_a_target_relative_to_another_open(
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_what_is_about_to_go_gets_no_name(
-    client: Client, file_id: FileId, structure: Any
+    client: Client, file_id: FileId, structure: NewName
 ) -> None:
     await change(client, file_id, DispositionInformation(True))
 
@@ -184,7 +186,7 @@ async def test_the_root_has_no_other_name(client: Client, root: Path) -> None:
 )
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_others_may_hold_the_folder(
-    client: Client, root: Path, structure: Any, access: int, share: int, status: NtStatus
+    client: Client, root: Path, structure: NewName, access: int, share: int, status: NtStatus
 ) -> None:
     fill(root, "sub/inner")
     inner = await client.open("sub\\inner")

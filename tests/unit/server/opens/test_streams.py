@@ -3,11 +3,12 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.response import Response
 from smbquic.server.server import Server
 from smbquic.storage.local import xattrs
 from smbquic.wire.access_mask import AccessMask
@@ -28,6 +29,7 @@ from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.file_information import Information
 from tests.unit.server.smb_client import Client, Connect, CreateFields, ServerWith
 
 D = CreateDisposition
@@ -52,14 +54,14 @@ async def close(client: Client, file_id: FileId) -> None:
     assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
 
 
-async def change(client: Client, file_id: FileId, structure: Any) -> NtStatus:
+async def change(client: Client, file_id: FileId, structure: Information) -> NtStatus:
     kind = getattr(File, f"File{type(structure).__name__}")
     response = await client.call(SetInfoRequest(InfoType.FILE, kind, file_id, structure.encode()))
     status: NtStatus = response.status
     return status
 
 
-async def ask(client: Client, file_id: FileId, kind: int, room: int = 4096) -> Any:
+async def ask(client: Client, file_id: FileId, kind: int, room: int = 4096) -> Response:
     return await client.call(QueryInfoRequest(InfoType.FILE, kind, room, file_id))
 
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from smbquic.storage.local import attributes, xattrs
 from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
 from smbquic.wire.create import CreateDisposition
 from smbquic.wire.create_contexts import AllocationSize
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
@@ -30,6 +30,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.file_information import Information
 from tests.unit.server.smb_client import Client
 
 NEW_YEAR = 1_577_836_800_000_000_000
@@ -64,7 +65,7 @@ async def file_id(client: Client, path: Path) -> FileId:
     return opened
 
 
-async def change(client: Client, file_id: FileId, structure: Any) -> None:
+async def change(client: Client, file_id: FileId, structure: Information) -> None:
     kind = getattr(FileInformationClass, f"File{type(structure).__name__}")
     response = await client.call(SetInfoRequest(InfoType.FILE, kind, file_id, structure.encode()))
     assert response.status == NtStatus.SUCCESS
@@ -74,10 +75,11 @@ async def write(client: Client, file_id: FileId, content: bytes = b"new") -> Non
     assert (await client.call(WriteRequest(0, file_id, content))).status == NtStatus.SUCCESS
 
 
-async def ask(client: Client, file_id: FileId, kind: int) -> Any:
+async def ask(client: Client, file_id: FileId, kind: int) -> Buffer:
     response = await client.call(QueryInfoRequest(InfoType.FILE, kind, 1000, file_id))
     assert response.status == NtStatus.SUCCESS
-    return response.body.buffer
+    buffer: Buffer = response.body.buffer
+    return buffer
 
 
 async def shown(client: Client, file_id: FileId) -> BasicInformation:
@@ -166,11 +168,15 @@ async def test_others_see_what_is_on_the_disk(
     ],
 )
 async def test_what_shows_a_write_at_once(
-    client: Client, path: Path, file_id: FileId, wait: Callable[[float], None], what: Any
+    client: Client,
+    path: Path,
+    file_id: FileId,
+    wait: Callable[[float], None],
+    what: Information | type[FlushRequest],
 ) -> None:
     await write(client, file_id)
 
-    if what is FlushRequest:
+    if isinstance(what, type):
         assert (await client.call(FlushRequest(file_id))).status == NtStatus.SUCCESS
     else:
         await change(client, file_id, what)
@@ -242,7 +248,7 @@ async def test_a_write_after_a_rename_shows_in_the_change_time(
     ],
 )
 async def test_a_change_time_that_was_set_lasts(
-    client: Client, path: Path, file_id: FileId, what: Any
+    client: Client, path: Path, file_id: FileId, what: Information
 ) -> None:
     await change(client, file_id, BasicInformation(change_time=OLD))
 

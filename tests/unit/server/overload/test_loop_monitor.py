@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server import dispatch
 from smbquic.server.context import Context
+from smbquic.server.outcome import Outcome
 from smbquic.server.overload import loop_monitor
 from smbquic.server.overload.loop_monitor import (
     HELD,
@@ -109,7 +109,7 @@ async def test_a_slow_request_is_told_with_its_user_and_share(
     monkeypatch.setattr(dispatch, "perf_counter", clock)
     handled = server.dispatcher.commands[Command.CREATE]
 
-    def slow(context: Context, request: Request) -> Any:
+    def slow(context: Context, request: Request) -> Outcome:
         clock.now += LONG
         return handled.handle(context, request)
 

@@ -5,14 +5,13 @@ import threading
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.overload import scheduler as module
-from smbquic.server.overload.scheduler import SAVED_TIME, Scheduler
+from smbquic.server.overload.scheduler import SAVED_TIME, Scheduler, UserQuota
 from smbquic.server.server import Server
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.echo import EchoRequest
@@ -224,7 +223,7 @@ async def test_where_all_hold_much_a_little_is_enough(
     server.scheduler.queued_bytes = 0
 
 
-def client_quota(server: Server, client: Client) -> Any:
+def client_quota(server: Server, client: Client) -> UserQuota:
     [quota] = [each.quota for each in server.connections if each.transport is client.transport]
     return quota
 

@@ -178,7 +178,7 @@ async def test_checks_go_on_as_long_as_there_is_something_to_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connections: list[Any] = []
-    monitor: Any = SlowPeerMonitor(connections, LIMITS)
+    monitor = SlowPeerMonitor(connections, LIMITS)
     monkeypatch.setattr(monitor, "check", lambda now: False)
 
     def goes_on() -> bool:
@@ -193,6 +193,7 @@ async def test_checks_go_on_as_long_as_there_is_something_to_check(
     monitor._heap.due = True
     assert goes_on()
     timer = monitor._timer
+    assert timer is not None
     monitor.start()
     assert monitor._timer is timer
     monitor.stop()
@@ -209,12 +210,13 @@ async def test_memory_is_returned_by_one_thread_at_a_time(monkeypatch: pytest.Mo
         assert go_on.wait(60)
 
     monkeypatch.setattr(slow_peers, "trim", trim)
-    monitor: Any = SlowPeerMonitor([], LIMITS)
+    monitor = SlowPeerMonitor([], LIMITS)
     monkeypatch.setattr(monitor, "check", lambda now: True)
 
     monitor._run()
     monitor._run()
     trimming = monitor._trimming
+    assert trimming is not None
     go_on.set()
     await trimming
 

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import pytest
 
@@ -342,7 +342,9 @@ async def test_streams_are_under_the_file_s_rules(alice: Client, bob: Client) ->
 
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-async def test_moving_something_somewhere(alice: Client, bob: Client, structure: Any) -> None:
+async def test_moving_something_somewhere(
+    alice: Client, bob: Client, structure: type[RenameInformation] | type[LinkInformation]
+) -> None:
     kind = getattr(FileInformationClass, f"File{structure.__name__}")
 
     async def move(name: str) -> NtStatus:

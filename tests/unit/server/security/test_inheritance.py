@@ -33,7 +33,7 @@ def ace(flags: int, sid: Sid = BUILTIN_USERS, mask: int = WRITE) -> Ace:
     return Ace(AceType.ACCESS_ALLOWED, flags, mask, sid)
 
 
-def folder(*aces: Any, control: int = 0) -> SecurityDescriptor:
+def folder(*aces: Ace | OtherAce, control: int = 0) -> SecurityDescriptor:
     return SecurityDescriptor(LOCAL_SYSTEM, LOCAL_SYSTEM, Acl(list(aces)), control=control)
 
 
@@ -42,7 +42,7 @@ def made_in(parent: SecurityDescriptor | None, **options: Any) -> SecurityDescri
     return create(parent, creator, ALICE, **{"is_directory": False, **options})
 
 
-def aces_in(parent: SecurityDescriptor, *, is_directory: bool) -> list[Any]:
+def aces_in(parent: SecurityDescriptor, *, is_directory: bool) -> list[Ace] | list[Ace | OtherAce]:
     found = inherit(parent, ALICE.user, ALICE.primary_group, is_directory=is_directory)
     return [] if found is None or found.dacl is None else found.dacl.aces
 
