@@ -8,11 +8,10 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import ClientConnection
-from smbquic.client.requests import SHARE_ALL
 from smbquic.client.session import Session
 from smbquic.client.transports import client_tls, connect_transport
 from smbquic.client.tree_connect import TreeConnect
@@ -22,15 +21,12 @@ from smbquic.options.client import TrustOptions
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.response import Response
 from smbquic.protocol.settings import ClientSettings
-from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import (
-    CreateDisposition,
-    CreateRequest,
-    ImpersonationLevel,
     OplockLevel,
 )
 from smbquic.wire.create_context import CreateContext
 from smbquic.wire.message import Message
+from tests.unit.server.smb_client import CreateFields, create
 
 PASSWORD = "secret"
 
@@ -72,21 +68,14 @@ class Caching:
         """Whatever comes of a request."""
         return await self.connection.request(body, self.tree.target)
 
-    async def create(self, name: str, *contexts: CreateContext, **fields: Any) -> Response:
+    async def create(
+        self, name: str, *others: CreateContext, **fields: Unpack[CreateFields]
+    ) -> Response:
         """A CREATE of what is made where it is missing; with contexts, it asks for a lease."""
-        level = OplockLevel.OPLOCK_LEVEL_LEASE if contexts else OplockLevel.OPLOCK_LEVEL_NONE
-        values: dict[str, Any] = {
-            "requested_oplock_level": level,
-            "impersonation_level": ImpersonationLevel.Impersonation,
-            "desired_access": AccessMask.MAXIMUM_ALLOWED,
-            "file_attributes": 0,
-            "share_access": SHARE_ALL,
-            "create_disposition": CreateDisposition.FILE_OPEN_IF,
-            "create_options": 0,
-            "name": name,
-            "contexts": list(contexts),
-        }
-        return await self.call(CreateRequest(**{**values, **fields}))
+        level = OplockLevel.OPLOCK_LEVEL_LEASE if others else OplockLevel.OPLOCK_LEVEL_NONE
+        values: CreateFields = {"requested_oplock_level": level, "contexts": list(others)}
+        values.update(fields)
+        return await self.call(create(name, **values))
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import pytest
 
@@ -26,6 +26,7 @@ from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
 from tests.integration.caching import PASSWORD, Caching, caching
+from tests.unit.server.smb_client import CreateFields
 
 RH, RWH = READ | HANDLE, READ | WRITE | HANDLE
 ONE, TWO, FOLDER = b"1" * 16, b"2" * 16, b"F" * 16
@@ -66,7 +67,11 @@ async def connect(
 
 
 async def opened(
-    client: Caching, name: str, lease: LeaseV2 | None = None, granted: int = NOTHING, **fields: Any
+    client: Caching,
+    name: str,
+    lease: LeaseV2 | None = None,
+    granted: int = NOTHING,
+    **fields: Unpack[CreateFields],
 ) -> FileId:
     """Opens something with a lease, of which this much is granted."""
     response = await client.create(name, *([lease.context()] if lease else []), **fields)
@@ -160,7 +165,7 @@ async def test_who_never_answers_loses_it_all(connect: Connect, limits: Limits) 
 
 async def test_a_folder_that_somebody_else_changes_is_not_cached(connect: Connect) -> None:
     one, two = await connect(), await connect()
-    folder: dict[str, Any] = {"create_options": CreateOptions.FILE_DIRECTORY_FILE}
+    folder: CreateFields = {"create_options": CreateOptions.FILE_DIRECTORY_FILE}
     await opened(one, "folder", LeaseV2(FOLDER, RH), RH, **folder)
     # Its own changes are no news to it.
     parent = LeaseV2(ONE, RH, LeaseFlags.PARENT_LEASE_KEY_SET, FOLDER)

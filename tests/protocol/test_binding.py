@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
+from smbquic.auth.identity import Identity
 from smbquic.crypto.keys import derive_channel_signing_key
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.crypto.signing import Signer
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client_session import ClientSession
+from smbquic.protocol.logon import SessionSetupOutcome
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session_state import SessionEvent
 from smbquic.wire.echo import EchoRequest, EchoResponse
@@ -19,6 +20,7 @@ from smbquic.wire.header import Header
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities, SecurityMode
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
+from tests.protocol.conftest import Pair
 
 MULTI_CHANNEL = {"server_capabilities": GlobalCapabilities.MULTI_CHANNEL}
 
@@ -34,10 +36,14 @@ def setup(token: bytes) -> SessionSetupRequest:
     )
 
 
+Settings = dict[str, object]
+"""Settings of a pair; see the fixture `make_pair`."""
+
+
 class Binding:
     """Binds `session` of the connection `first` to the connection `second`, step by step."""
 
-    def __init__(self, first: Any, session: ClientSession, second: Any) -> None:
+    def __init__(self, first: Pair, session: ClientSession, second: Pair) -> None:
         self.second = second
         self.original = session
         # Both connections belong to one server.
@@ -45,7 +51,7 @@ class Binding:
             second.server.settings,
             first.table,
             SimpleNamespace(  # type: ignore[arg-type]
-                hint=lambda: b"", new_acceptor=first.server_acceptor
+                hint=lambda: b"", new_acceptor=lambda: BindingAcceptor(first)
             ),
             quic=False,
             random=first.random,
@@ -56,7 +62,7 @@ class Binding:
         self.session.signing_required = True
         self.session.preauth = second.client._preauth.copy()
 
-    def step(self, token: bytes) -> Any:
+    def step(self, token: bytes) -> SessionSetupOutcome:
         """One SESSION_SETUP; the outcome on the server."""
         sent = self.second.client.request(setup(token), session=self.session)
         self.session.preauth.update(*sent.buffers)
@@ -64,6 +70,7 @@ class Binding:
         assert self.request.failure is None
         outcome = self.second.server.session_setup(self.request, now=0.0)
         buffers = self.second.server.respond(self.request, outcome.response, outcome.status)
+        assert buffers is not None
         self.message = memoryview(b"".join(buffers))
         if outcome.status != NtStatus.SUCCESS:
             [response] = self.second.take(buffers)
@@ -73,6 +80,7 @@ class Binding:
     def rekey(self) -> None:
         """Sign with the new channel's key from now on."""
         negotiated = self.second.client.negotiated
+        assert negotiated is not None
         key = derive_channel_signing_key(
             negotiated.dialect, b"B" * 16, preauth_hash=self.session.preauth.value
         )
@@ -87,10 +95,9 @@ class Binding:
 def bind(make_session: Callable, make_pair: Callable) -> Callable:
     """Two connections, and what binds a session of the first to the second."""
 
-    def make(second_settings: dict[str, Any] | None = None, **settings: Any) -> tuple[Any, Binding]:
+    def make(second_settings: Settings | None = None, **settings: object) -> tuple[Pair, Binding]:
         first, session = make_session(**{**MULTI_CHANNEL, **settings})
         second = make_pair(**{**MULTI_CHANNEL, **settings, **(second_settings or {})})
-        first.server_acceptor = lambda: BindingAcceptor(first)
         return first, Binding(first, session, second)
 
     return make
@@ -99,7 +106,7 @@ def bind(make_session: Callable, make_pair: Callable) -> Callable:
 class BindingAcceptor:
     """Accepts ``secret`` in the second step, as the user of the first session or another."""
 
-    def __init__(self, pair: Any) -> None:
+    def __init__(self, pair: Pair) -> None:
         [session] = pair.server.sessions.values()
         self.identity = session.identity
         self.session_key = b"B" * 16
@@ -109,7 +116,7 @@ class BindingAcceptor:
         if token == b"hello":
             return b"challenge"
         if token == b"as bob":
-            self.identity = SimpleNamespace(user="bob", guest=False, anonymous=False)
+            self.identity = Identity("bob", "")
         self.complete = True
         return b""
 
@@ -201,14 +208,14 @@ def test_not_with_another_cipher(bind: Callable) -> None:
     ],
 )
 def test_gmac_is_not_mixed_with_others(
-    bind: Callable, first: Any, second: Any, status: NtStatus
+    bind: Callable, first: Settings, second: Settings, status: NtStatus
 ) -> None:
     _, binding = bind(second, **first)
     assert refused(binding) == status
 
 
 @pytest.mark.parametrize(("first", "second"), [(CMAC, HMAC), (HMAC, CMAC)])
-def test_the_others_are(bind: Callable, first: Any, second: Any) -> None:
+def test_the_others_are(bind: Callable, first: Settings, second: Settings) -> None:
     _, binding = bind(second, **first)
     binding.step(b"hello")
     assert binding.step(b"secret").bound

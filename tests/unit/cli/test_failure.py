@@ -7,7 +7,6 @@ import pkgutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -137,7 +136,7 @@ def test_the_exit_code_of_an_error(
     error = kind.__new__(kind)
     assert exit_code(error) is CODES[kind]
 
-    def fail(*arguments: Any, **more: Any) -> None:
+    def fail(*arguments: object, **more: object) -> None:
         raise error
 
     monkeypatch.setattr(main.cli, "main", fail)
@@ -172,7 +171,7 @@ def test_every_place_where_a_command_fails_has_an_exit_code() -> None:
 def test_the_exit_codes_of_what_only_commands_raise(
     error: Exception, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*arguments: Any, **more: Any) -> None:
+    def fail(*arguments: object, **more: object) -> None:
         raise error
 
     monkeypatch.setattr(main.cli, "main", fail)

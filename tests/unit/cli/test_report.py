@@ -1,8 +1,8 @@
 """Commands with several arguments, some of which fail."""
 
 import json
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import click
 import pytest
@@ -25,7 +25,7 @@ class FakeClient:
         self.connected: list[str] = []
 
     @asynccontextmanager
-    async def share(self, url: SmbUrl) -> Any:
+    async def share(self, url: SmbUrl) -> AsyncIterator[object]:
         self.connected.append(f"{url.host}/{url.share}")
         if url.host == "refuses":
             raise AuthenticationError("wrong password")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from smbquic.crypto.encryption import MessageCipher
 from smbquic.errors import SecurityError
 from smbquic.wire.negotiate_contexts import Cipher
+from tests.unit.crypto.sessions import Encrypted
 
 CIPHERS = list(Cipher)
 LARGE = 0x20000
@@ -44,13 +45,13 @@ def encrypt(
 def test_opens_microsofts_examples(
     name: str, cipher: Cipher, request: pytest.FixtureRequest
 ) -> None:
-    example: Any = request.getfixturevalue(name)
+    example: Encrypted = request.getfixturevalue(name)
     assert MessageCipher(cipher, example.key).decrypt(memoryview(example.wire)) == example.plain
 
 
 @pytest.mark.parametrize("name", ["encrypted_with_gcm", "answered_with_gcm"])
 def test_makes_microsofts_gcm_examples(name: str, request: pytest.FixtureRequest) -> None:
-    example: Any = request.getfixturevalue(name)
+    example: Encrypted = request.getfixturevalue(name)
     message = [example.plain[:64], example.plain[64:]]
     header, ciphertext = MessageCipher(Cipher.AES_128_GCM, example.key).encrypt(
         message, session_id=example.session_id, nonce=example.nonce
@@ -61,7 +62,7 @@ def test_makes_microsofts_gcm_examples(name: str, request: pytest.FixtureRequest
 @pytest.mark.parametrize("name", ["encrypted_with_ccm", "answered_with_ccm"])
 def test_makes_microsofts_ccm_examples(name: str, request: pytest.FixtureRequest) -> None:
     """But not their tags: they cover 16 random bytes where CCM's nonce has 11 and we send zeros."""
-    example: Any = request.getfixturevalue(name)
+    example: Encrypted = request.getfixturevalue(name)
     header, ciphertext = MessageCipher(Cipher.AES_128_CCM, example.key).encrypt(
         [example.plain], session_id=example.session_id, nonce=example.nonce
     )

@@ -8,7 +8,7 @@ from smbquic.crypto.keys import derive_channel_signing_key, derive_session_keys
 from smbquic.errors import LocalProtocolError
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.negotiate_contexts import Cipher
-from tests.unit.crypto.conftest import Exchange
+from tests.unit.crypto.sessions import Exchange
 
 SESSION_KEY = bytes.fromhex("7CD451825D0450D235424E44BA6E78CC")
 PREAUTH_HASH = bytes(range(64))

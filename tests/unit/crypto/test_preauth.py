@@ -1,5 +1,5 @@
 from smbquic.crypto.preauth import PreauthHash
-from tests.unit.crypto.conftest import Exchange
+from tests.unit.crypto.sessions import Exchange
 
 
 def test_starts_at_zero() -> None:

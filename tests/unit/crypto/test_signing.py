@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from smbquic.crypto.signing import Signer
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.negotiate_contexts import SigningAlgorithm
-from tests.unit.crypto.conftest import Exchange
+from tests.unit.crypto.sessions import Exchange
 
 KEY = bytes(range(16))
 ALGORITHMS = list(SigningAlgorithm)

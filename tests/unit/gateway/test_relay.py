@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from typing import Any
+from typing import NoReturn
 
 import pytest
 
@@ -11,6 +11,7 @@ from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.gateway.relay import Relay
 from smbquic.transport.base import Flow, PathStatistics, Peer
 from smbquic.transport.framing import LARGEST_MESSAGE
+from smbquic.wire.cursor import Buffer
 
 
 class End:
@@ -45,10 +46,10 @@ class End:
     def authenticated(self) -> None:
         """See `MessageTransport`."""
 
-    def send_now(self, *buffers: Any) -> bool:
+    def send_now(self, *buffers: Buffer) -> bool:
         return False
 
-    async def send(self, *buffers: Any) -> None:
+    async def send(self, *buffers: Buffer) -> None:
         await self.stuck.wait()
         if self.send_error is not None:
             raise self.send_error
@@ -85,7 +86,7 @@ def upstream() -> End:
 
 @pytest.fixture
 def relay(upstream: End) -> Relay:
-    async def connect() -> Any:
+    async def connect() -> End:
         return upstream
 
     return Relay(connect)
@@ -167,7 +168,7 @@ async def test_quiet_connections_are_kept_and_sizes_left_to_the_ends(
 async def test_a_server_out_of_reach_is_one_line_in_the_log(
     local: End, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def connect() -> Any:
+    async def connect() -> NoReturn:
         raise error
 
     with caplog.at_level(logging.INFO):

@@ -131,7 +131,7 @@ def test_an_end_that_comes_early_leaves_the_rest_to_the_next_time(
 
     walk, walks, enough = os.fwalk, threading.Event(), threading.Event()
 
-    def endless(*arguments: Any, **more: Any) -> Iterator[Any]:
+    def endless(*arguments: Any, **more: Any) -> Iterator[object]:
         """A tree whose first folder comes again and again."""
         folders = walk(*arguments, **more)
         first = next(folders)

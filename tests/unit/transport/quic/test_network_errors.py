@@ -3,7 +3,6 @@
 import asyncio
 import errno
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -30,7 +29,7 @@ class RecordingConnection:
             "fs.example", ping=self._ping, rebind=self._rebind, abort=self.ended.append
         )
 
-    def _call_later(self, delay: float, call: Callable[[], Any]) -> None:
+    def _call_later(self, delay: float, call: Callable[[], object]) -> None:
         self.delays.append(delay)
         call()
 
