@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from smbquic.client.stat import ShareEntry, Stat, Volume
     from smbquic.client.tree_sync import check_tree, sync_tree
     from smbquic.client.url import SmbUrl
-    from smbquic.config.profiles import Profile, profile
+    from smbquic.config.profile import Profile
+    from smbquic.config.profiles import profile
     from smbquic.errors import (
         AuthenticationError,
         ConfigError,
@@ -167,7 +168,8 @@ _load = lazy_names(
         ),
         "smbquic.client.tree_sync": ("check_tree", "sync_tree"),
         "smbquic.client.url": ("SmbUrl",),
-        "smbquic.config.profiles": ("Profile", "profile"),
+        "smbquic.config.profile": ("Profile",),
+        "smbquic.config.profiles": ("profile",),
         "smbquic.errors": (
             "AuthenticationError",
             "ConfigError",

@@ -25,7 +25,7 @@ from smbquic.config.credentials import (
     read_authentication_file,
     read_password,
 )
-from smbquic.config.profiles import VARIABLE, Profile, profile, profile_names, split_name
+from smbquic.config.profile import VARIABLE, Profile, split_name
 from smbquic.errors import ConfigError
 from smbquic.options.client import PasswordOptions, SessionOptions, TransportOptions
 from smbquic.protocol.settings import EncryptionPolicy
@@ -227,15 +227,9 @@ class UrlType(click.ParamType[SmbUrl]):
             return value
         try:
             named = split_name(value)
-            if named is None:
-                return SmbUrl.parse(value)
-            name, path = named
-            used = profile(name, config_file(ctx))
-            url = used.at(path)
+            return SmbUrl.parse(value) if named is None else _profile_url(*named, config_file(ctx))
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        values = {each.name: getattr(url, each.name) for each in fields(SmbUrl)}
-        return ProfileUrl(**values, profile=used)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -250,6 +244,18 @@ class UrlType(click.ParamType[SmbUrl]):
             return remote_names(ctx, incomplete)
         found = complete_profiles(ctx, incomplete)
         return found if param.nargs == 1 else [*found, CompletionItem(incomplete, "file")]
+
+
+def _profile_url(name: str, path: str, file: Path | None) -> ProfileUrl:
+    """Return the URL of NAME:PATH. Raises `ConfigError` for the profile, ValueError for PATH."""
+    # Imported here: few commands read a file.
+    from smbquic.config.profiles import profile
+
+    used = profile(name, file)
+    url = used.at(path)
+    return ProfileUrl(
+        **{each.name: getattr(url, each.name) for each in fields(SmbUrl)}, profile=used
+    )
 
 
 class ShareUrlType(UrlType):
@@ -275,6 +281,8 @@ def config_file(context: click.Context | None = None) -> Path | None:
 
 def complete_profiles(context: click.Context, text: str) -> list[CompletionItem[str]]:
     """Return the profiles whose names begin with a text, each with its colon."""
+    from smbquic.config.profiles import profile_names
+
     try:
         names = profile_names(config_file(context))
     except ConfigError:

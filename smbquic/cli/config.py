@@ -1,7 +1,7 @@
-"""`smbquic config`: show the profiles of the client, and where the value of each option is from."""
+"""`smbquic config`: show the values of options, and where each is from."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,10 +9,13 @@ import click
 from click.core import ParameterSource
 
 from smbquic.cli.client import URL, Client, client_command, config_file, profile_of
-from smbquic.cli.command import command_group
+from smbquic.cli.command import command_group, json_option
 from smbquic.cli.output import emit, printable
 from smbquic.client.url import SmbUrl
-from smbquic.config.profiles import Profile, default_file, profile, profile_names
+from smbquic.config.positions import Place
+from smbquic.config.profile import Profile, default_file
+from smbquic.config.profiles import profile, profile_names
+from smbquic.config.section import Section
 from smbquic.errors import ConfigError
 from smbquic.options.client import PasswordOptions, SessionOptions
 from smbquic.options.model import Declared, declared
@@ -22,7 +25,7 @@ _SECRET = "(not shown)"  # noqa: S105  (what stands for one)
 
 @command_group("config")
 def group() -> None:
-    """Show the profiles of the client, and its options."""
+    """Show the options of the client and of a server, and where they come from."""
 
 
 class Value(NamedTuple):
@@ -53,7 +56,11 @@ def show(client: Client, url: SmbUrl | None) -> None:
     if client.as_json:
         emit({"url": str(url), "options": [each._asdict() for each in values]})
         return
-    click.echo(f"{printable(str(url))}")
+    click.echo(printable(str(url)))
+    _print(values)
+
+
+def _print(values: Iterable[Value]) -> None:
     for each in values:
         click.echo(f"  {each.name} = {printable(each.text)}  ({each.source})")
 
@@ -113,10 +120,64 @@ def _command_line(name: str, each: Declared) -> str:
     return "command line" if source is ParameterSource.COMMANDLINE else ""
 
 
+@group.command("check")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+def check(file: Path, *, as_json: bool) -> None:
+    """Check the configuration file of a server, and show all options.
+
+    \b
+    smbquic config check smbquic.toml
+
+    Nothing is started. An error names the line, and what to do.
+    """
+    sections = dict(_server(file))
+    if as_json:
+        options = {name: [each._asdict() for each in values] for name, values in sections.items()}
+        emit({"file": str(file), "options": options})
+        return
+    for name, values in sections.items():
+        click.echo(f"[{printable(name)}]" if name else printable(str(file)))
+        _print(values)
+
+
+def _server(file: Path) -> Iterator[tuple[str, list[Value]]]:
+    """Return the values of a server's file, by its tables. Raises `ConfigError`."""
+    from smbquic.config.document import Document
+    from smbquic.config.reader import load
+    from smbquic.config.schema import AUDIT, CERTIFICATE, LIMITS, SHARES, TOP
+
+    loaded, document = load(file), Document.load(file)
+
+    def values(section: Section, place: Place, options: object, table: Mapping[str, Any]) -> Any:
+        return [
+            Value(
+                key,
+                _text(each, getattr(options, each.name), str(table.get(key, "none"))),
+                f"line {document.line((*place, key))}" if key in table else "default",
+            )
+            for key, each in section.keys.items()
+        ]
+
+    content = document.content
+    yield "", values(TOP, (), loaded, content)
+    yield "limits", values(LIMITS, ("limits",), loaded.limits, content.get("limits", {}))
+    if loaded.audit is not None:
+        yield "audit", values(AUDIT, ("audit",), loaded.audit, content["audit"])
+    for share in loaded.shares:
+        table = content["shares"][share.name]
+        yield f"shares.{share.name}", values(SHARES, ("shares", share.name), share, table)
+    for number, certificate in enumerate(loaded.certificates):
+        place = ("certificate", number)
+        found = values(CERTIFICATE, place, certificate, content["certificate"][number])
+        yield f"certificate {number + 1}", found
+
+
 def _place(used: Profile, name: str) -> str:
     return f"profile {used.name}, {used.file}:{used.lines[name]}"
 
 
-def _text(each: Declared, value: Any) -> str:
+def _text(each: Declared, value: Any, none: str = "none") -> str:
+    """Return a value as the file has it; `none` stands for None."""
     assert each.kind is not None
-    return "none" if value is None else each.kind.shown(value)
+    return none if value is None else each.kind.shown(value)

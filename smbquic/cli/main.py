@@ -30,7 +30,8 @@ _COMMANDS = {
         "smbquic.cli.completion:completion", "Print the script that lets a shell complete commands."
     ),
     "config": LazyCommand(
-        "smbquic.cli.config:group", "Show the profiles of the client, and its options."
+        "smbquic.cli.config:group",
+        "Show the options of the client and of a server, and where they come from.",
     ),
     "check": LazyCommand(
         "smbquic.cli.trees:check", "Compare the files of SOURCE and TARGET, and change nothing."

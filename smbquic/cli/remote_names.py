@@ -13,7 +13,7 @@ from smbquic.cli.loop import run
 from smbquic.cli.options import given_options
 from smbquic.client.names import to_local
 from smbquic.client.url import SmbUrl
-from smbquic.config.profiles import split_name
+from smbquic.config.profile import split_name
 from smbquic.errors import SmbError
 from smbquic.options.client import PasswordOptions, SessionOptions
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from smbquic.cli.client import SHARE_URL, Client, client_command, is_url
 from smbquic.cli.command import command
@@ -37,6 +38,13 @@ class PlaceType(click.ParamType[Place]):
         if isinstance(value, SmbUrl | Path):
             return value
         return SHARE_URL.convert(value, param, ctx) if is_url(value) else Path(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Let the shell complete profiles and the names on their shares, or else files."""
+        found = SHARE_URL.shell_complete(ctx, param, incomplete)
+        return found or [CompletionItem(incomplete, "file")]
 
 
 _PLACE = PlaceType()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.cli.main import main
+from smbquic.pki import PkiDirectory
 
 FILE = """
 [profiles.fs]
@@ -86,3 +87,61 @@ def test_where_the_password_is_from(
         "source": f"profile fs, {config}:4",
     }
     assert "hidden" not in text
+
+
+SERVER = """
+guest = true
+
+[limits]
+threads = 2
+
+[audit]
+file = "-"
+
+[shares.data]
+path = "."
+read_only = true
+
+[[certificate]]
+file = "server.pem"
+key = "server.key"
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path, pki: PkiDirectory) -> Path:
+    for name in ("server.pem", "server.key"):
+        (tmp_path / name).write_bytes((pki.path / name).read_bytes())
+    file = tmp_path / "smbquic.toml"
+    file.write_text(SERVER)
+    return file
+
+
+def test_the_file_of_a_server(server: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check", str(server)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == str(server)
+    for line in (
+        "  guest = true  (line 2)",
+        '  engine = "auto"  (default)',
+        "[limits]",
+        "  threads = 2  (line 5)",
+        "[audit]",
+        "  file = -  (line 8)",
+        "[shares.data]",
+        "  read_only = true  (line 12)",
+        "[certificate 1]",
+        f"  key = {server.parent}/server.key  (line 16)",
+    ):
+        assert line in lines
+    assert main(["config", "check", "--json", str(server)]) == 0
+    options = json.loads(capsys.readouterr().out)["options"]
+    assert {"name": "threads", "text": "2", "source": "line 5"} in options["limits"]
+
+
+def test_a_mistake_in_the_file_of_a_server(
+    server: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.write_text("gest = true")
+    assert main(["config", "check", str(server)]) == 2
+    assert ":1: gest: there is no such key; did you mean guest?" in capsys.readouterr().err

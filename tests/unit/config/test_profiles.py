@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import smbquic
-from smbquic.config.profiles import default_file, profile, profile_names, split_name
-from smbquic.errors import ConfigError, PathError, UrlError
+from smbquic.config.profile import default_file
+from smbquic.config.profiles import profile, profile_names
+from smbquic.errors import ConfigError
 from smbquic.options.client import RelayOptions, SessionOptions
 from smbquic.protocol.settings import EncryptionPolicy
 
@@ -27,35 +28,6 @@ def write(tmp_path: Path) -> Write:
 
 
 FS = '[profiles.fs]\nurl = "smb+quic://fs.example/data/in"\n'
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("fs:report.pdf", ("fs", "report.pdf")),
-        ("fs:", ("fs", "")),
-        ("fs:/a:b", ("fs", "/a:b")),
-        ("my-nas.2_x:a/b", ("my-nas.2_x", "a/b")),
-        ("smb://fs.example/data", None),
-        ("smb+quic://fs.example/data", None),
-        ("c:report.pdf", None),
-        (r"C:\report.pdf", None),
-        ("./fs:report.pdf", None),
-        ("folder/fs:x", None),
-        ("/fs:x", None),
-        ("-fs:x", None),
-        (".fs:x", None),
-        ("ÿÿ:x", None),
-        ("a b:x", None),
-        ("fs", None),
-        (":x", None),
-        ("", None),
-    ],
-)
-def test_what_is_a_profile_and_what_a_path_or_a_url(
-    text: str, found: tuple[str, str] | None
-) -> None:
-    assert split_name(text) == found
 
 
 def test_all_that_a_profile_says(write: Write, tmp_path: Path) -> None:
@@ -85,26 +57,6 @@ password = "secret"
     assert found.lines["ca"] == 6
 
 
-def test_a_path_is_below_the_url(write: Write) -> None:
-    found = profile("fs", write(FS))
-    assert found.at("") is found.url
-    assert str(found.at("a 100%.pdf")) == "smb+quic://fs.example/data/in/a 100%25.pdf"
-    assert str(found.at("b/")) == "smb+quic://fs.example/data/in/b/"
-    assert str(found.at("/b")) == "smb+quic://fs.example/data/b"
-    assert str(found.at("../b")) == "smb+quic://fs.example/data/b"
-    assert found.at("a:b").path == smbquic.SmbUrl.parse("smb://h/s/in/a:b").path
-    with pytest.raises(PathError, match="out of the share"):
-        found.at("../../b")
-
-
-def test_without_a_share_the_path_begins_with_it(write: Write) -> None:
-    found = profile("nas", write('[profiles.nas]\nurl = "smb://nas"'))
-    assert str(found.at("data/a/b")) == "smb://nas/data/a/b"
-    assert str(found.at("/data")) == "smb://nas/data"
-    with pytest.raises(UrlError, match="not the name of a share"):
-        found.at("../b")
-
-
 def test_an_authentication_file_names_the_user(write: Write, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("username = alice\npassword = wonder\ndomain = CORP\n")
@@ -114,12 +66,6 @@ def test_an_authentication_file_names_the_user(write: Write, tmp_path: Path) -> 
     assert found.options == {"password": "wonder"}
     secret.write_text("wonder")
     assert profile("fs", write(FS + 'password_file = "secret"')).options == {"password": "wonder"}
-
-
-def test_where_the_keyring_has_the_password(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smbquic.config.profiles.keyring_password", lambda url: f"of {url.user}")
-    found = profile("fs", write(FS + 'user = "alice"\nkeyring = true'))
-    assert found.options == {"password": "of alice"}
 
 
 @pytest.mark.parametrize(
@@ -201,23 +147,3 @@ def test_the_users_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert smbquic.profile("fs").url.host == "fs.example"
     monkeypatch.setenv("SMBQUIC_CONFIG", str(tmp_path / "other"))
     assert default_file() == tmp_path / "other"
-
-
-@pytest.mark.parametrize(
-    ("platform", "place"),
-    [
-        ("linux", ".config/smbquic/config.toml"),
-        ("darwin", "Library/Application Support/smbquic/config.toml"),
-        ("win32", "AppData/Roaming/smbquic/config.toml"),
-    ],
-)
-def test_the_platforms_folder(
-    platform: str, place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in ("SMBQUIC_CONFIG", "APPDATA"):
-        monkeypatch.delenv(name, raising=False)
-    # A relative path there is to be ignored (XDG Base Directory Specification).
-    monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
-    monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    assert default_file() == tmp_path / place
