@@ -26,7 +26,7 @@ class EscapingFormatter(logging.Formatter):
         return "\n".join(f"  {visible(line)}" for line in super().formatException(ei).split("\n"))
 
 
-class RateLimit(logging.Filter):
+class RecordRateLimit(logging.Filter):
     """A filter that passes some records of a kind in a minute, and logs later how many more came.
 
     A kind is one place in the program: a client may cause any number of records there.
@@ -76,7 +76,7 @@ def configure(verbosity: int, *, again: bool = False) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(verbosity))
     if verbosity < len(_LEVELS) - 1:
-        handler.addFilter(RateLimit())
+        handler.addFilter(RecordRateLimit())
     level = _LEVELS[min(verbosity, len(_LEVELS) - 1)]
     logging.basicConfig(level=level, handlers=[handler], force=again)
     # A warning of the QUIC library is followed by an error of the package, which says what to do.

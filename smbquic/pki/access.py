@@ -32,7 +32,7 @@ class Effect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AccessRule:
     """One rule: ``allow sha256:0f3a...``, ``deny issuer:CN=Old CA,O=Example``."""
 
     effect: Effect
@@ -79,21 +79,21 @@ class AccessDenied(HandshakeError):  # noqa: N818  (what happened, not that some
 class Rules:
     """An access control list."""
 
-    entries: tuple[Rule, ...] = ()
+    entries: tuple[AccessRule, ...] = ()
 
     @classmethod
     def parse(cls, allow: Iterable[str] = (), deny: Iterable[str] = ()) -> Self:
         """Return rules from their texts. Raises `ValueError`."""
         return cls(
             (
-                *(Rule.parse(Effect.ALLOW, text) for text in allow),
-                *(Rule.parse(Effect.DENY, text) for text in deny),
+                *(AccessRule.parse(Effect.ALLOW, text) for text in allow),
+                *(AccessRule.parse(Effect.DENY, text) for text in deny),
             )
         )
 
     def decide(self, path: Sequence[x509.Certificate]) -> Decision:
         """Decide about a verified path, the leaf first. A deny beats every allow."""
-        found: dict[Effect, tuple[Rule, x509.Certificate]] = {}
+        found: dict[Effect, tuple[AccessRule, x509.Certificate]] = {}
         for certificate in path:
             for rule in self.entries:
                 if rule.effect not in found and rule.matches(certificate):

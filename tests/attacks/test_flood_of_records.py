@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smbquic.auth.identity import Identity
-from smbquic.cli.logs import RateLimit
+from smbquic.cli.logs import RecordRateLimit
 from smbquic.errors import ConnectError
 from smbquic.observe import aggregation
 from smbquic.observe.audit import AuditEvent, AuditLog, RotatingFile, who
@@ -90,7 +90,7 @@ def test_sums_are_written_when_their_time_is_over() -> None:
 
 def test_the_log_is_bounded_too() -> None:
     clock = Clock()
-    limit = RateLimit(10, clock)
+    limit = RecordRateLimit(10, clock)
 
     def record(number: int, text: str = "%s: no logon") -> logging.LogRecord:
         return logging.LogRecord("smbquic", logging.WARNING, "", 1, text, (f"100%{number}",), None)

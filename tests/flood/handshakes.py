@@ -17,7 +17,7 @@ from smbquic.errors import SmbError
 from smbquic.transport import quic
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic import client
-from smbquic.transport.quic.udp import DatagramReceiver, UdpEndpoint
+from smbquic.transport.quic.udp import UdpEndpoint, UdpReceiver
 from tests.attacks.quic_packets import DATAGRAM, TAG_SIZE, VERSION, initial_keys, initial_packet
 from tests.flood.common import (
     HOST,
@@ -138,7 +138,7 @@ async def proven(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     await begin_many(target, counts, begin, lambda _: initials.make(os.urandom(8)), prove)
 
 
-def from_elsewhere(receiver: DatagramReceiver, *, remote: Address) -> UdpEndpoint:
+def from_elsewhere(receiver: UdpReceiver, *, remote: Address) -> UdpEndpoint:
     """An endpoint of a client at one of the attackers' addresses."""
     return UdpEndpoint(receiver, local=Address(remote.family, (source(), 0)), remote=remote)
 

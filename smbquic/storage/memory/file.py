@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from smbquic.storage import extended_attributes
 from smbquic.storage.file import StorageFile
-from smbquic.storage.memory.nodes import FILE_COST, Entry, StreamNode, now
+from smbquic.storage.memory.nodes import FILE_COST, NamedNode, StreamNode, now
 from smbquic.storage.memory.stream import MemoryStream
 from smbquic.storage.memory.tree import MemoryTree
 from smbquic.storage.names import check_stream_name, fold
@@ -25,7 +25,7 @@ UNIT = 4096
 """Bytes that clients see a file grow by on the disk."""
 
 
-def describe(entry: Entry) -> FileStat:
+def describe(entry: NamedNode) -> FileStat:
     """Put together what is known of a file or folder."""
     node = entry.node
     is_directory = node.entries is not None
@@ -50,7 +50,7 @@ def describe(entry: Entry) -> FileStat:
 class MemoryFile(StorageFile):
     """A `StorageFile` by one name of a node; made by `MemoryStorage`."""
 
-    def __init__(self, tree: MemoryTree, entry: Entry) -> None:
+    def __init__(self, tree: MemoryTree, entry: NamedNode) -> None:
         self._tree = tree
         self._entry = entry
         self._node = entry.node
@@ -209,7 +209,7 @@ class MemoryFile(StorageFile):
                 return
             last = taken.name
             folder.remove(taken)
-        folder.add(Entry(last, self._node, folder))
+        folder.add(NamedNode(last, self._node, folder))
         self._node.change_time = now()
 
     def delete(self) -> None:
@@ -226,18 +226,18 @@ class MemoryFile(StorageFile):
         if self._entry.folder is None:
             raise PermissionError(errno.EACCES, "the root of a share has no name")
 
-    def _require_name(self) -> Entry:
+    def _require_name(self) -> NamedNode:
         self.check_deletion()
         if self._entry.removed:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.name)
         return self._entry
 
-    def _target(self, new_name: str) -> tuple[Entry, str]:
+    def _target(self, new_name: str) -> tuple[NamedNode, str]:
         if not new_name:
             raise FileExistsError(errno.EEXIST, "the root of the share has that name")
         return self._tree.folder_of(new_name)
 
-    def _require_replaceable(self, taken: Entry | None, name: str, *, replace: bool) -> None:
+    def _require_replaceable(self, taken: NamedNode | None, name: str, *, replace: bool) -> None:
         if not replace:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
         if self.is_directory or (taken is not None and taken.node.entries is not None):

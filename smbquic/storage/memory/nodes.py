@@ -47,7 +47,7 @@ class FileNode:
         self.budget = budget
         self.file_id = next(self._ids)
         self.content = Content(budget)
-        self.entries: dict[str, Entry] | None = {} if directory else None
+        self.entries: dict[str, NamedNode] | None = {} if directory else None
         self.streams: dict[str, StreamNode] = {}
         self.extended_attributes: dict[str, tuple[str, bytes]] = {}
         self.ea_bytes = 0
@@ -88,12 +88,12 @@ class FileNode:
         self.security = None
 
 
-class Entry:
+class NamedNode:
     """A name of a file or folder, in `folder`. The root has none."""
 
     __slots__ = ("folder", "name", "node", "removed")
 
-    def __init__(self, name: str, node: FileNode, folder: "Entry | None") -> None:
+    def __init__(self, name: str, node: FileNode, folder: "NamedNode | None") -> None:
         self.name = name
         self.node = node
         self.folder = folder
@@ -109,25 +109,25 @@ class Entry:
             entry = entry.folder
         return join(components[::-1])
 
-    def is_within(self, other: "Entry") -> bool:
+    def is_within(self, other: "NamedNode") -> bool:
         """Return whether this is `other`, or in it."""
-        entry: Entry | None = self
+        entry: NamedNode | None = self
         while entry is not None and entry is not other:
             entry = entry.folder
         return entry is not None
 
-    def get(self, component: str) -> "Entry | None":
+    def get(self, component: str) -> "NamedNode | None":
         """Return what has a name in this folder, in any case; nothing is in a file."""
         entries = self.node.entries
         return None if entries is None else entries.get(fold(component))
 
-    def add(self, entry: "Entry") -> None:
+    def add(self, entry: "NamedNode") -> None:
         """Add a new name to this folder. Raises `OSError` (ENOSPC) if there is no room for it."""
         entry.node.budget.change(FILE_COST, files=1)
         entry.node.links += 1
         self.put(entry)
 
-    def put(self, entry: "Entry") -> None:
+    def put(self, entry: "NamedNode") -> None:
         """Put a name into this folder: a new one, or one that has been moved."""
         entries = self.node.entries
         assert entries is not None
@@ -135,14 +135,14 @@ class Entry:
         entries[fold(entry.name)] = entry
         self.node.modified()
 
-    def take(self, entry: "Entry") -> None:
+    def take(self, entry: "NamedNode") -> None:
         """Remove a name that is being moved to another folder."""
         entries = self.node.entries
         assert entries is not None
         del entries[fold(entry.name)]
         self.node.modified()
 
-    def remove(self, entry: "Entry") -> None:
+    def remove(self, entry: "NamedNode") -> None:
         """Remove a name; the file goes with its last one, unless it is open."""
         self.take(entry)
         entry.removed = True

@@ -9,7 +9,7 @@ from typing import Final
 from smbquic.storage.base import Storage
 from smbquic.storage.memory.content import Budget
 from smbquic.storage.memory.file import UNIT, MemoryFile
-from smbquic.storage.memory.nodes import Entry, FileNode
+from smbquic.storage.memory.nodes import FileNode, NamedNode
 from smbquic.storage.memory.tree import MemoryTree
 from smbquic.storage.names import MAX_UNITS
 from smbquic.storage.types import KEPT, Capability, VolumeStat
@@ -60,7 +60,7 @@ class MemoryStorage(Storage):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
         kept = attributes & KEPT
         node = FileNode(self._tree.budget, directory=directory, attributes=kept, account=account)
-        entry = Entry(last, node, folder)
+        entry = NamedNode(last, node, folder)
         folder.add(entry)
         return MemoryFile(self._tree, entry)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from smbquic.storage.errors import PathNotFound
 from smbquic.storage.memory.content import Budget
-from smbquic.storage.memory.nodes import Entry, FileNode
+from smbquic.storage.memory.nodes import FileNode, NamedNode
 from smbquic.storage.names import split
 
 
@@ -18,14 +18,14 @@ class MemoryTree:
         self.read_only: Final = read_only
         root = FileNode(budget, directory=True, attributes=0, account=0)
         root.links = 1
-        self.root: Final = Entry("", root, None)
+        self.root: Final = NamedNode("", root, None)
 
     def require_writable(self) -> None:
         """Raise `OSError` (EROFS) if nothing may be changed here."""
         if self.read_only:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> NamedNode:
         """Return what has a name; FileNotFoundError, PathNotFound, NameInvalid."""
         if not name:
             return self.root
@@ -35,7 +35,7 @@ class MemoryTree:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         return found
 
-    def folder_of(self, name: str) -> tuple[Entry, str]:
+    def folder_of(self, name: str) -> tuple[NamedNode, str]:
         """Return the folder that holds a name (not the root's), and the last component."""
         *folders, last = split(name)
         here = self.root

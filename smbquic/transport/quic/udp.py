@@ -50,7 +50,7 @@ _GRO_SIZE = struct.Struct("=i")
 logger = logging.getLogger(__name__)
 
 
-class DatagramReceiver(Protocol):
+class UdpReceiver(Protocol):
     """A receiver of the datagrams of a socket."""
 
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
@@ -104,7 +104,7 @@ class UdpEndpoint:
 
     def __init__(
         self,
-        receiver: DatagramReceiver,
+        receiver: UdpReceiver,
         *,
         local: Address | None = None,
         remote: Address | None = None,
