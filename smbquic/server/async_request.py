@@ -108,13 +108,14 @@ class AsyncRequest:
         context, connection = self._context, self._context.connection
         # By message id, as a CANCEL can name the request by its AsyncId only after the interim
         # response. [MS-SMB2] 3.3.5.16
-        connection.async_requests[self._request.header.message_id] = self
-        connection.unbounded += self._kind.is_unbounded
-        connection.pending_bytes += size
-        serving = connection.spawn(self._serve(connection, follow_up))
+        pending = connection.pending
+        pending.by_message_id[self._request.header.message_id] = self
+        pending.unbounded += self._kind.is_unbounded
+        pending.size += size
+        serving = pending.spawn(self._serve(connection, follow_up))
 
         def end(_: object) -> None:
-            connection.pending_bytes -= size
+            pending.size -= size
             # Here and not in `_serve`: a task that is cancelled before its first step takes none.
             if self.state is not AsyncRequestState.COMPLETED:
                 self._leave(connection)
@@ -170,8 +171,8 @@ class AsyncRequest:
 
     def _leave(self, connection: ServerConnection) -> None:
         """Take the request out of the tables of its connection: nothing can cancel it any more."""
-        del connection.async_requests[self._request.header.message_id]
-        connection.unbounded -= self._kind.is_unbounded
+        del connection.pending.by_message_id[self._request.header.message_id]
+        connection.pending.unbounded -= self._kind.is_unbounded
 
     def _connection_lost(self, connection: ServerConnection) -> None:
         """Go on for another connection of the session, if that makes sense; else give up."""
@@ -187,7 +188,9 @@ class AsyncRequest:
         """Return a connection of the session that has room for one more waiting request."""
         limit = self._context.limits.pending
         channels = self._context.connection.other_channels(self._context.session)
-        return next((each for each in channels if not each.closed and each.unbounded < limit), None)
+        return next(
+            (each for each in channels if not each.closed and each.pending.unbounded < limit), None
+        )
 
     def _detach(self, other: ServerConnection) -> None:
         """Let the work go on as long as another connection lasts, or one more after that."""
@@ -195,11 +198,11 @@ class AsyncRequest:
         # It takes a place among the waiting requests of the other connection, so that a client
         # cannot collect any number of them by closing channels.
         self._context.connection = other
-        other.unbounded += 1
-        waiting = other.spawn(self._wait_detached())
+        other.pending.unbounded += 1
+        waiting = other.pending.spawn(self._wait_detached())
 
         def end(_: object) -> None:
-            other.unbounded -= 1
+            other.pending.unbounded -= 1
             # A task is cancelled only when its connection ends.
             if waiting.cancelled():
                 self._connection_lost(other)
@@ -247,7 +250,7 @@ def check_pending(context: Context, pending: Pending, *, last: bool) -> None:
         # As Windows, [MS-SMB2] 3.3.5.2.7 <266>: what comes behind it might never be done. Not so
         # with a CREATE that waits for a break, which times out.
         refusal = NtStatus.INTERNAL_ERROR
-    elif context.connection.unbounded >= context.limits.pending:
+    elif context.connection.pending.unbounded >= context.limits.pending:
         refusal = NtStatus.INSUFFICIENT_RESOURCES
     if refusal is not None:
         pending.work.close()

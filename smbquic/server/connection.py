@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from smbquic.auth.identity import Identity
 from smbquic.auth.logon_limiter import network
@@ -16,11 +14,12 @@ from smbquic.errors import ConnectionClosed, RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, Trail, who
 from smbquic.options.limits import Limits
-from smbquic.pki.subject import now_utc
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import ServerSession
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.access import AccessPolicy
+from smbquic.server.certificate_watch import CertificateWatch
+from smbquic.server.notifications import NotificationQueue
 from smbquic.server.opens.create_replay import CreateReplayTable
 from smbquic.server.opens.durable_handles import DurableHandleTable
 from smbquic.server.overload.budget import SESSION, SharedBudget, UserBudget
@@ -29,14 +28,12 @@ from smbquic.server.overload.loop_monitor import LoopMonitor
 from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.server.overload.scheduler import Scheduler, UserQuota
 from smbquic.server.overload.slow_peers import PeerProgress
+from smbquic.server.pending_requests import PendingRequests
 from smbquic.server.session import UserSession, UserSessions
 from smbquic.transport.base import MessageTransport
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.message import Message
 from smbquic.wire.oplock_break import LeaseBreakNotification
-
-_AFTER_EXPIRY = 1.0
-"""Seconds after the end of a certificate when it is checked again: it names whole seconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,25 +65,15 @@ class ConnectionServices:
     failures: int = 0
 
 
-class Cancellable(Protocol):
-    """A request that is answered later."""
-
-    def cancel(self) -> None:
-        """Have it answered with STATUS_CANCELLED, unless it is done."""
-
-
 class ServerConnection:
     """A connection to a client: its requests, its sessions, and the protocol on its transport.
 
-    `tasks` are requests that are answered later and notifications, `unbounded` how many requests
-    wait for what may never happen; `async_requests` are those that CANCEL can name, by message id
-    ([MS-SMB2] 3.3.1.7, AsyncCommandList). `logons` is locked while the response to a failed logon
-    is delayed, and `failed_until` is when that ends. `notices` are messages that answer no request
-    and were not sent yet. `client_network` is the client's address, or its IPv6 network, `quota`
-    what its user may use, `progress` how fast it reads and writes. `last_message` is the latest
-    one, unless the slow peer monitor has released it since; `pending_bytes` counts the messages
-    whose requests are not answered yet. `expiry` is the timer for the end of the client's
-    certificate. `ended` says why the server disconnected the client.
+    `pending` are the requests that are answered later. `logons` is locked while the response to a
+    failed logon is delayed, and `failed_until` is when that ends. `client_network` is the client's
+    address, or its IPv6 network, `quota` what its user may use, `progress` how fast it reads and
+    writes. `last_message` is the latest one, unless the slow peer monitor has released it since.
+    `certificate` watches the end of the client's certificate. `ended` says why the server
+    disconnected the client.
     """
 
     def __init__(
@@ -102,11 +89,8 @@ class ServerConnection:
         self.protocol = protocol
         self.trail = trail
         self.name = f"{peer.kind}://{peer.remote[0]}:{peer.remote[1]}"
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.async_requests: dict[int, Cancellable] = {}
-        self.unbounded = 0
-        self.pending_bytes = 0
-        self.expiry: asyncio.TimerHandle | None = None
+        self.pending = PendingRequests(self._task_failed)
+        self.certificate = CertificateWatch(self.name, services.access, transport, trail)
         self.logons = asyncio.Lock()
         self.failed_until = 0.0
         self.client_network = network(peer.remote[0])
@@ -114,8 +98,7 @@ class ServerConnection:
         self.progress = PeerProgress()
         self.last_message: memoryview | None = None
         self.ended: ServerRefusal | None = None
-        self.notices: deque[tuple[ServerSession, Message]] = deque()
-        self.notifying = False
+        self._notifications = NotificationQueue(protocol, self.send, self.pending.spawn)
         self.closed = False
         self.opens = 0
         self.watches = 0
@@ -126,9 +109,9 @@ class ServerConnection:
         return {session.identity.user for session in sessions if session.is_valid}
 
     @property
-    def is_working(self) -> bool:
-        """Whether a request is in progress that will end by itself."""
-        return len(self.tasks) > self.unbounded
+    def pending_bytes(self) -> int:
+        """Bytes of the messages whose requests are not answered yet."""
+        return self.pending.size
 
     async def run(self, handle: HandleMessage) -> None:
         """Serve the client until the connection ends, then close what it had open."""
@@ -137,7 +120,7 @@ class ServerConnection:
         deadline = asyncio.get_running_loop().call_later(
             self.services.limits.logon_seconds, self._check_logon
         )
-        self._watch_certificate()
+        self.certificate.check()
         try:
             await self._serve(handle)
         except ConnectionClosed as end:
@@ -148,13 +131,13 @@ class ServerConnection:
             self._internal_error(error)
         finally:
             deadline.cancel()
-            if self.expiry is not None:
-                self.expiry.cancel()
+            self.certificate.stop()
             await self._close()
 
     async def _serve(self, handle: HandleMessage) -> None:
         receive, send, services = self.transport.receive, self.transport.send, self.services
-        limit, pending_limit = services.limits.pending, services.scheduler.user_limit
+        pending, limit = self.pending, services.limits.pending
+        size_limit = services.scheduler.user_limit
         while True:
             try:
                 message = await receive()
@@ -173,11 +156,8 @@ class ServerConnection:
                 await asyncio.sleep(0)
             while answers:
                 await send(*answers.pop(0))
-            while len(self.tasks) - self.unbounded > limit or (
-                # Requests that wait for other clients may need more messages of this one to go on.
-                self.pending_bytes > pending_limit and self.is_working
-            ):
-                await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
+            while pending.tasks and pending.is_full(limit, size_limit):
+                await pending.wait_for_one()
 
     async def acquire_time(self) -> None:
         """Wait for the user's next time slice; `ConnectionClosed` if the client leaves first."""
@@ -205,37 +185,13 @@ class ServerConnection:
         if self.closed:
             return False
         self.services.notified = True
-        self.notices.append((session, body))
-        if not self.notifying:
-            self.notifying = True
-            self.spawn(self._notify())
+        self._notifications.add(session, body)
         return True
 
-    async def _notify(self) -> None:
-        try:
-            while self.notices:
-                session, body = self.notices[0]
-                if session.is_valid:
-                    await self.send(self.protocol.unsolicited(session, body))
-                self.notices.popleft()
-        finally:
-            self.notifying = False
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run work beside the loop of the connection, which ends if the work fails."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self._spawned_ended)
-        return task
-
-    def _spawned_ended(self, task: asyncio.Task[None]) -> None:
-        self.tasks.discard(task)
-        if task.cancelled():
-            return
-        error = task.exception()
+    def _task_failed(self, error: BaseException) -> None:
         if isinstance(error, RemoteProtocolError):
             self._protocol_error(error)
-        elif error is not None and not isinstance(error, ConnectionClosed):
+        elif not isinstance(error, ConnectionClosed):
             self._internal_error(error)
 
     def _protocol_error(self, error: RemoteProtocolError) -> None:
@@ -247,24 +203,6 @@ class ServerConnection:
         self.services.failures += 1
         _log.error("%s: closed, as the server failed", self.name, exc_info=error)
         self.transport.close("the server failed")
-
-    def _watch_certificate(self) -> None:
-        """Disconnect the client once the certificate has expired by which it was accepted."""
-        access, peer = self.services.access, self.transport.peer
-        ends = access.certificate_ends(peer)
-        if ends is None:
-            return
-        left = (ends - now_utc()).total_seconds()
-        if left >= 0.0:
-            # The clock may have been set by then: so the end is compared again.
-            loop = asyncio.get_running_loop()
-            self.expiry = loop.call_later(left + _AFTER_EXPIRY, self._watch_certificate)
-            return
-        decision = access.decide(peer)
-        if decision is not None and not decision.granted:
-            _log.warning("%s: closed: %s", self.name, decision.reason)
-            self.trail.decided(decision)
-            self.transport.close("access denied")
 
     def _check_logon(self) -> None:
         if not any(session.is_valid for session in self.protocol.sessions.values()):
@@ -325,10 +263,7 @@ class ServerConnection:
     async def _close(self) -> None:
         self.closed = True
         self.last_message = None
-        for task in self.tasks:
-            task.cancel()
-        if self.tasks:
-            await asyncio.wait(self.tasks)
+        await self.pending.cancel()
         bound = list(self.protocol.sessions)
         for session in self.protocol.close():
             ending = self.services.sessions.end(session)
@@ -338,15 +273,15 @@ class ServerConnection:
             user_session = self.services.sessions.get(session_id)
             if user_session is not None:
                 user_session.leave(self)
-        self._forward_notices()
+        self._forward_notifications()
         self.transport.close()
 
-    def _forward_notices(self) -> None:
-        """Send the notices that were not sent yet on another connection, if there is one.
+    def _forward_notifications(self) -> None:
+        """Send the notifications that were not sent yet on another connection, if there is one.
 
         [MS-SMB2] 3.3.4.6, 3.3.4.7
         """
-        for session, body in self.notices:
+        for session, body in self._notifications.unsent:
             user_session = self.services.sessions.get(session.id)
             if isinstance(body, LeaseBreakNotification):
                 self.services.connections.notify(self.protocol.client_guid, session.identity, body)

@@ -34,6 +34,6 @@ async def drain(server: Server, seconds: float) -> None:
             timeout = IDLE_TIMEOUT_WITH_OPENS if connection.opens else IDLE_TIMEOUT
             # A client that has responses to take, or whose request is in progress, is not idle,
             # however long nothing moves.
-            if now - since >= timeout and not flow.untaken and not connection.is_working:
+            if now - since >= timeout and not flow.untaken and not connection.pending.is_working:
                 connection.transport.close(STOPPING)
         await asyncio.sleep(CHECK_INTERVAL)

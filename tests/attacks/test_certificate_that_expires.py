@@ -36,7 +36,7 @@ class CertificateClock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> CertificateClock:
     clock = CertificateClock()
-    monkeypatch.setattr("smbquic.server.connection.now_utc", clock)
+    monkeypatch.setattr("smbquic.server.certificate_watch.now_utc", clock)
     # The package exports a function of the module's name.
     monkeypatch.setattr(sys.modules["smbquic.pki.verification"], "now_utc", clock)
     return clock
@@ -68,15 +68,15 @@ async def test_its_connection_ends(
     server: Server, pki: PkiDirectory, clock: CertificateClock
 ) -> None:
     client, connection = await connected(server, pki, asked_for=True)
-    assert connection.expiry is not None
-    left = connection.expiry.when() - asyncio.get_running_loop().time()
+    assert connection.certificate.timer is not None
+    left = connection.certificate.timer.when() - asyncio.get_running_loop().time()
     [leaf, *_] = load_certificates(pki.client.certificate)
     assert abs(left - (leaf.not_valid_after_utc - now_utc()).total_seconds()) < 3600
     # As long as it holds, nothing happens.
-    connection._watch_certificate()
+    connection.certificate.check()
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
     clock.ahead = timedelta(days=5000)
-    connection._watch_certificate()
+    connection.certificate.check()
     await client.transport.wait_closed()
     assert client.transport.closed == "access denied"
     await client.close()
@@ -86,8 +86,8 @@ async def test_who_needed_no_certificate_stays(
     server: Server, pki: PkiDirectory, clock: CertificateClock
 ) -> None:
     client, connection = await connected(server, pki, asked_for=False)
-    assert connection.expiry is None
+    assert connection.certificate.timer is None
     clock.ahead = timedelta(days=5000)
-    connection._watch_certificate()
+    connection.certificate.check()
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
     await client.close()

@@ -10,6 +10,6 @@ def handle(context: Context, request: Request) -> None:
     target = connection.protocol.find_pending(request)
     if target is not None:
         # The request may be answered already, and its response not sent yet.
-        async_request = connection.async_requests.get(target.header.message_id)
+        async_request = connection.pending.by_message_id.get(target.header.message_id)
         if async_request is not None:
             async_request.cancel()

@@ -80,15 +80,17 @@ class PeerProgress:
 class MonitoredConnection(Protocol):
     """A connection, as the monitor sees it.
 
-    `last_message` is kept only as long as messages come; `pending_bytes` counts the messages whose
-    requests are not answered yet.
+    `last_message` is kept only as long as messages come.
     """
 
     quota: UserQuota
     transport: MessageTransport
     progress: PeerProgress
     last_message: memoryview | None
-    pending_bytes: int
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of the messages whose requests are not answered yet."""
 
     def drop(self, reason: ServerRefusal) -> None:
         """Disconnect at once."""

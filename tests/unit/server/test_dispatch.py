@@ -79,7 +79,7 @@ async def test_requests_that_take_their_time_are_not_refused_but_read_no_faster(
     await client.fetch()
     echoes = [client.send(EchoRequest()) for _ in range(5)]
     (connection,) = client.server.connections
-    await until(lambda: len(connection.tasks) == 4)
+    await until(lambda: len(connection.pending.tasks) == 4)
     for _ in range(10):
         await asyncio.sleep(0)
     assert client.transport.to_server.qsize() == 2
@@ -103,7 +103,7 @@ async def test_messages_whose_requests_are_postponed_count_as_memory(
     through = WriteFlags.WRITE_THROUGH
     writes = [client.send(WriteRequest(0, file_id, data, flags=through)) for _ in range(4)]
     (connection,) = server.connections
-    await until(lambda: len(connection.tasks) == 2)
+    await until(lambda: len(connection.pending.tasks) == 2)
     for _ in range(10):
         await asyncio.sleep(0)
     # One user may have a quarter.
@@ -113,7 +113,7 @@ async def test_messages_whose_requests_are_postponed_count_as_memory(
     go_on.set()
     for each in writes:
         assert (await client.answer(each)).status == NtStatus.SUCCESS
-    await until(lambda: not connection.tasks)
+    await until(lambda: not connection.pending.tasks)
     assert connection.pending_bytes == 0
 
 

@@ -212,5 +212,5 @@ async def test_an_answer_wins_over_a_later_cancel(client: Client, server: Server
     (entry,) = [entry for entry in session.opens.values() if entry.tracking.watch]
     server.files.notifier.removed(entry.storage, "gone", is_directory=False)
     (connection,) = server.connections
-    connection.async_requests[message_id].cancel()
+    connection.pending.by_message_id[message_id].cancel()
     assert changes(await client.answer(message_id)) == [(REMOVED, "gone")]

@@ -162,7 +162,7 @@ async def test_a_waiting_lock_is_cancelled(client: Client, server: Server) -> No
     client.deliver(client.protocol.cancel(waiting))
     assert (await client.answer(waiting)).status == NtStatus.CANCELLED
     (connection,) = server.connections
-    assert not connection.async_requests
+    assert not connection.pending.by_message_id
 
 
 async def test_closing_a_file_ends_the_wait_for_its_lock(client: Client) -> None:

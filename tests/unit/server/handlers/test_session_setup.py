@@ -54,7 +54,7 @@ async def test_a_failed_logon_waits_and_others_on_the_connection_wait_behind_it(
     assert (await other.call(EchoRequest())).status == NtStatus.SUCCESS
     _, sent = client.protocol.session_setup(initiator("alice:secret"))
     client.deliver(sent.buffers)
-    await until(lambda: len(connection.tasks) == 2)
+    await until(lambda: len(connection.pending.tasks) == 2)
     assert client.transport.to_client.empty()
     failing.cancel()
 

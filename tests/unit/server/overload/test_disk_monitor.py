@@ -180,10 +180,10 @@ async def test_a_client_is_read_no_further_while_much_of_it_waits_for_the_disk(
     waiting = [client.send(ReadRequest(SMALL_READ + 1, 0, file_id)) for _ in range(4)]
     await until(stalled.begun.is_set)
     [connection] = client.server.connections
-    await until(lambda: len(connection.tasks) == 2)
+    await until(lambda: len(connection.pending.tasks) == 2)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert len(connection.tasks) == 2
+    assert len(connection.pending.tasks) == 2
     assert connection.pending_bytes > 2 * SMALL_READ
     stalled.goes_on.set()
     for message_id in waiting:

@@ -1,0 +1,63 @@
+"""When a client's certificate is checked again, and what becomes of the client."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from smbquic.server import certificate_watch
+from smbquic.server.certificate_watch import CertificateWatch
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Client:
+    """A client whose certificate ends at `ends`, and is `granted` access after that or not."""
+
+    def __init__(self, ends: datetime | None, *, granted: bool | None) -> None:
+        self.decided: list[Any] = []
+        self.closed: list[str] = []
+        decision = None if granted is None else SimpleNamespace(granted=granted, reason="expired")
+        access: Any = SimpleNamespace(certificate_ends=lambda _: ends, decide=lambda _: decision)
+        transport: Any = SimpleNamespace(peer=None, close=self.closed.append)
+        trail: Any = SimpleNamespace(decided=self.decided.append)
+        self.watch = CertificateWatch("quic://192.0.2.1:50000", access, transport, trail)
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificate_watch, "now_utc", lambda: NOW)
+
+
+async def test_a_certificate_is_checked_again_after_its_end() -> None:
+    client = Client(NOW + timedelta(seconds=1000), granted=False)
+    before = asyncio.get_running_loop().time()
+    client.watch.check()
+
+    assert client.watch.timer is not None
+    after = asyncio.get_running_loop().time()
+    assert before + 1001 <= client.watch.timer.when() <= after + 1001
+    assert client.closed == []
+    client.watch.stop()
+    assert client.watch.timer.cancelled()
+
+
+@pytest.mark.parametrize(("granted", "closed"), [(False, True), (True, False), (None, False)])
+async def test_a_certificate_that_has_expired(granted: bool | None, closed: bool) -> None:
+    client = Client(NOW - timedelta(seconds=1), granted=granted)
+    client.watch.check()
+
+    assert client.closed == (["access denied"] if closed else [])
+    assert len(client.decided) == closed
+    assert client.watch.timer is None
+
+
+async def test_a_client_without_a_certificate_is_not_watched() -> None:
+    client = Client(None, granted=False)
+    client.watch.check()
+    client.watch.stop()
+
+    assert client.watch.timer is None
+    assert client.closed == []
