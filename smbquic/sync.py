@@ -26,13 +26,17 @@ from smbquic.api import server as api_server
 from smbquic.client import file as client_file
 from smbquic.client import share as client_share
 from smbquic.client.background import LoopThread
+from smbquic.client.file_tree import LocalTree
 from smbquic.client.local import WrittenFiles
-from smbquic.client.results import Progress, TreeProgress, TreeResult, Usage
+from smbquic.client.results import Progress, SyncResult, TreeProgress, TreeResult, Usage
 from smbquic.client.stages import Stages
 from smbquic.client.stat import Stat, Volume
+from smbquic.client.tree_sync import sync_tree
 from smbquic.client.url import SmbUrl
 from smbquic.options.client import SessionOptions
+from smbquic.options.filter import NO_FILTERS, FilterOptions
 from smbquic.options.keywords import keywords
+from smbquic.options.sync import SYNC_DEFAULTS, SyncOptions
 from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.cursor import Buffer
@@ -321,9 +325,46 @@ class SyncShare:
 
         return self._loop.run(self._share.put_stream(each(), path, progress=progress))
 
-    def put(self, source: StrPath, path: str, *, progress: Progress | None = None) -> int:
+    def put(
+        self,
+        source: StrPath,
+        path: str,
+        *,
+        progress: Progress | None = None,
+        options: TransferOptions = DEFAULTS,
+    ) -> int:
         """See `smbquic.Share.put`. `progress` is called on the other thread."""
-        return self._loop.run(self._share.put(source, path, progress=progress))
+        return self._loop.run(self._share.put(source, path, progress=progress, options=options))
+
+    def limit_rate(self, rate: float | None) -> None:
+        """See `smbquic.Share.limit_rate`."""
+        self._share.limit_rate(rate)
+
+    def sync_from(
+        self,
+        source: StrPath,
+        path: str,
+        *,
+        delete: bool = True,
+        options: SyncOptions = SYNC_DEFAULTS,
+        filters: FilterOptions = NO_FILTERS,
+    ) -> SyncResult:
+        """Make a folder of the share like one of this machine; see `smbquic.sync_tree`."""
+        trees = LocalTree(source), self._share.folder(path)
+        return self._loop.run(sync_tree(*trees, delete=delete, options=options, filters=filters))
+
+    def sync_to(
+        self,
+        path: str,
+        target: StrPath,
+        *,
+        delete: bool = True,
+        options: SyncOptions = SYNC_DEFAULTS,
+        filters: FilterOptions = NO_FILTERS,
+    ) -> SyncResult:
+        """Make a folder of this machine like one of the share; see `smbquic.sync_tree`."""
+        trees = self._share.folder(path), LocalTree(target)
+        return self._loop.run(sync_tree(*trees, delete=delete, options=options, filters=filters))
 
     def copy(self, path: str, new_path: str, *, progress: Progress | None = None) -> int:
         """See `smbquic.Share.copy`. `progress` is called on the other thread."""

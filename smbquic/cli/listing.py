@@ -15,7 +15,7 @@ from smbquic.client.share import Share
 from smbquic.client.stat import Stat
 from smbquic.client.url import SmbUrl
 from smbquic.errors import DirectoryExpectedError
-from smbquic.storage.partial import is_temporary_name
+from smbquic.storage.partial import is_unfinished
 from smbquic.wire.fscc.attributes import FileAttributes
 
 _LETTERS = (
@@ -102,7 +102,7 @@ async def _entries(share: Share, path: str, *, everything: bool) -> list[tuple[s
         found = [
             (join(path, entry.name), entry)
             async for entry in share.scandir(path)
-            if everything or not is_temporary_name(entry.name)
+            if everything or not is_unfinished(entry.name)
         ]
     except DirectoryExpectedError:
         return [(path, await share.stat(path))]

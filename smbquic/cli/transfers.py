@@ -29,7 +29,7 @@ from smbquic.client.streams import read_chunks
 from smbquic.client.url import SmbUrl
 from smbquic.errors import FileExpectedError
 from smbquic.options.sync import RateOptions
-from smbquic.options.transfer import CopyOptions, TransferOptions
+from smbquic.options.transfer import CopyOptions, TransferOptions, WriteOptions
 
 _STANDARD = "-"
 _CHUNK = 1 << 20
@@ -67,6 +67,14 @@ class LocalPath(click.ParamType[str]):
 _LOCAL = LocalPath()
 
 
+def _made(given: Given, kind: type[CopyOptions]) -> TransferOptions:
+    """Return the options of a command line; a wrong combination is a usage error."""
+    try:
+        return TransferOptions(**given[kind])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
 @command("get")
 @click.argument("urls", type=SHARE_URL, nargs=-1, required=True)
 @click.argument("target", type=_LOCAL)
@@ -98,7 +106,7 @@ def get(
         )
     if target.endswith("/") and not into and not recursive:
         raise click.UsageError(f"there is no folder {target}; make it first")
-    options, rate = TransferOptions(**given[TransferOptions]), RateOptions(**given[RateOptions])
+    options, rate = _made(given, TransferOptions), RateOptions(**given[RateOptions])
     report = Report(client, "got", len(urls))
     written = WrittenFiles()
 
@@ -141,7 +149,7 @@ def _get_to_output(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool)
 @_recursive
 @option("-p", "--parents", is_flag=True, help="Make the folders of URL that are missing.")
 @client_command
-@takes(CopyOptions, RateOptions)
+@takes(WriteOptions, RateOptions)
 def put(
     client: Client,
     given: Given,
@@ -171,7 +179,7 @@ def put(
             raise click.UsageError(f"{source} is a folder; copy it with a separate command")
         if Path(source).is_dir() and not recursive:
             raise click.UsageError(f"{source} is a folder; use -r")
-    options, rate = TransferOptions(**given[CopyOptions]), RateOptions(**given[RateOptions])
+    options, rate = _made(given, WriteOptions), RateOptions(**given[RateOptions])
     report = Report(client, "put", len(sources))
     names = TargetNames()
 
@@ -238,7 +246,7 @@ async def _put_one(
         async with aclosing(read_chunks(sys.stdin.fileno(), _CHUNK)) as chunks:
             size = await share.put_stream(chunks, place, progress=bar.file)
     else:
-        size = await share.put(path, place, progress=bar.file)
+        size = await share.put(path, place, progress=bar.file, options=options)
     return TreeResult(files=1, bytes=size)
 
 
@@ -259,7 +267,7 @@ def cp(client: Client, given: Given, source: SmbUrl, target: SmbUrl, *, recursiv
     folder go into TARGET, whether TARGET exists already or not.
     """
     same_share(source, target)
-    options, rate = TransferOptions(**given[CopyOptions]), RateOptions(**given[RateOptions])
+    options, rate = _made(given, CopyOptions), RateOptions(**given[RateOptions])
     report = Report(client, "copied")
 
     async def work() -> None:

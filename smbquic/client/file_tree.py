@@ -255,7 +255,12 @@ async def copy_file(
     """Copy the file that has this path in one tree, and this size, to the other tree."""
     if isinstance(source, LocalTree) and isinstance(target, RemoteTree):
         await transfer.put(
-            target.share, source.at(path), target.at(path), progress=progress, expected=size
+            target.share,
+            source.at(path),
+            target.at(path),
+            progress=progress,
+            expected=size,
+            options=options,
         )
     elif isinstance(source, RemoteTree) and isinstance(target, LocalTree):
         await transfer.get(

@@ -92,6 +92,8 @@ class Source:
         self.size = status.st_size
         self.modified = status.st_mtime_ns
         self._identity = _identity(status)
+        self.state = (self.size, self.modified, status.st_ino)
+        """What tells this file, as it is now, from others."""
         self.is_stream = stat.S_ISFIFO(status.st_mode)
         if not (stat.S_ISREG(status.st_mode) or self.is_stream):
             self.close()
@@ -211,7 +213,11 @@ class PartialFile:
         self.target = target
         self.fsync = fsync
         with self._named():
-            self._path, self._descriptor = _open_part(target)
+            self._path, self._descriptor = self._open()
+
+    def _open(self) -> tuple[Path, int]:
+        """Make the file that is written."""
+        return _open_part(self.target)
 
     def write_at(self, offset: int, data: Buffer) -> None:
         """Write all of `data` at `offset`."""
@@ -236,8 +242,16 @@ class PartialFile:
         with self._named():
             os.utime(self._descriptor, ns=(modified, modified))
             self.sync()
-            (written or WrittenFiles()).place(self._path, self._descriptor, self.target)
+            self._place(written or WrittenFiles())
             self._close()
+
+    def _place(self, written: WrittenFiles) -> None:
+        """Give it its name."""
+        written.place(self._path, self._descriptor, self.target)
+
+    def abandon(self, error: BaseException) -> None:
+        """Give it up after a failure."""
+        self.discard()
 
     def discard(self) -> None:
         """Remove the temporary file after a failure; does nothing after `commit`."""
@@ -279,6 +293,25 @@ class PartialFile:
         except BaseException:
             part.discard()
             raise
+
+
+class InplaceFile(PartialFile):
+    """A file that is written under its own name from the start, and stays when that fails.
+
+    A link is not followed.
+    """
+
+    def _open(self) -> tuple[Path, int]:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        return self.target, os.open(self.target, flags, 0o666)
+
+    def _place(self, written: WrittenFiles) -> None:
+        """Do nothing: it has its name."""
+
+    def discard(self) -> None:
+        """Leave it as it is."""
+        if self._descriptor >= 0:
+            self._close()
 
 
 class WriteBack:

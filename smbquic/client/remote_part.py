@@ -45,15 +45,7 @@ class RemotePartialFile:
         """Make it, and do `middle` to it in the same message, with these answers."""
 
         async def send(tree: TreeConnect) -> tuple[TreeConnect, CreateRequest, list[Response]]:
-            # Each attempt makes a file of its own: what became of the one before is not known.
-            self._part = join(parent(self._path), temporary_name())
-            creating = requests.create(
-                to_wire(self._part),
-                requests.WRITE | requests.DELETE,
-                disposition=CreateDisposition.FILE_CREATE,
-                options=_FILE,
-                sharing=ShareAccess(0),
-            )
+            creating = self._creating()
             creating.contexts.append(QUERY_ON_DISK_ID)
             return tree, creating, await tree.compound([creating, *middle])
 
@@ -65,6 +57,18 @@ class RemotePartialFile:
         self._file = File(tree, self._path, body, reopening.open)
         self._check(others)
         return self._file, others
+
+    def _creating(self) -> CreateRequest:
+        """Return the request that makes it."""
+        # Each attempt makes a file of its own: what became of the one before is not known.
+        self._part = join(parent(self._path), temporary_name())
+        return requests.create(
+            to_wire(self._part),
+            requests.WRITE | requests.DELETE,
+            disposition=CreateDisposition.FILE_CREATE,
+            options=_FILE,
+            sharing=ShareAccess(0),
+        )
 
     async def seal(self, modified: int) -> None:
         """Set the modification time (ns since 1970) and have it put on the disk."""
@@ -103,6 +107,10 @@ class RemotePartialFile:
         self._file.mark_closed()
         check(closed, self._path)
 
+    async def abandon(self, error: BaseException) -> None:
+        """Give it up after a failure."""
+        await self.discard()
+
     async def discard(self) -> None:
         """Remove it after a failure, as far as the connection still works.
 
@@ -138,3 +146,31 @@ class RemotePartialFile:
     def _check(self, responses: Sequence[Response]) -> None:
         for response in responses:
             check(response, self._path)
+
+
+class RemoteInplaceFile(RemotePartialFile):
+    """A file on the share that is written under its own name, and stays when that fails."""
+
+    def _creating(self) -> CreateRequest:
+        return inplace_request(self._path)
+
+    async def _commit(self) -> None:
+        assert self._file is not None
+        await self._file.close()
+        self._in_doubt = False
+
+    async def discard(self) -> None:
+        """Close it, and leave it as it is."""
+        if self._file is not None:
+            with suppress(SmbError):
+                await run_to_completion(self._file.close())
+
+
+def inplace_request(path: str) -> CreateRequest:
+    """Return the CREATE that makes a file, or empties the one that is there."""
+    return requests.create(
+        to_wire(path),
+        requests.WRITE,
+        disposition=CreateDisposition.FILE_OVERWRITE_IF,
+        options=_FILE,
+    )

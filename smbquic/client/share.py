@@ -129,7 +129,12 @@ class Share(ShareFiles):
         return transfer.stream(self, path, progress=progress)
 
     async def put(
-        self, source: str | PathLike[str], path: str, *, progress: Progress | None = None
+        self,
+        source: str | PathLike[str],
+        path: str,
+        *,
+        progress: Progress | None = None,
+        options: TransferOptions = DEFAULTS,
     ) -> int:
         """Copy a file from this machine to the share, with its modification time; its size.
 
@@ -138,7 +143,7 @@ class Share(ShareFiles):
         """
         from smbquic.client import transfer
 
-        return await transfer.put(self, Path(source), path, progress=progress)
+        return await transfer.put(self, Path(source), path, progress=progress, options=options)
 
     async def put_stream(
         self, chunks: AsyncIterator[Buffer], path: str, *, progress: Progress | None = None

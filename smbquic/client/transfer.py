@@ -18,6 +18,7 @@ from smbquic.client.file import WINDOW, File, verify_unchanged
 from smbquic.client.files import ShareFiles
 from smbquic.client.local import (
     Disk,
+    InplaceFile,
     PartialFile,
     Source,
     WriteBack,
@@ -26,11 +27,13 @@ from smbquic.client.local import (
     sync_folder,
 )
 from smbquic.client.names import to_wire
-from smbquic.client.remote_part import RemotePartialFile
+from smbquic.client.remote_part import RemoteInplaceFile, RemotePartialFile, inplace_request
 from smbquic.client.reopening import QUERY_ON_DISK_ID, Reopening
 from smbquic.client.results import Progress
+from smbquic.client.resume import MARGIN, RemoteResumablePart, ResumablePart
 from smbquic.client.streams import read_chunks
 from smbquic.client.tree_connect import TreeConnect, check
+from smbquic.errors import RemoteProtocolError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.protocol.credits import CREDIT_SIZE
@@ -73,16 +76,20 @@ async def get(
             if len(data) == opened.body.end_of_file:
                 verify_unchanged(path, opened.body, closed.body)
                 modified = to_unix_ns(opened.body.last_write_time)
-                await in_thread(PartialFile.store, target, data, modified, written, options.fsync)
+                kind = InplaceFile if options.inplace else PartialFile
+                await in_thread(kind.store, target, data, modified, written, options.fsync)
                 ProgressCounter(progress, expected).add(expected)
                 return expected
     async with _open_and_read(share, path) as (file, head):
-        part = await in_thread(PartialFile, target, options.fsync, undo=PartialFile.discard)
+        part = await in_thread(_local_part, target, file, options, undo=PartialFile.discard)
         try:
-            await _receive(share, file, head, part, progress)
+            start = await part.begin(file) if isinstance(part, ResumablePart) else 0
+            await _receive(share, file, head, part, start, progress)
             await in_thread(part.commit, to_unix_ns(file.opened.last_write_time), written)
-        except BaseException:
-            await in_thread(part.discard)
+            if isinstance(part, ResumablePart):
+                await in_thread(part.remove_others)
+        except BaseException as error:
+            await in_thread(part.abandon, error)
             raise
     if expected is None and options.fsync:
         await in_thread(sync_folder, target.parent)
@@ -112,10 +119,26 @@ async def _open_and_read(share: ShareFiles, path: str) -> AsyncIterator[tuple[Fi
         yield file, head[: file.opened.end_of_file]
 
 
+def _local_part(target: Path, file: File, options: TransferOptions) -> PartialFile:
+    """Make the file that an open one is copied to."""
+    if options.inplace:
+        return InplaceFile(target, options.fsync)
+    if options.resume and file.opened.end_of_file > MARGIN:
+        is_now = file.opened
+        times = (is_now.creation_time, is_now.last_write_time, is_now.change_time)
+        return ResumablePart(target, (file.path, is_now.end_of_file, *times), options.fsync)
+    return PartialFile(target, options.fsync)
+
+
 async def _receive(
-    share: ShareFiles, file: File, head: memoryview, part: PartialFile, progress: Progress | None
+    share: ShareFiles,
+    file: File,
+    head: memoryview,
+    part: PartialFile,
+    start: int,
+    progress: Progress | None,
 ) -> None:
-    """Fill `part` with an open file that starts with `head`, and close that."""
+    """Fill `part`, which has `start` bytes, with an open file that begins with `head`."""
     size: int = file.opened.end_of_file
     step = read_step(share)
     counter = ProgressCounter(progress, size)
@@ -130,10 +153,12 @@ async def _receive(
         counter.add(count)
 
     async with WriteBack(part) as write_back:
-        if head:
+        if head and not start:
             await disk.call(part.write_at, 0, head)
-            counter.add(len(head))
-        await run_window(range(len(head), size, step), fetch, limit=WINDOW)
+            start = len(head)
+        if start:
+            counter.add(start)
+        await run_window(range(start, size, step), fetch, limit=WINDOW)
     await file.close_unchanged()
 
 
@@ -184,6 +209,7 @@ async def put(
     *,
     progress: Progress | None = None,
     expected: int | None = None,
+    options: TransferOptions = DEFAULTS,
 ) -> int:
     """See `Share.put`. The caller may know how large the file is about to be."""
     limit = write_step(share)
@@ -193,7 +219,7 @@ async def put(
         loaded = await in_thread(Source.load, source, limit, undo=_close_source)
         if not isinstance(loaded, Source):
             data, modified = loaded
-            await _put_small(share, data, path, modified)
+            await _put_small(share, data, path, modified, inplace=options.inplace)
             ProgressCounter(progress, len(data)).add(len(data))
             return len(data)
     try:
@@ -201,7 +227,7 @@ async def put(
             chunks = read_chunks(loaded.descriptor, write_step(share))
             async with aclosing(chunks):
                 return await put_stream(share, chunks, path, progress=progress)
-        await _put_large(share, loaded, path, progress)
+        await _put_large(share, loaded, path, progress, options)
         return loaded.size
     finally:
         await in_thread(loaded.close)
@@ -236,49 +262,79 @@ async def put_bytes(share: ShareFiles, data: Buffer, path: str) -> None:
         raise
 
 
-async def _put_small(share: ShareFiles, data: Buffer, path: str, modified: int | None) -> None:
-    """Two round trips: write it all, then give it its name."""
+async def _put_small(
+    share: ShareFiles, data: Buffer, path: str, modified: int | None, *, inplace: bool = False
+) -> None:
+    """Two round trips: write it all, then give it its name. In its place it takes only one."""
     middle: list[Message] = []
     if data:
         middle.append(requests.write(0, data))
     if modified is not None:
         middle.append(requests.set_basic(last_write_time=modified))
+    middle.append(requests.flush())
+    if inplace:
+        _, *answers = await share.once(inplace_request(path), *middle, path=path)
+        if data and answers[0].body.count < len(data):
+            raise RemoteProtocolError(f"{path}: the server wrote only a part of {len(data)} bytes")
+        return
     part = RemotePartialFile(share, path)
     try:
-        file, answers = await part.begin(*middle, requests.flush())
+        file, answers = await part.begin(*middle)
         written = answers[0].body.count if data else 0
         if written < len(data):
             await file.write_at(written, memoryview(data)[written:])
             await file.flush()
         await part.commit()
-    except BaseException:
-        await part.discard()
+    except BaseException as error:
+        await part.abandon(error)
         raise
 
 
+def _remote_part(
+    share: ShareFiles, path: str, source: Source, options: TransferOptions
+) -> RemotePartialFile:
+    """Return the file on the share that a local one is copied to."""
+    if options.inplace:
+        return RemoteInplaceFile(share, path)
+    if options.resume and source.size > MARGIN:
+        return RemoteResumablePart(share, path, source.state)
+    return RemotePartialFile(share, path)
+
+
 async def _put_large(
-    share: ShareFiles, source: Source, path: str, progress: Progress | None
+    share: ShareFiles,
+    source: Source,
+    path: str,
+    progress: Progress | None,
+    options: TransferOptions,
 ) -> None:
     size, step = source.size, write_step(share)
     counter = ProgressCounter(progress, size)
     disk = Disk()
-    part = RemotePartialFile(share, path)
+    part = _remote_part(share, path, source, options)
     try:
         file, _ = await part.begin()
+
+        async def load(offset: int, count: int) -> bytes:
+            return await disk.call(source.read_at, offset, count)
 
         async def store(offset: int) -> None:
             count = min(step, size - offset)
             async with share.memory.hold(count):
-                data = await disk.call(source.read_at, offset, count)
-                await file.write_at(offset, data)
+                await file.write_at(offset, await load(offset, count))
             counter.add(count)
 
-        await run_window(range(0, size, step), store, limit=WINDOW)
+        start = await part.start(size, load) if isinstance(part, RemoteResumablePart) else 0
+        if start:
+            counter.add(start)
+        await run_window(range(start, size, step), store, limit=WINDOW)
         await in_thread(source.verify)
         await part.seal(source.modified)
         await part.commit()
-    except BaseException:
-        await part.discard()
+        if isinstance(part, RemoteResumablePart):
+            await part.remove_others()
+    except BaseException as error:
+        await part.abandon(error)
         raise
 
 

@@ -21,7 +21,7 @@ from smbquic.errors import (
     PathError,
 )
 from smbquic.options.transfer import DEFAULTS, TransferOptions
-from smbquic.storage.partial import is_temporary_name
+from smbquic.storage.partial import is_unfinished
 
 CONCURRENCY = 16
 """Folders that are listed, and files that are deleted, at once."""
@@ -106,7 +106,7 @@ async def get(
         await in_thread(written.make_folder, local)
         async for entry in share.scandir(source):
             inner, beside = join(source, entry.name), local / to_local(entry.name)
-            if is_temporary_name(entry.name):
+            if is_unfinished(entry.name):
                 continue
             if entry.is_link:
                 copying.skip(inner, REMOTE_LINK)
@@ -157,7 +157,7 @@ async def put(
         names = TargetNames()
         for entry, status in entries:
             beside, name = str(local / entry), from_local(entry)
-            if is_temporary_name(entry):
+            if is_unfinished(entry):
                 continue
             if not S_ISDIR(status.st_mode) and not S_ISREG(status.st_mode):
                 copying.skip(beside, kind_of_file(status.st_mode))
@@ -175,7 +175,7 @@ async def put(
                 copying.add_file(beside, size, partial(file, local / entry, inner, size))
 
     async def file(local: Path, target: str, size: int, count: Progress) -> None:
-        await transfer.put(share, local, target, progress=count, expected=size)
+        await transfer.put(share, local, target, progress=count, expected=size, options=options)
 
     await copying.jobs.run(partial(folder, source, path))
     return copying.result
@@ -206,7 +206,7 @@ async def copy(
         names = TargetNames()
         async for entry in share.scandir(old):
             inner, beside = join(old, entry.name), join(new, entry.name)
-            if is_temporary_name(entry.name):
+            if is_unfinished(entry.name):
                 continue
             if entry.is_link:
                 copying.skip(inner, REMOTE_LINK)

@@ -20,7 +20,7 @@ from smbquic.errors import (
     StatusError,
 )
 from smbquic.storage.names import fold, unescape
-from smbquic.storage.partial import is_temporary_name
+from smbquic.storage.partial import is_unfinished
 
 FOLDERS = 32
 """Folders that are looked at at once."""
@@ -150,7 +150,7 @@ class TreeWalk(ABC):
         return sorted(entries, key=lambda entry: (entry.name not in there, entry.name))
 
     def _included(self, path: str, entry: Entry) -> bool:
-        if is_temporary_name(entry.name):
+        if is_unfinished(entry.name):
             return False
         if self.filters.include_everything:
             return True

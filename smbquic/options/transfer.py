@@ -25,7 +25,36 @@ class CopyOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransferOptions(CopyOptions):
+class WriteOptions(CopyOptions):
+    """How a file is written that is got or put."""
+
+    resume: Annotated[
+        bool,
+        Option(
+            "Leave a part of a large file when the transfer is interrupted, and continue with what"
+            " an earlier attempt has left.\n\nWhat is there is compared with the source in places."
+            " Files of up to 16 MiB start again.",
+            flag="--resume",
+            key=None,
+        ),
+    ] = False
+    inplace: Annotated[
+        bool,
+        Option(
+            "Write files under their own names, and not under temporary ones until they are whole.",
+            flag="--inplace",
+            key=None,
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.resume and self.inplace:
+            raise ValueError("resume and inplace exclude each other")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferOptions(WriteOptions):
     """Options for transfers: those for copies, and for files that are written on this machine."""
 
     fsync: Annotated[

@@ -3,6 +3,9 @@
 Whoever copies a whole file with this package writes it under a temporary name beside the real one,
 and keeps it open until it takes the real one or is deleted. So a file of such a name that no
 program has open will never be whole: its writer was killed, or the server that had it open.
+
+A transfer that is to be resumed leaves a file of another kind of name, which nobody but the next
+attempt removes.
 """
 
 import fcntl
@@ -17,6 +20,7 @@ from typing import Final
 
 PREFIX: Final = ".smbquic-"
 _NAME: Final = re.compile(r"\.smbquic-[0-9a-f]{16}\.part")
+_RESUMABLE: Final = re.compile(r"\.smbquic-[0-9a-f]{16}-[0-9a-f]{16}\.resume")
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _SET_LEASE: Final[int | None] = getattr(fcntl, "F_SETLEASE", None)
 USE_IS_KNOWN: Final = _SET_LEASE is not None
@@ -33,13 +37,35 @@ def temporary_name_for(target: str) -> str:
 
     So whoever writes the same file next finds what a killed process has left.
     """
-    digest = hashlib.sha256(os.fsencode(target)).hexdigest()
-    return f"{PREFIX}{digest[:16]}.part"
+    return f"{PREFIX}{_digest(os.fsencode(target))}.part"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def resumable_pattern(target: str) -> str:
+    """Return the pattern of the names that `resumable_name` gives for a target."""
+    return f"{PREFIX}{_digest(os.fsencode(target))}-*.resume"
+
+
+def resumable_name(target: str, source: tuple[object, ...]) -> str:
+    """Return the name of the part of a file that a later attempt resumes.
+
+    It follows from the target's name and from what the source is, such as its size and times: what
+    was copied of another source, or of an earlier state of it, is not found.
+    """
+    return resumable_pattern(target).replace("*", _digest(repr(source).encode()))
 
 
 def is_temporary_name(component: str) -> bool:
     """Return whether the last component of a name is a temporary name."""
     return _NAME.fullmatch(component) is not None
+
+
+def is_unfinished(component: str) -> bool:
+    """Return whether a file of that name is a part of another, to be resumed or not."""
+    return is_temporary_name(component) or _RESUMABLE.fullmatch(component) is not None
 
 
 def remove_unused(name: str | os.PathLike[str], *, folder: int | None = None) -> bool:

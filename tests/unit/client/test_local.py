@@ -10,6 +10,7 @@ import pytest
 from smbquic.client import local
 from smbquic.client.local import (
     Disk,
+    InplaceFile,
     PartialFile,
     Source,
     WriteBack,
@@ -398,3 +399,19 @@ def test_folders_of_one_transfer_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         written.make_folder(tmp_path / "file")
+
+
+def test_a_file_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"something longer")
+    InplaceFile.store(tmp_path / "x", b"new", 7_000)
+    assert (tmp_path / "x").read_bytes() == b"new"
+    assert (tmp_path / "x").stat().st_mtime_ns == 7_000
+    part = InplaceFile(tmp_path / "x")
+    part.write_at(0, b"half")
+    part.abandon(ValueError())
+    part.discard()
+    assert (tmp_path / "x").read_bytes() == b"half"
+    (tmp_path / "link").symlink_to("x")
+    with pytest.raises(OSError, match="symbolic links"):
+        InplaceFile(tmp_path / "link")
+    assert len(list(tmp_path.iterdir())) == 2

@@ -36,6 +36,13 @@ NUMBERS = {
     "LARGE": [16 << 20],
     "UNDER_WAY": [64 << 20],
     "WRITE_BACK": [64 << 20],
+    "MARGIN": [16 << 20],
+    "SAMPLE": [16 << 10],
+    "SAMPLES": [48],
+    "IN_USE": [60.0],
+    "FOLDERS": [32],
+    "BURST": [0.1],
+    "_BLOCK": [1 << 20],
     "_RESPONSE_SIZE": [1024],
     "CANCELLATION_TIMEOUT": [5.0],
 }

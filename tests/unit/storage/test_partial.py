@@ -1,6 +1,7 @@
 """Names of files that are not whole yet."""
 
 import fcntl
+import fnmatch
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 from smbquic.storage import partial
 from smbquic.storage.partial import (
     is_temporary_name,
+    is_unfinished,
     remove_unused,
+    resumable_name,
+    resumable_pattern,
     temporary_name,
     temporary_name_for,
 )
@@ -82,3 +86,15 @@ def test_who_opens_a_file_meanwhile_does_not_end_this_program(tmp_path: Path) ->
         assert partial._is_unused(file.fileno())
         # The default, SIGIO, would. SIGURG is ignored where nobody asks for it.
         assert fcntl.fcntl(file, fcntl.F_GETSIG) == signal.SIGURG
+
+
+def test_the_name_of_a_part_to_be_resumed() -> None:
+    name = resumable_name("report.pdf", ("x", 1, 2))
+    assert name == resumable_name("report.pdf", ("x", 1, 2))
+    assert name != resumable_name("report.pdf", ("x", 1, 3))
+    assert fnmatch.fnmatch(name, resumable_pattern("report.pdf"))
+    assert not fnmatch.fnmatch(name, resumable_pattern("other.pdf"))
+    assert is_unfinished(name)
+    assert not is_temporary_name(name)  # no server removes it
+    assert is_unfinished(temporary_name())
+    assert not is_unfinished("report.pdf")

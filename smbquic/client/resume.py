@@ -1,0 +1,186 @@
+"""Transfers that go on where an earlier attempt was interrupted.
+
+What that has left has a name that follows from the target's and from the state of the source, so
+that what was copied of another source is never found. Chunks are written in a window: all that lies
+a window before the end of what is there was written. The rest of the doubt is about what a machine
+that failed has lost: so the ends, and places in between, are compared with the source, and if one
+of them differs, the transfer starts again.
+"""
+
+import asyncio
+import errno
+import fcntl
+import logging
+import os
+import stat
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from smbquic.client import requests
+from smbquic.client.concurrency import run_to_completion
+from smbquic.client.file import CHUNK, WINDOW, File
+from smbquic.client.files import ShareFiles
+from smbquic.client.local import PartialFile, in_thread
+from smbquic.client.names import join, parent, split_path, to_wire
+from smbquic.client.remote_part import RemotePartialFile
+from smbquic.errors import DeniedError, SmbError, SourceChangedError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.response import Response
+from smbquic.storage.partial import resumable_name, resumable_pattern
+from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, ShareAccess
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.message import Message
+
+log = logging.getLogger(__name__)
+
+MARGIN = WINDOW * CHUNK
+"""Bytes before the end of a part that may have holes. Smaller files are not worth a resumption."""
+SAMPLE = 16 << 10
+"""Bytes of each place that is compared."""
+SAMPLES = 48
+"""Places that are compared, half of them near the end, where losses are."""
+IN_USE = 60.0
+"""Seconds to wait until the server has noticed that the client of the last attempt is gone."""
+
+Read = Callable[[int, int], Awaitable[Buffer]]
+
+
+async def resume_at(there: int, size: int, part: Read, source: Read) -> int:
+    """Return how many bytes of a part of `there` bytes can be kept, of a source of `size` bytes."""
+    kept = max(min(there, size) - MARGIN, 0)
+    places = sample_places(kept)
+
+    async def is_same(offset: int) -> bool:
+        count = min(SAMPLE, kept - offset)
+        one, other = await asyncio.gather(part(offset, count), source(offset, count))
+        return bytes(one) == bytes(other)
+
+    if not all(await asyncio.gather(*map(is_same, places))):
+        log.warning("what an earlier attempt has left is not a part of the source; starting again")
+        return 0
+    return kept
+
+
+def sample_places(size: int) -> list[int]:
+    """Return where the first `size` bytes are compared: the ends, and places in between."""
+    last = max(size - SAMPLE, 0)
+    near = max(size - 2 * MARGIN, 0)
+    half = SAMPLES // 2
+    spread = [last * index // half for index in range(half)]
+    dense = [near + (last - near) * index // half for index in range(1, half + 1)]
+    return sorted({*spread, *dense}) if size else []
+
+
+class ResumablePart(PartialFile):
+    """A file on this machine that stays when its transfer is interrupted."""
+
+    def __init__(self, target: Path, source: tuple[object, ...], fsync: bool) -> None:
+        self._source = source
+        super().__init__(target, fsync)
+
+    def _open(self) -> tuple[Path, int]:
+        path = self.target.with_name(resumable_name(self.target.name, self._source))
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+                raise OSError(errno.EPERM, f"{path} is not a file of yours; remove it")
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise OSError(errno.EBUSY, "another transfer is writing this file") from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self.size = status.st_size
+        return path, descriptor
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Return what was written earlier."""
+        return os.pread(self._descriptor, count, offset)
+
+    def truncate(self, size: int) -> None:
+        """Drop all that comes after `size` bytes."""
+        with self._named():
+            os.ftruncate(self._descriptor, size)
+
+    def abandon(self, error: BaseException) -> None:
+        """Keep it for the next attempt, unless it is of a source that has changed."""
+        if isinstance(error, SourceChangedError):
+            self.discard()
+        elif self._descriptor >= 0:
+            self._close()
+
+    async def begin(self, file: File) -> int:
+        """Return how much of `file` is here already; the rest is dropped."""
+
+        async def part(offset: int, count: int) -> bytes:
+            return await in_thread(self.read_at, offset, count)
+
+        start = await resume_at(self.size, file.opened.end_of_file, part, file.read_at)
+        await in_thread(self.truncate, start)
+        return start
+
+    def remove_others(self) -> None:
+        """Remove what transfers of other states of the source have left for this target."""
+        for path in self.target.parent.glob(resumable_pattern(self.target.name)):
+            path.unlink(missing_ok=True)
+
+
+class RemoteResumablePart(RemotePartialFile):
+    """A file on a share that stays when its transfer is interrupted."""
+
+    def __init__(self, share: ShareFiles, path: str, source: tuple[object, ...]) -> None:
+        super().__init__(share, path)
+        self._source = source
+
+    def _creating(self) -> CreateRequest:
+        name = split_path(self._path)[-1]
+        self._part = join(parent(self._path), resumable_name(name, self._source))
+        return requests.create(
+            to_wire(self._part),
+            requests.WRITE | requests.READ | requests.DELETE,
+            disposition=CreateDisposition.FILE_OPEN_IF,
+            options=CreateOptions.FILE_NON_DIRECTORY_FILE,
+            sharing=ShareAccess(0),
+        )
+
+    async def begin(self, *middle: Message) -> tuple[File, list[Response]]:
+        """Open it; waits while the server thinks that an earlier client has it open."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + IN_USE
+        while True:
+            try:
+                return await super().begin(*middle)
+            except DeniedError as error:
+                if error.status != NtStatus.SHARING_VIOLATION or clock() > deadline:
+                    raise
+                log.info("%s: another transfer has it open; waiting", self._path)
+                await asyncio.sleep(1)
+
+    async def abandon(self, error: BaseException) -> None:
+        """Keep it for the next attempt, unless it is of a source that has changed."""
+        if isinstance(error, SourceChangedError):
+            await self.discard()
+        elif self._file is not None and not self._in_doubt:
+            self._file.stay_lost()
+            with suppress(SmbError):
+                await run_to_completion(self._file.close())
+
+    async def start(self, size: int, source: Read) -> int:
+        """Return how much of the source is here already; the rest is dropped."""
+        assert self._file is not None
+        there = self._file.opened.end_of_file
+        start = await resume_at(there, size, self._file.read_at, source)
+        if start < there:
+            await self._file.truncate(start)
+        return start
+
+    async def remove_others(self) -> None:
+        """Remove what transfers of other states of the source have left for this target."""
+        folder, name = parent(self._path), split_path(self._path)[-1]
+        with suppress(SmbError):
+            for left in await self._share.listdir(folder, resumable_pattern(name)):
+                await self._share.remove(join(folder, left))
