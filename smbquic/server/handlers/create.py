@@ -11,11 +11,12 @@ from smbquic.server.context import Context, as_retry
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
 from smbquic.server.handlers.fsctl.reparse_points import stopped
 from smbquic.server.notify.notifier import OVERWRITTEN, Notifier
-from smbquic.server.opens.create import FileOpener, parameters_of
+from smbquic.server.opens.create import FileOpener
 from smbquic.server.opens.durable_handles import check_contexts
 from smbquic.server.opens.file_audit import record_failure
 from smbquic.server.opens.leases import LeaseTable
 from smbquic.server.opens.open import Open
+from smbquic.server.opens.open_parameters import parameters_of
 from smbquic.server.opens.oplocks import grant_oplock
 from smbquic.server.outcome import Reply, RetryAfter
 from smbquic.storage import Action, FileStat, NotReady, StoppedOnSymlink

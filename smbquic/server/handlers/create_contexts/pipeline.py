@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smbquic.protocol.request import Request
-from smbquic.server.opens.create import CreateSession, OpenParameters
+from smbquic.server.opens.create import CreateSession
 from smbquic.server.opens.leases import LeaseRequest
 from smbquic.server.opens.open import Open
+from smbquic.server.opens.open_parameters import OpenParameters
 from smbquic.server.opens.open_parts import Requester
 from smbquic.server.share import ServedShare
 from smbquic.server.tree import ServerTree
