@@ -178,7 +178,7 @@ def _decode_call(data: memoryview) -> RpcRequest:
     return call
 
 
-_ADAPTERS: dict[str, Decoder] = {
+ADAPTERS: dict[str, Decoder] = {
     each.name: each
     for each in (
         Decoder(
@@ -269,7 +269,7 @@ _UNNAMED = (
 )
 """Decoders that are not called so."""
 
-_READ_ONLY = frozenset(
+READ_ONLY = frozenset(
     {
         # A peer may announce any size of the array; ours is the real one.
         "wire.ioctl_payloads.SrvSnapshotArray",
@@ -277,7 +277,7 @@ _READ_ONLY = frozenset(
 )
 """Structures that need not decode to the same value again once they are written."""
 
-_WIDENED = frozenset(
+WIDENED = frozenset(
     {
         # Entries whose size is not a multiple of 4 are read, but never written.
         "wire.dtyp.acl.Acl",
@@ -300,7 +300,7 @@ def find() -> list[Decoder]:
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             for decoder in _of_module(import_module(info.name)):
                 found[decoder.name] = decoder
-    if unknown := _ADAPTERS.keys() - found.keys():
+    if unknown := ADAPTERS.keys() - found.keys():
         raise LookupError(f"there are adapters of decoders that do not exist: {unknown}")
     return list(found.values())
 
@@ -318,9 +318,9 @@ def _of_module(module: ModuleType) -> Iterator[Decoder]:
         full = f"{place}.{name}"
         if inspect.isclass(value):
             if inspect.ismethod(getattr(value, "decode", None)) and value not in _BASES:
-                yield _ADAPTERS.get(full) or _of_class(full, value)
+                yield ADAPTERS.get(full) or _of_class(full, value)
         elif name.startswith("decode_") and inspect.isfunction(value):
-            yield _ADAPTERS.get(full) or _of_function(full, module, value)
+            yield ADAPTERS.get(full) or _of_function(full, module, value)
 
 
 def _of_class(name: str, cls: type[Any]) -> Decoder:
@@ -333,9 +333,9 @@ def _of_class(name: str, cls: type[Any]) -> Decoder:
     samples: Callable[[], list[bytes]] = list
     if encode is not None:
         samples = partial(_written, encode, cls)
-    if name in _READ_ONLY:
+    if name in READ_ONLY:
         encode = None
-    if name in _WIDENED:
+    if name in WIDENED:
         return Decoder(
             name, lambda data: cls.decode(cls.decode(data).encode()), encode, samples=samples
         )

@@ -61,13 +61,13 @@ def test_every_decoder_is_in_a_target() -> None:
 
 
 def test_what_takes_more_than_bytes_has_to_be_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(decoders._ADAPTERS, "wire.messages.decode_request")
+    monkeypatch.delitem(decoders.ADAPTERS, "wire.messages.decode_request")
     with pytest.raises(LookupError, match="decode_request takes more than bytes"):
         decoders.find.__wrapped__()
 
 
 def test_adapters_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(decoders._ADAPTERS, "wire.gone", Decoder("wire.gone", len))
+    monkeypatch.setitem(decoders.ADAPTERS, "wire.gone", Decoder("wire.gone", len))
     with pytest.raises(LookupError, match="do not exist"):
         decoders.find.__wrapped__()
 
@@ -75,7 +75,7 @@ def test_adapters_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", DECODING)
 def test_samples_are_well_formed(name: str) -> None:
     for decoder in load_group(name).decoders:
-        if decoder.name not in decoders._READ_ONLY:
+        if decoder.name not in decoders.READ_ONLY:
             for sample in decoder.samples():
                 decoder.decode(memoryview(sample))
                 decoder.check(sample)

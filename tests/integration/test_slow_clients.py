@@ -17,6 +17,7 @@ from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.tcp import TcpTransport
+from tests.integration.internals import engine_of
 
 PATIENCE = 60.0
 MIB = 1 << 20
@@ -52,7 +53,9 @@ def connect(
     kind, _, place = serving.listeners[0].partition("://")
     scheme = {"tcp": "smb", "quic": "smb+quic"}[kind]
     url = f"{scheme}://{user}@{place}/data"
-    return smbquic.connect(url, password="secret", ca=pki.ca, timeout=PATIENCE)
+    return smbquic.connect(
+        url, password="secret", ca=pki.ca, timeout=PATIENCE, reconnect_timeout=0.0
+    )
 
 
 async def until_dropped(serving: smbquic.Serving, why: ServerRefusal) -> None:
@@ -88,7 +91,7 @@ def stop_listening(transport: MessageTransport) -> None:
     else:
         assert isinstance(transport, QuicTransport)
         transport._inbound._assembler.feed = lambda *_: None  # type: ignore[method-assign]
-        transport.connection._engine.release = lambda count: False  # type: ignore[method-assign]
+        engine_of(transport).release = lambda count: False  # type: ignore[method-assign]
 
 
 async def test_a_client_that_does_not_finish_its_message(

@@ -8,11 +8,11 @@ import pytest
 from smbquic.errors import ConnectionClosed
 from smbquic.transport import framing, quic
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic.aioquic.engine import AioquicEngine
 from smbquic.transport.quic.flow_control import SEND_LIMIT
 from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.tcp import TcpTransport
 from tests.integration.conftest import Links
+from tests.integration.internals import engine_of, library_of
 
 MIB = 1 << 20
 MESSAGE = 256 << 10
@@ -34,7 +34,7 @@ async def until_stuck(sent: list[int]) -> None:
 def cost_of_queue(transport: MessageTransport) -> int:
     """Return the bytes that messages count for which nobody has fetched."""
     assert isinstance(transport, TcpTransport | QuicTransport)
-    return transport._inbox._cost
+    return transport._inbox.cost
 
 
 async def flood(transport: MessageTransport, sent: list[int]) -> None:
@@ -54,7 +54,7 @@ async def test_messages_nobody_fetches_hold_the_sender_back(links: Links, direct
     await until_stuck(sent)
     if links.kind == "quic":
         assert isinstance(receiver, QuicTransport)
-        ahead = WINDOW if receiver.connection._engine.capacity == WINDOW else WINDOW * 7 // 4
+        ahead = WINDOW if engine_of(receiver).capacity == WINDOW else WINDOW * 7 // 4
         bound = ahead + SEND_LIMIT + 2 * MESSAGE
     else:
         bound = framing.QUEUE_LIMIT + KERNEL
@@ -155,8 +155,7 @@ async def test_memory_stays_bounded_while_much_passes_through(links: Links) -> N
     if links.kind == "quic" and links.pairing.server == "aioquic":
         # The window moved as messages were fetched, and is as wide as it was.
         assert isinstance(server, QuicTransport)
-        assert isinstance(server.connection._engine, AioquicEngine)
-        engine = server.connection._engine._quic
+        engine = library_of(server)
         ahead = engine._local_max_data.value - engine._local_max_data.used
         assert (16 << 20) * 7 // 8 <= ahead <= 16 << 20
         assert engine._streams[0].max_stream_data_local == engine._local_max_data.value

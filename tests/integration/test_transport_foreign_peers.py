@@ -25,6 +25,7 @@ from tests.integration.handshaking import (
     one_client,
     one_server,
 )
+from tests.integration.internals import engine_of, handshakes_of
 from tests.integration.pairing import Pairing
 
 
@@ -241,7 +242,7 @@ async def test_garbage_is_dropped(
     client = await echo_server.connect(quic.ClientTls(ca=pki.ca))
     accepted = await echo_server.connection()
     assert isinstance(accepted, QuicTransport)
-    known = bytes(accepted.connection._engine.connection_id)
+    known = bytes(engine_of(accepted).connection_id)
     junk = [
         b"\x40",
         b"\x00" * 1200,
@@ -265,5 +266,5 @@ async def test_garbage_is_dropped(
 
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"unimpressed"
     assert not caplog.records
-    assert not echo_server.listener._half_open
+    assert not handshakes_of(echo_server.listener)
     await close(client)

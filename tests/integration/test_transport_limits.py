@@ -23,6 +23,7 @@ from tests.integration.handshaking import (
     close,
     one_server,
 )
+from tests.integration.internals import handshakes_of, refusals_of
 
 INITIAL, RETRY = 0xC, 0xF
 """The first four bits of these packets. [RFC 9000] 17.2"""
@@ -92,7 +93,7 @@ async def test_a_first_datagram_that_comes_twice_begins_one_handshake(
         for _ in range(2):
             sock.send(datagram)
             await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2000), 20)
-        assert len(echo_server.listener._half_open) == 1
+        assert len(handshakes_of(echo_server.listener)) == 1
 
 
 @one_server
@@ -112,7 +113,7 @@ async def test_while_many_handshakes_are_half_open_a_client_must_prove_its_addre
 
     assert [answer[0] >> 4 for answer in (first, second, third)] == [0xC, 0xF, 0xF]
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"validated"
-    assert len(echo_server.listener._half_open) == 1
+    assert len(handshakes_of(echo_server.listener)) == 1
     await close(client)
 
 
@@ -177,9 +178,9 @@ async def test_the_number_of_half_open_handshakes_is_limited(
     await echo_server.start(identity, options=quic.QuicOptions(max_half_open=4))
     for number in (1, 1, 2, 3):
         await stop(f"127.0.0.{number}").begin()
-    await refused(echo_server, pki, echo_server.listener._refusals, ListenerRefusal.HALF_OPEN)
+    await refused(echo_server, pki, refusals_of(echo_server.listener), ListenerRefusal.HALF_OPEN)
 
-    assert len(echo_server.listener._half_open) == 4
+    assert len(handshakes_of(echo_server.listener)) == 4
 
 
 @one_server
@@ -191,10 +192,10 @@ async def test_the_half_open_handshakes_of_an_address_are_limited(
     )
     await ask(echo_server, first_datagram(pki))
     await refused(
-        echo_server, pki, echo_server.listener._refusals, ListenerRefusal.HALF_OPEN_OF_ADDRESS
+        echo_server, pki, refusals_of(echo_server.listener), ListenerRefusal.HALF_OPEN_OF_ADDRESS
     )
 
-    assert len(echo_server.listener._half_open) == 1
+    assert len(handshakes_of(echo_server.listener)) == 1
 
 
 @one_server
@@ -203,7 +204,7 @@ async def test_the_address_with_two_more_handshakes_loses_one(
 ) -> None:
     """No handshake is dropped for an address that would then have as many as the others."""
     await echo_server.start(identity, options=quic.QuicOptions(max_half_open=6))
-    begun, refusals = echo_server.listener._half_open, echo_server.listener._refusals
+    begun, refusals = handshakes_of(echo_server.listener), refusals_of(echo_server.listener)
     # The addresses of the first three are not validated, and so they are counted for none.
     for number in (1, 1, 1, 2, 2, 3):
         await stop(f"127.0.0.{number}").begin()
@@ -237,11 +238,11 @@ async def test_a_handshake_that_takes_long_is_dropped_for_a_new_one(
 ) -> None:
     await echo_server.start(identity, options=quic.QuicOptions(max_half_open=1))
     await stop("127.0.0.1").begin()
-    [first] = echo_server.listener._half_open
+    [first] = handshakes_of(echo_server.listener)
     monkeypatch.setattr(half_open, "MINIMUM_TIME", 0.0)
     client = await echo_server.connect(quic.ClientTls(ca=pki.ca))
 
-    assert first not in echo_server.listener._half_open
+    assert first not in handshakes_of(echo_server.listener)
     await close(client)
 
 
@@ -300,7 +301,7 @@ async def test_unauthenticated_clients_that_cost_too_much_must_prove_their_addre
     await refused(echo_server, pki, limiter.refusals, ServerRefusal.BUSY)
 
     assert limiter.refusals.counts[ListenerRefusal.UNVALIDATED] >= 2
-    assert echo_server.listener._half_open.addresses() == ["127.0.0.1"]
+    assert handshakes_of(echo_server.listener).addresses() == ["127.0.0.1"]
 
 
 @one_server
@@ -320,7 +321,7 @@ async def test_a_client_that_the_limiter_does_not_admit_is_not_answered(
             await asyncio.sleep(0.01)
     assert set(limiter.asked) == {"127.0.0.1"}
     assert not connecting.done()
-    assert not echo_server.listener._half_open
+    assert not handshakes_of(echo_server.listener)
     assert echo_server.accepted.empty()
     limiter.open = True
     client = await asyncio.wait_for(connecting, 60)

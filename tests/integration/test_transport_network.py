@@ -13,10 +13,10 @@ from smbquic.pki import PkiDirectory
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import network_errors, udp
-from smbquic.transport.quic.aioquic.engine import AioquicEngine
 from smbquic.transport.quic.engine import STATELESS_RESET
 from smbquic.transport.quic.transport import QuicTransport
 from tests.integration.handshaking import EchoServer
+from tests.integration.internals import close_socket, library_of, local_port
 from tests.integration.pairing import Pairing
 
 MIB = 1 << 20
@@ -129,7 +129,7 @@ async def test_a_client_may_go_on_from_another_port(
     await client.send(b"from elsewhere")
 
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"from elsewhere"
-    assert client.connection._endpoint.local[1] != before
+    assert local_port(client) != before
     await end(client)
 
 
@@ -137,14 +137,14 @@ async def test_a_network_that_is_gone_makes_the_client_try_another(
     server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
-    before = client.connection._endpoint.local[1]
+    before = local_port(client)
     client.connection.receiver.error_received(OSError(errno.ENETUNREACH, "Network is unreachable"))
-    after = client.connection._endpoint.local[1]
+    after = local_port(client)
     client.connection.receiver.error_received(OSError(errno.ENETUNREACH, "Network is unreachable"))
     client.connection.receiver.error_received(OSError(errno.EMSGSIZE, "Message too long"))
     await client.send(b"hello again")
 
-    assert before != after == client.connection._endpoint.local[1]
+    assert before != after == local_port(client)
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"hello again"
     await end(client)
 
@@ -225,7 +225,7 @@ async def test_a_server_that_was_killed_is_noticed_soon(
     monkeypatch.setattr(network_errors, "REFUSED_FOR", 0.1)
     client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     # The process died: nobody sends CONNECTION_CLOSE, and the kernel refuses what comes.
-    server.listener._endpoint.close()
+    close_socket(server.listener)
     await client.send(b"anybody there?")
     with pytest.raises(ConnectionClosed, match="has closed its UDP port"):
         await asyncio.wait_for(client.receive(), 20)
@@ -261,7 +261,7 @@ async def test_a_message_that_breaks_off_is_told(
     await client.send(b"x")
     await client.receive()
     accepted = await server.accepted.get()
-    client.connection._engine.write(b"\0\0\0\x05half")
+    client.connection.write((b"\0\0\0\x05half",))
     client.close()
     await asyncio.wait_for(accepted.wait_closed(), 20)
 
@@ -278,8 +278,7 @@ async def test_what_is_no_message_ends_a_quic_connection(
     client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     await client.send(b"fine")
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"fine"
-    client.connection._engine.write(b"GET / HTTP/1.1\r\n\r\n")
-    client.connection._pump.schedule_flush()
+    client.connection.write((b"GET / HTTP/1.1\r\n\r\n",))
     with pytest.raises(ConnectionClosed, match="not an SMB message"):
         await asyncio.wait_for(client.receive(), 20)
 
@@ -306,11 +305,9 @@ async def test_a_peer_that_breaks_quic_is_hung_up_on(pki: PkiDirectory, pairing:
     await client.send(b"x")
     await server.receive()
     # aioquic keeps to the limits that the server has set, so they are raised here.
-    assert isinstance(client.connection._engine, AioquicEngine)
-    engine = client.connection._engine._quic
+    engine = library_of(client)
     engine._remote_max_data = engine._streams[0].max_stream_data_remote = 1 << 40
-    client.connection._engine.write(*[b"\0\0\x40\0" + bytes(16 << 10)] * 20)
-    client.connection._pump.schedule_flush()
+    client.connection.write([b"\0\0\x40\0" + bytes(16 << 10)] * 20)
     with pytest.raises(ConnectionClosed, match=r"(?i)limit"):
         await asyncio.wait_for(client.receive(), 20)
 

@@ -12,11 +12,10 @@ from smbquic.pki import PkiDirectory, init
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import keep_alive, udp
-from smbquic.transport.quic.aioquic.engine import AioquicEngine
 from smbquic.transport.quic.engine import STATELESS_RESET
-from smbquic.transport.quic.qh3.engine import Qh3Engine
 from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.transport import QuicTransport
+from tests.integration.internals import close_socket, connections_of, engine_of, library_of
 from tests.integration.pairing import Pairing
 
 HOST = "127.0.0.1"
@@ -103,8 +102,8 @@ class RestartableServer:
     def kill(self) -> None:
         """End without a word to the clients, as a process that is killed."""
         listener = self.listeners[-1]
-        listener._endpoint.close()
-        for connection in list(listener._ids):
+        close_socket(listener)
+        for connection in connections_of(listener):
             connection.abort(ConnectionClosed("killed"))
 
     async def connect(self, port: int = 0) -> QuicTransport:
@@ -197,8 +196,7 @@ async def test_a_new_connection_id_does_not_hide_it(restartable: RestartableServ
     """For aioquic's servers: qh3's core makes up the tokens for all ids but the first."""
     await restartable.start()
     client = await restartable.connect()
-    assert isinstance(client.connection._engine, AioquicEngine | Qh3Engine)
-    client.connection._engine._quic.change_connection_id()
+    library_of(client).change_connection_id()
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(client.receive(), 20)
     restartable.kill()
@@ -239,7 +237,7 @@ async def test_nobody_else_can_end_a_connection(
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(received.wait(), 20)
 
-    assert client.connection._engine.close_reason is None
+    assert engine_of(client).close_reason is None
 
 
 async def test_noise_is_answered_with_less_of_it(restartable: RestartableServer) -> None:

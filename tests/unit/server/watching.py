@@ -4,6 +4,7 @@ from typing import Unpack
 
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
+from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, CompletionFilter
 from smbquic.wire.close import CloseRequest
@@ -57,6 +58,11 @@ async def watched(
     client.deliver(client.protocol.cancel(message_id))
     assert (await client.answer(message_id)).status == NtStatus.CANCELLED
     return folder
+
+
+def is_watched(server: Server) -> bool:
+    """Return whether any folder is watched."""
+    return bool(server.files.notifier._by_storage)
 
 
 async def pending(client: Client, body: ChangeNotifyRequest) -> int:

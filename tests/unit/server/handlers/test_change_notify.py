@@ -20,6 +20,7 @@ from tests.unit.server.watching import (
     DIRECTORY,
     REMOVED,
     changes,
+    is_watched,
     make,
     notify,
     pending,
@@ -126,7 +127,7 @@ async def test_close_ends_it(client: Client, server: Server) -> None:
     await client.call(CloseRequest(folder))
     response = await client.answer(message_id)
     assert response.status == NtStatus.NOTIFY_CLEANUP
-    assert not server.files.notifier._by_storage
+    assert not is_watched(server)
 
 
 async def test_tree_disconnect_ends_it(client: Client) -> None:
@@ -150,7 +151,7 @@ async def test_the_end_of_the_connection_ends_it(
     folder = await other.open("", create_options=DIRECTORY)
     await pending(other, notify(folder))
     await other.close()
-    assert not server.files.notifier._by_storage
+    assert not is_watched(server)
     await make(client, "a")
 
 

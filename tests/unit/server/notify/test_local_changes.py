@@ -26,6 +26,7 @@ from tests.unit.server.watching import (
     OLD,
     REMOVED,
     changes,
+    is_watched,
     make,
     notify,
     pending,
@@ -154,7 +155,7 @@ async def test_a_watch_that_ends_while_a_move_is_pending(
     timer = watches._move_timer
     assert timer is not None
     await client.call(CloseRequest(folder))
-    assert not server.files.notifier._by_storage
+    assert not is_watched(server)
     assert timer.cancelled()
 
 
