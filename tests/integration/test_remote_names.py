@@ -1,5 +1,6 @@
 """Completion of the names on a share: soon, without questions, and nothing else."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,14 @@ def test_sources_that_may_ask_are_left_out(config: Path, given: tuple[str, ...])
     assert completed("asks:", *given, "--timeout", "x") == {}
 
 
-def test_a_server_that_is_slow_is_left_alone(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TIMEOUT", 0)
-    assert completed("fs:") == {}
+def test_a_server_that_is_slow_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_TIMEOUT", 0.01)
+    file = tmp_path / "config.toml"
+    monkeypatch.setenv("SMBQUIC_CONFIG", str(file))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        file.write_text(f'[profiles.fs]\nurl = "smb://a@127.0.0.1:{port}/data"\npassword = "x"')
+        file.chmod(0o600)
+        assert completed("fs:") == {}
