@@ -151,9 +151,16 @@ class Client:
         found = self._given_password(url)
         if found is None:
             found = os.environ.get("SMBQUIC_PASSWORD")
-        if found is None and (used := profile_of(url)) is not None:
-            found = used.password() if self.interactive or not used.given.get("keyring") else None
+        if found is None:
+            found = self._profile_password(url)
         return self._ask(url) if found is None else found
+
+    def _profile_password(self, url: SmbUrl) -> str | None:
+        used = profile_of(url)
+        # It is that of the profile's user, whom --authentication-file may have replaced.
+        if used is None or used.url.user != url.user:
+            return None
+        return used.password() if self.interactive or not used.given.get("keyring") else None
 
     def _given_password(self, url: SmbUrl) -> str | None:
         if not self.interactive and (self.reads_standard_input or self.sources.keyring):

@@ -138,6 +138,8 @@ def test_an_authentication_file(run: Run, tmp_path: Path) -> None:
     file = secret(tmp_path / "auth", "username = bob\n")
     assert "'set'" in run("-A", file, "smb://h/s", SMBQUIC_PASSWORD="set").stdout
     assert "no password for bob" in run("-A", file, "smb://h/s").stderr
+    # The profile has the password of alice.
+    assert "no password for bob" in run("-A", file, "fs:").stderr
 
 
 def test_without_a_user(run: Run) -> None:
