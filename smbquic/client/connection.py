@@ -16,6 +16,7 @@ from smbquic.auth.spnego.initiator import Initiator
 from smbquic.client.abandoned_opens import AbandonedOpens
 from smbquic.client.credit_queue import CreditQueue
 from smbquic.client.echo_monitor import EchoMonitor
+from smbquic.client.lease_breaks import LeaseBreaks
 from smbquic.client.outgoing_messages import OutgoingMessages
 from smbquic.client.response_waiters import (
     ResponseWaiter,
@@ -53,6 +54,7 @@ class ClientConnection:
         self._outgoing = OutgoingMessages(transport)
         self.credits = CreditQueue(protocol.credit_pool, self._outstanding, self._send_echo)
         self.abandoned_opens = AbandonedOpens(self.compound)
+        self.lease_breaks = LeaseBreaks(self.compound)
         self.monitor = EchoMonitor(
             transport, self._outstanding, self._send_echo_if_possible, self._fail
         )
@@ -216,6 +218,7 @@ class ClientConnection:
     def _deliver(self, response: Response) -> None:
         if response.message_id == UNSOLICITED:
             log.debug("unsolicited: %s", response.body)
+            self.lease_breaks.receive(response.body)
         else:
             self._outstanding.deliver(response)
 
@@ -255,4 +258,5 @@ class ClientConnection:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.abandoned_opens.cancel()
+        await self.lease_breaks.cancel()
         await self.transport.wait_closed()

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from smbquic.client import requests
 from smbquic.client.concurrency import run_each
-from smbquic.client.file_handle import FileHandle, Reopen
+from smbquic.client.file_handle import FileHandle, Reopener
 from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.errors import (
     RemoteProtocolError,
@@ -66,7 +66,7 @@ class File:
     """An open file, used much as one of Python's own, but with `await`.
 
     Several tasks may use `read_at` and `write_at` at once; `read`, `write` and `seek` share one
-    position. With `reopen`, a file whose connection was lost is opened again when it is used.
+    position. With a `reopener`, a file whose connection was lost is opened again when it is used.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class File:
         tree: TreeConnect,
         path: str,
         opened: CreateResponse,
-        reopen: Reopen | None = None,
+        reopener: Reopener | None = None,
     ) -> None:
         self.path = path
         self.opened = opened
-        self._handle = FileHandle(tree, path, opened.file_id, reopen)
+        self._handle = FileHandle(tree, path, opened.file_id, reopener)
         self._position = 0
         self._closed = False
 

@@ -1,35 +1,53 @@
 """A file that is open on the server, and opened again when the connection was lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from smbquic.client.reconnect import LOSSES_ALLOWED, unknown_outcome
 from smbquic.client.repeatable import are_repeatable
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectionClosed, UnflushedError
 from smbquic.protocol.response import Response
-from smbquic.wire.create import CreateResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.message import Message
 
-Reopen = Callable[[TreeConnect, ConnectionClosed], Awaitable[tuple[TreeConnect, CreateResponse]]]
-"""Opens a file again on a newer connection than the one that was lost, for this reason."""
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """A file that was opened again. `kept` says that the server had kept it open meanwhile."""
+
+    tree: TreeConnect
+    file_id: FileId
+    kept: bool
+
+
+class Reopener(Protocol):
+    """Opens a file again when its connection was lost."""
+
+    async def open(self, lost: TreeConnect, file_id: FileId, cause: ConnectionClosed) -> Reopened:
+        """Open it on a newer connection than that of `lost`, where it had the id `file_id`."""
+
+    def closed(self, tree: TreeConnect) -> None:
+        """Note that the file is closed, which was open on `tree`."""
 
 
 class FileHandle:
     """An open on the server: its `file_id`, and the `tree` that this id is valid on.
 
-    Without `reopen`, a handle whose connection is lost stays lost.
+    Without a `reopener`, a handle whose connection is lost stays lost.
     """
 
     def __init__(
-        self, tree: TreeConnect, path: str, file_id: FileId, reopen: Reopen | None
+        self, tree: TreeConnect, path: str, file_id: FileId, reopener: Reopener | None
     ) -> None:
         self.tree = tree
         self.file_id = file_id
         self._path = path
-        self._reopen = reopen
+        self._reopener = reopener
+        self._stays_lost = reopener is None
         self._lock = asyncio.Lock()
         self._closed = False
         self._writes = 0
@@ -52,29 +70,31 @@ class FileHandle:
             try:
                 responses = await tree.compound(bodies)
             except ConnectionClosed as error:
-                if self._reopen is None or losses == LOSSES_ALLOWED:
+                if self._stays_lost or losses == LOSSES_ALLOWED:
                     raise
                 if error.sent and not are_repeatable(bodies):
                     raise unknown_outcome(error) from error
-                await self._renew(self._reopen, tree, error)
+                await self._renew(tree, error)
                 continue
             if isinstance(bodies[-1], FlushRequest) and not responses[-1].status.is_error:
                 self._flushed(writes)
             return responses
         raise AssertionError("the last attempt returns or raises")
 
-    async def _renew(self, reopen: Reopen, lost: TreeConnect, cause: ConnectionClosed) -> None:
+    async def _renew(self, lost: TreeConnect, cause: ConnectionClosed) -> None:
         """Open the file again, once for all tasks that have lost the same connection."""
         async with self._lock:
             if self.tree is not lost:
                 return
-            tree, opened = await reopen(lost, cause)
-            # A server whose machine has failed has lost what was only in its memory.
-            self._uncertain |= self._writes != self._flushed_writes
-            self.tree, self.file_id = tree, opened.file_id
+            assert self._reopener is not None
+            reopened = await self._reopener.open(lost, self.file_id, cause)
+            if not reopened.kept:
+                # A server whose machine has failed has lost what was only in its memory.
+                self._uncertain |= self._writes != self._flushed_writes
+            self.tree, self.file_id = reopened.tree, reopened.file_id
             if not self._closed:
                 lost.connection.monitor.remove_open()
-                tree.connection.monitor.add_open()
+                self.tree.connection.monitor.add_open()
 
     def written(self) -> None:
         """Note that a WRITE was answered, which only a FLUSH puts on the disk."""
@@ -92,9 +112,11 @@ class FileHandle:
 
     def stay_lost(self) -> None:
         """Do not open the file again from now on: it is only to be closed after an error."""
-        self._reopen = None
+        self._stays_lost = True
 
     def mark_closed(self) -> None:
         """Note that the file is closed, or about to be."""
         self._closed = True
         self.tree.connection.monitor.remove_open()
+        if self._reopener is not None:
+            self._reopener.closed(self.tree)

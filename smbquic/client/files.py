@@ -192,26 +192,15 @@ class ShareFiles:
         opening = requests.create(to_wire(path), access, disposition=disposition, options=_FILE)
 
         async def opener() -> File:
-            file = await self.open_file(opening, path)
+            # Imported here: a program that lists a folder starts earlier without it.
+            from smbquic.client.reopening import open_file
+
+            file, _ = await open_file(self.share_tree, path, lambda: opening)
             if append:
                 await file.seek(file.opened.end_of_file)
             return file
 
         return Opening(opener)
-
-    async def open_file(self, opening: CreateRequest, path: str) -> File:
-        """Send a CREATE; the file is opened again by its name when its connection was lost."""
-        # Imported here: a program that lists a folder starts earlier without it.
-        from smbquic.client.reopening import QUERY_ON_DISK_ID, Reopening
-
-        opening.contexts.append(QUERY_ON_DISK_ID)
-
-        async def send(tree: TreeConnect) -> tuple[TreeConnect, Response]:
-            return tree, await tree.request(opening, path)
-
-        tree, response = await self.share_tree.repeat(send, repeatable=are_repeatable([opening]))
-        reopening = Reopening(self.share_tree, path, opening, response.body)
-        return File(tree, path, response.body, reopening.open)
 
     async def read_bytes(self, path: str) -> bytes:
         """Return the content of a file."""

@@ -9,8 +9,8 @@ from smbquic.client.concurrency import run_to_completion
 from smbquic.client.file import File
 from smbquic.client.files import ShareFiles
 from smbquic.client.names import join, parent, to_wire
-from smbquic.client.reopening import QUERY_ON_DISK_ID, Reopening
-from smbquic.client.tree_connect import TreeConnect, check
+from smbquic.client.reopening import open_file
+from smbquic.client.tree_connect import check
 from smbquic.errors import NotFoundError, PathError, SmbError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
@@ -19,7 +19,6 @@ from smbquic.wire.create import (
     CreateDisposition,
     CreateOptions,
     CreateRequest,
-    CreateResponse,
     ShareAccess,
 )
 from smbquic.wire.message import Message
@@ -43,18 +42,9 @@ class RemotePartialFile:
 
     async def begin(self, *middle: Message) -> tuple[File, list[Response]]:
         """Make it, and do `middle` to it in the same message, with these answers."""
-
-        async def send(tree: TreeConnect) -> tuple[TreeConnect, CreateRequest, list[Response]]:
-            creating = self._creating()
-            creating.contexts.append(QUERY_ON_DISK_ID)
-            return tree, creating, await tree.compound([creating, *middle])
-
-        share_tree = self._share.share_tree
-        tree, creating, (opened, *others) = await share_tree.repeat(send, repeatable=True)
-        check(opened, self._path)
-        body: CreateResponse = opened.body
-        reopening = Reopening(share_tree, self._path, creating, body)
-        self._file = File(tree, self._path, body, reopening.open)
+        self._file, others = await open_file(
+            self._share.share_tree, self._path, self._creating, *middle, repeatable=True
+        )
         self._check(others)
         return self._file, others
 

@@ -1,23 +1,73 @@
-"""Opening a file once more after its connection was lost, and making sure that it is the same."""
+"""Opening a file, and opening it again after its connection was lost: the same file, or none."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 
+from smbquic.client import requests
+from smbquic.client.durable_handle import DurableHandle, has_durable_handles
+from smbquic.client.file import File
+from smbquic.client.file_handle import Reopened
 from smbquic.client.reconnect import ShareTree
-from smbquic.client.tree_connect import TreeConnect
-from smbquic.errors import ConnectionClosed, NotFoundError, SourceChangedError
+from smbquic.client.repeatable import are_repeatable
+from smbquic.client.tree_connect import TreeConnect, check
+from smbquic.errors import ConnectionClosed, NotFoundError, SourceChangedError, StatusError
+from smbquic.protocol.response import Response
+from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateRequest, CreateResponse
 from smbquic.wire.create_context import CreateContext, find
 from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID, QueryOnDiskIdResponse
+from smbquic.wire.file_id import FileId
+from smbquic.wire.message import Message
 
-QUERY_ON_DISK_ID = CreateContext(CREATE_QUERY_ON_DISK_ID)
+log = logging.getLogger(__name__)
+
+_QUERY_ON_DISK_ID = CreateContext(CREATE_QUERY_ON_DISK_ID)
 """Has the server say which file it has opened, whatever its name. [MS-SMB2] 2.2.13.2.9"""
 
 
-class Reopening:
-    """Opens the file that `opening` has opened, with the response `opened`, by its name.
+async def open_file(
+    share_tree: ShareTree,
+    path: str,
+    make_opening: Callable[[], CreateRequest],
+    *others: Message,
+    repeatable: bool | None = None,
+) -> tuple[File, list[Response]]:
+    """Open a file and send `others` in the same message; the file, and their responses.
 
-    `path` is what errors call it.
+    `make_opening` makes a CREATE for each attempt. When the connection is lost after it was sent,
+    it is sent again if that is `repeatable`, by default if the requests themselves are
+    (`are_repeatable`). `path` is what errors call the file.
     """
+    if repeatable is None:
+        repeatable = are_repeatable([make_opening(), *others])
+
+    async def send(tree: TreeConnect) -> tuple[File, list[Response]]:
+        opening = make_opening()
+        opening = replace(opening, contexts=[*opening.contexts, _QUERY_ON_DISK_ID])
+        durable = _durable_handle(tree, opening)
+        creating = opening if durable is None else durable.request(opening)
+        opened, *responses = await tree.compound([creating, *others])
+        check(opened, path)
+        reopening = Reopening(share_tree, path, opening, opened.body)
+        reopening.note(tree, durable, opened.body)
+        return File(tree, path, opened.body, reopening), responses
+
+    return await share_tree.repeat(send, repeatable=repeatable)
+
+
+def _durable_handle(tree: TreeConnect, opening: CreateRequest) -> DurableHandle | None:
+    """Return a durable handle to ask for: for who writes, and where the server has them.
+
+    Who only reads loses nothing when the file is opened again. A lease makes others wait until it
+    is given back, so it is not asked for without need.
+    """
+    writes = opening.desired_access & AccessMask.FILE_WRITE_DATA
+    return DurableHandle() if writes and has_durable_handles(tree) else None
+
+
+class Reopening:
+    """Opens the file again that `opening` has opened, with the response `opened`."""
 
     def __init__(
         self, share_tree: ShareTree, path: str, opening: CreateRequest, opened: CreateResponse
@@ -27,32 +77,70 @@ class Reopening:
         # What the first request made or truncated is only to be opened from now on.
         self._opening = replace(opening, create_disposition=CreateDisposition.FILE_OPEN)
         self._identity = _identity(opened)
+        self._durable: DurableHandle | None = None
+        """What the server was asked for, and whether it has granted it."""
+        self._is_granted = False
 
-    async def open(
-        self, lost: TreeConnect, cause: ConnectionClosed
-    ) -> tuple[TreeConnect, CreateResponse]:
-        """Open it on a newer connection than that of `lost`.
+    def note(
+        self, tree: TreeConnect, durable: DurableHandle | None, opened: CreateResponse
+    ) -> None:
+        """Remember what came of asking for a durable handle, and answer breaks of its lease."""
+        self._durable = durable
+        self._is_granted = durable is not None and durable.is_granted(opened)
+        if durable is not None:
+            tree.connection.lease_breaks.add(durable.lease_key, tree.target)
+
+    def closed(self, tree: TreeConnect) -> None:
+        """See `Reopener`."""
+        if self._durable is not None:
+            tree.connection.lease_breaks.remove(self._durable.lease_key)
+
+    async def open(self, lost: TreeConnect, file_id: FileId, cause: ConnectionClosed) -> Reopened:
+        """Open it on a newer connection than that of `lost`, where it had the id `file_id`.
 
         Raises `SourceChangedError` if another file has the name by now, `ConnectionClosed` if none
         has, and what `ShareTree.renew` raises.
         """
         await self._share_tree.renew(lost, cause)
 
-        async def once_more(tree: TreeConnect) -> tuple[TreeConnect, CreateResponse]:
-            response = await tree.request(self._opening, self._path)
-            return tree, response.body
+        async def once_more(tree: TreeConnect) -> Reopened:
+            reopened = await self._take_over(tree, file_id)
+            return reopened or await self._open_by_name(tree)
 
         try:
-            tree, opened = await self._share_tree.repeat(once_more, repeatable=True)
+            return await self._share_tree.repeat(once_more, repeatable=True)
         except NotFoundError as error:
             raise ConnectionClosed(
                 f"{cause}, and {self._path} is no longer there to be opened again"
             ) from error
+
+    async def _take_over(self, tree: TreeConnect, file_id: FileId) -> Reopened | None:
+        """Take over the open that the server has kept; None if it has not. [MS-SMB2] 3.2.4.4"""
+        if self._durable is None or not self._is_granted:
+            return None
+        try:
+            response = await tree.request(
+                self._durable.reconnect(self._opening, file_id), self._path
+            )
+        except StatusError as error:
+            # It was restarted, somebody else needed the file, or the client came too late.
+            log.debug("the server has not kept the open: %s", error)
+            return None
+        tree.connection.lease_breaks.add(self._durable.lease_key, tree.target)
+        return Reopened(tree, response.body.file_id, kept=True)
+
+    async def _open_by_name(self, tree: TreeConnect) -> Reopened:
+        durable = _durable_handle(tree, self._opening)
+        opening = self._opening if durable is None else durable.request(self._opening)
+        response = await tree.request(opening, self._path)
+        opened: CreateResponse = response.body
         if _identity(opened) != self._identity:
+            await tree.request(requests.close(opened.file_id), self._path)
             raise SourceChangedError(
                 f"{self._path}: the connection was lost, and meanwhile another file got this name"
             )
-        return tree, opened
+        self.note(tree, durable, opened)
+        return Reopened(tree, opened.file_id, kept=False)
 
 
 def _identity(opened: CreateResponse) -> tuple[object, ...]:

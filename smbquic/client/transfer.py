@@ -28,16 +28,15 @@ from smbquic.client.local import (
 )
 from smbquic.client.names import to_wire
 from smbquic.client.remote_part import RemoteInplaceFile, RemotePartialFile, inplace_request
-from smbquic.client.reopening import QUERY_ON_DISK_ID, Reopening
+from smbquic.client.reopening import open_file
 from smbquic.client.results import Progress
 from smbquic.client.resume import MARGIN, RemoteResumablePart, ResumablePart
 from smbquic.client.streams import read_chunks
-from smbquic.client.tree_connect import TreeConnect, check
+from smbquic.client.tree_connect import check
 from smbquic.errors import RemoteProtocolError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.protocol.credits import CREDIT_SIZE
-from smbquic.protocol.response import Response
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.dtyp.filetime import to_unix_ns
@@ -104,15 +103,10 @@ async def _open_and_read(share: ShareFiles, path: str) -> AsyncIterator[tuple[Fi
     """
     size = min(CREDIT_SIZE, read_step(share))
     opening = requests.create(to_wire(path), requests.READ, options=_FILE)
-    opening.contexts.append(QUERY_ON_DISK_ID)
-
-    async def send(tree: TreeConnect) -> tuple[TreeConnect, list[Response]]:
-        return tree, await tree.compound([opening, requests.read(0, size)])
-
-    tree, (opened, reading) = await share.share_tree.repeat(send, repeatable=True)
-    check(opened, path)
-    reopening = Reopening(share.share_tree, path, opening, opened.body)
-    async with File(tree, path, opened.body, reopening.open) as file:
+    file, [reading] = await open_file(
+        share.share_tree, path, lambda: opening, requests.read(0, size)
+    )
+    async with file:
         check(reading, path, (NtStatus.END_OF_FILE,))
         is_empty = reading.status == NtStatus.END_OF_FILE
         head = memoryview(b"" if is_empty else reading.body.data)

@@ -141,13 +141,41 @@ async def test_writes_that_may_be_lost_are_told_at_the_flush(
 ) -> None:
     async with share.open("file", "wb") as file:
         await file.write(b"one")
-        await lose(share)
+        await place.stop()
+        await place.start()
         await file.write(b"two")
         with pytest.raises(UnflushedError, match="file: the connection was lost and the file"):
             await file.flush()
         await file.write_at(0, b"one")
         await file.flush()
     assert (place.folder / "file").read_bytes() == b"onetwo"
+
+
+async def test_nothing_is_in_doubt_where_the_server_has_kept_the_file_open(
+    share: smbquic.Share, place: Place
+) -> None:
+    async with share.open("file", "wb") as file:
+        await file.write(b"one")
+        await lose(share)
+        await file.flush()
+        await file.write(b"two")
+        await lose(share)
+        await file.flush()
+    assert (place.folder / "file").read_bytes() == b"onetwo"
+
+
+async def test_who_needs_the_file_otherwise_does_not_wait_long(
+    share: smbquic.Share, place: Place
+) -> None:
+    """The lease that keeps a handle is given back at once."""
+    async with share.open("file", "xb") as file:
+        await file.write(b"content")
+        async with share.open("file", "r+b") as other:  # with a lease of its own
+            await other.write(b"CON")
+            await share.remove("file")
+        await file.write(b" and more")
+        await file.flush()
+    assert not (place.folder / "file").exists()
 
 
 async def test_another_file_of_the_name_is_not_taken_for_it(

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from smbquic.client import requests
-from smbquic.client.file_handle import FileHandle, Reopen
+from smbquic.client.file_handle import FileHandle, Reopened, Reopener
 from smbquic.client.reconnect import LOSSES_ALLOWED
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectionClosed, UnflushedError
@@ -52,24 +52,31 @@ class Tree:
         return [cast(Response, SimpleNamespace(status=self.status)) for _ in bodies]
 
 
-class Reopener:
+class Trees:
     """Gives one tree after the other."""
 
     def __init__(self, *trees: Tree) -> None:
         self.trees = list(trees)
+        self.kept = False
+        self.asked: list[FileId] = []
+        self.closed_on: list[Tree] = []
         self.causes: list[str] = []
 
-    async def open(self, lost: Tree, cause: ConnectionClosed) -> tuple[Tree, SimpleNamespace]:
+    async def open(self, lost: Tree, file_id: FileId, cause: ConnectionClosed) -> Reopened:
         self.causes.append(str(cause))
+        self.asked.append(file_id)
         await asyncio.sleep(0)
         tree = self.trees.pop(0)
-        return tree, SimpleNamespace(file_id=FileId(tree.number, 0))
+        return Reopened(cast(TreeConnect, tree), FileId(tree.number, 0), self.kept)
+
+    def closed(self, tree: Tree) -> None:
+        self.closed_on.append(tree)
 
 
-def handle_on(first: Tree, *others: Tree) -> tuple[FileHandle, Reopener]:
-    reopener = Reopener(*others)
+def handle_on(first: Tree, *others: Tree) -> tuple[FileHandle, Trees]:
+    reopener = Trees(*others)
     handle = FileHandle(
-        cast(TreeConnect, first), "a/b", FileId(first.number, 0), cast(Reopen, reopener.open)
+        cast(TreeConnect, first), "a/b", FileId(first.number, 0), cast(Reopener, reopener)
     )
     return handle, reopener
 
@@ -91,12 +98,14 @@ async def test_a_request_goes_to_the_file_as_it_is_open_now() -> None:
     await asyncio.gather(*[handle.compound(READ) for _ in range(5)])
 
     assert reopener.causes == ["connection 1 was lost"]
+    assert reopener.asked == [FileId(1, 0)]
     assert second.seen == [requests.read(0, 5, FileId(2, 0))] * 5
     assert handle.file_id == FileId(2, 0)
     assert first.connection.monitor.opens == 0
     assert second.connection.monitor.opens == 1
     handle.mark_closed()
     assert second.connection.monitor.opens == 0
+    assert reopener.closed_on == [second]
 
 
 async def test_a_rename_is_not_sent_twice() -> None:
@@ -182,3 +191,13 @@ async def test_a_flush_covers_only_what_was_answered_before_it() -> None:
     await handle.compound(READ)
     with pytest.raises(UnflushedError):
         await handle.compound(FLUSH)
+
+
+async def test_nothing_is_in_doubt_where_the_server_has_kept_the_file_open() -> None:
+    first, second = Tree(1), Tree(2)
+    handle, reopener = handle_on(first, second)
+    reopener.kept = True
+    handle.written()
+    first.lost = True
+    await handle.compound(FLUSH)
+    assert len(second.seen) == 1

@@ -1,0 +1,81 @@
+"""Which servers are asked for durable handles, and what is asked. [MS-SMB2] 3.2.4.3.8, 3.2.4.4"""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from smbquic.client import requests
+from smbquic.client.durable_handle import DurableHandle, has_durable_handles
+from smbquic.client.tree_connect import TreeConnect
+from smbquic.wire.create import OplockLevel
+from smbquic.wire.create_context import CreateContext
+from smbquic.wire.create_contexts import (
+    DurableHandleReconnectV2,
+    DurableHandleRequestV2,
+    DurableHandleResponseV2,
+    LeaseState,
+    LeaseV2,
+)
+from smbquic.wire.file_id import FileId
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities
+from tests.unit.client.fakes import opened
+
+LEASING = GlobalCapabilities.LEASING
+OTHERS = GlobalCapabilities.LARGE_MTU | GlobalCapabilities.DFS
+OPENING = replace(requests.create("a", requests.WRITE), contexts=[CreateContext(b"QFid")])
+
+
+@pytest.mark.parametrize(
+    ("dialect", "capabilities", "expected"),
+    [
+        (Dialect.SMB_3_1_1, LEASING, True),
+        (Dialect.SMB_3_0, LEASING | OTHERS, True),
+        (Dialect.SMB_2_1, LEASING, False),
+        (Dialect.SMB_3_1_1, OTHERS, False),
+        (None, LEASING, False),
+    ],
+)
+def test_who_has_durable_handles(
+    dialect: Dialect | None, capabilities: GlobalCapabilities, expected: bool
+) -> None:
+    server = SimpleNamespace(capabilities=capabilities)
+    protocol = SimpleNamespace(server=server, dialect=dialect)
+    tree = cast(TreeConnect, SimpleNamespace(connection=SimpleNamespace(protocol=protocol)))
+    assert has_durable_handles(tree) is expected
+    protocol.server = None
+    assert not has_durable_handles(tree)
+
+
+def test_what_is_asked_for() -> None:
+    durable = DurableHandle()
+    request = durable.request(OPENING)
+    assert request.name == "a"
+    assert request.requested_oplock_level == OplockLevel.OPLOCK_LEVEL_LEASE
+    others, asked, lease = request.contexts
+    assert others == OPENING.contexts[0]
+    guid = DurableHandleRequestV2.decode(asked.data).create_guid
+    state = LeaseState.READ_CACHING | LeaseState.HANDLE_CACHING
+    assert LeaseV2.decode(lease.data) == LeaseV2(durable.lease_key, state)
+
+    again = durable.reconnect(OPENING, FileId(1, 2))
+    back, lease_again = again.contexts
+    assert DurableHandleReconnectV2.decode(back.data) == DurableHandleReconnectV2(
+        FileId(1, 2), guid
+    )
+    assert lease_again == lease
+    assert OPENING.contexts == [CreateContext(b"QFid")]
+
+
+def test_each_open_has_its_own() -> None:
+    one, two = DurableHandle(), DurableHandle()
+    assert one.lease_key != two.lease_key
+    assert one.request(OPENING).contexts[1] != two.request(OPENING).contexts[1]
+
+
+def test_what_is_granted() -> None:
+    response = opened()
+    assert not DurableHandle.is_granted(response)
+    response.contexts.append(DurableHandleResponseV2(60_000).context())
+    assert DurableHandle.is_granted(response)
