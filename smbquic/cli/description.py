@@ -1,4 +1,4 @@
-"""What the reference page and the manual pages say of the commands, read from the commands."""
+"""The descriptions of the commands for the reference page and the manual pages."""
 
 import inspect
 from collections.abc import Iterator

@@ -19,7 +19,7 @@ EVENT_INTERVAL = 1.0
 
 
 class Bar(Protocol):
-    """What a transfer reports its progress to."""
+    """A progress bar, to which a transfer reports its progress."""
 
     def file(self, done: int, total: int) -> None:
         """Show the bytes of one file that are done, of a total."""
@@ -36,8 +36,8 @@ class _Silent:
         """Show nothing."""
 
 
-class Pace:
-    """The rate of a transfer, and how long the rest of it takes at that rate."""
+class TransferRate:
+    """The rate of a transfer, and the time that the rest of it takes at that rate."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -62,7 +62,7 @@ class _Periodic:
 
     def __init__(self, interval: float, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._pace = Pace(clock)
+        self._rate = TransferRate(clock)
         self._interval = interval
         self._next = clock() + interval
 
@@ -90,10 +90,10 @@ class Lines(_Periodic):
         self._title = title
 
     def _say(self, done: int, total: int, result: TreeResult | None) -> None:
-        parts = [f"{size(done)} of {size(total)}", f"{size(self._pace.rate(done))}/s"]
+        parts = [f"{size(done)} of {size(total)}", f"{size(self._rate.rate(done))}/s"]
         if result is not None:
             parts.insert(0, f"{result.files} of {result.total_files} files")
-        if remaining := self._pace.remaining(done, total):
+        if remaining := self._rate.remaining(done, total):
             parts.append(f"{remaining} left")
         warn(f"{printable(self._title)}: {', '.join(parts)}")
 
@@ -108,7 +108,7 @@ class Events(_Periodic):
         event = {"event": "progress", "bytes": done, "total_bytes": total}
         if result is not None:
             event |= {"files": result.files, "total_files": result.total_files}
-        emit(event | {"rate": round(self._pace.rate(done))})
+        emit(event | {"rate": round(self._rate.rate(done))})
 
 
 class _Shown:

@@ -141,7 +141,7 @@ def _end_check(client: Client, result: CheckResult) -> None:
 
 
 class _SyncReport(Report):
-    """Reports each file and folder when something has become of it, and a summary at the end."""
+    """The report of a sync: each file and folder that has changed, and a summary at the end."""
 
     def __init__(self, client: Client, *, dry_run: bool) -> None:
         super().__init__(client, "would copy" if dry_run else "copied", 2)

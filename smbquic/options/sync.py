@@ -13,7 +13,7 @@ MODIFY_WINDOW = 1e-7
 
 @dataclass(frozen=True, kw_only=True)
 class RateOptions(Options):
-    """How fast a command transfers."""
+    """Options for the rate of a command's transfers."""
 
     bwlimit: Annotated[
         float | None,
@@ -64,7 +64,7 @@ class ComparisonOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class CopyTreeOptions(TransferOptions, ComparisonOptions):
-    """And what becomes of files that are replaced."""
+    """Options for copies of trees: those for copies, and for the files that are replaced."""
 
     dry_run: Annotated[
         bool,
@@ -84,7 +84,7 @@ class CopyTreeOptions(TransferOptions, ComparisonOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SyncOptions(CopyTreeOptions):
-    """And of those that the target has and the source has not."""
+    """Options for syncs: those for copies of trees, and for files that only the target has."""
 
     max_delete: Annotated[
         int | None,

@@ -26,7 +26,7 @@ class CopyOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class WriteOptions(CopyOptions):
-    """How a file is written that is got or put."""
+    """Options for the file that a transfer writes."""
 
     resume: Annotated[
         bool,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from smbquic.cli.progress import Events, Lines, Pace, progress_bar
+from smbquic.cli.progress import Events, Lines, TransferRate, progress_bar
 from smbquic.client.results import TreeResult
 
 
@@ -20,12 +20,12 @@ class Clock:
 
 def test_rate_and_time_left() -> None:
     clock = Clock()
-    pace = Pace(clock)
-    assert pace.remaining(0, 100) == ""
+    rate = TransferRate(clock)
+    assert rate.remaining(0, 100) == ""
     clock.now = 10.0
-    assert pace.rate(1000) == 100
-    assert pace.remaining(1000, 7000) == "1:00"
-    assert pace.remaining(1000, 1000 + 372_300) == "1:02:03"
+    assert rate.rate(1000) == 100
+    assert rate.remaining(1000, 7000) == "1:00"
+    assert rate.remaining(1000, 1000 + 372_300) == "1:02:03"
 
 
 def test_a_line_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
