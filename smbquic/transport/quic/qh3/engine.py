@@ -15,19 +15,15 @@ from typing import Any
 from qh3.quic import events
 from qh3.quic.connection import QuicConnectionState
 from qh3.quic.packet import QuicErrorCode
-from qh3.tls import CipherSuite
 
-from smbquic.errors import HandshakeError
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
-    STATELESS_RESET,
     Acceptance,
     CloseReason,
     ConnectionIds,
     DatagramSizes,
     Security,
 )
-from smbquic.transport.quic.options import group_name
 from smbquic.transport.quic.path_validation import PathValidator
 from smbquic.transport.quic.qh3.connection import Qh3Configuration, Qh3Connection
 from smbquic.transport.quic.qh3.core_access import DirectAccess
@@ -347,54 +343,18 @@ class Qh3Engine(Qh3Status):
             self._check_closed()
 
     def _check_handshake(self) -> None:
-        if self._handshake is None or self.close_reason is not None or not self._is_confirmed():
+        if self._handshake is None or self.close_reason is not None or not self._confirmed:
             return
-        cipher = self._quic.get_cipher()
-        self.security = Security(
-            alpn=self._handshake.alpn_protocol or "",
-            cipher=CipherSuite(cipher).name if cipher is not None else "",
-            server_name=self._tls.client_hello_name or self._quic.configuration.server_name or "",
-            certificates=self._tls.peer_chain,
-            resumed=self._tls.session_resumed,
-            group=group_name(self._tls.group),
-        )
+        self.security = self._security_of(self._handshake)
         self._path_mtu.established()
         # A qlog trace needs the library to see every packet.
         if self._quic._quic_logger is None:
             self._sender.access = DirectAccess(self._quic)
 
-    def _is_confirmed(self) -> bool:
-        """Return whether the handshake is complete at both ends.
-
-        A client's is before the server has verified its certificate. If the server has asked for
-        one, HANDSHAKE_DONE says that it was accepted ([RFC9001] 4.1.2).
-        """
-        asked = self._tls._certificate_request is not None
-        return not asked or bool(self._quic._handshake_confirmed)
-
-    @property
-    def _cause(self) -> HandshakeError | None:
-        return self._tls.refusal if self._quic.tls is not None else None
-
     def _check_closed(self) -> None:
-        core: Any = self._quic._core
-        event = self._quic._close_event
-        if core is not None and core.close_reason is not None:
-            self._end(core.close_reason)
-        elif event is not None:
-            # The library closes the connection for a TLS alert and for the idle timeout, and ends
-            # it without a code at a stateless reset ([RFC9000] 10.3.1).
-            idle = event.reason_phrase == "Idle timeout"
-            reset = self.terminated and not idle and not event.error_code
-            self._end(
-                CloseReason(
-                    code=int(event.error_code),
-                    phrase=STATELESS_RESET if reset else event.reason_phrase,
-                    ours=not reset,
-                    idle=idle,
-                    cause=self._cause,
-                )
-            )
+        close_reason = self._reported_close_reason()
+        if close_reason is not None:
+            self._end(close_reason)
 
     def _end(self, close_reason: CloseReason) -> None:
         if self.close_reason is None:

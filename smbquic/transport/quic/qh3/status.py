@@ -1,10 +1,15 @@
-"""Reads the status of a connection of qh3, without changing anything."""
+"""Reads the status of a connection of qh3, its handshake and its end; changes nothing."""
 
 from typing import Any, cast
 
+from qh3.quic import events
 from qh3.quic.connection import QuicConnectionState
+from qh3.tls import CipherSuite
 
+from smbquic.errors import HandshakeError
 from smbquic.transport.base import ClientHello, PathStatistics
+from smbquic.transport.quic.engine import STATELESS_RESET, CloseReason, Security
+from smbquic.transport.quic.options import group_name
 from smbquic.transport.quic.qh3.connection import Qh3Connection
 from smbquic.transport.quic.qh3.path_mtu import PathMtuMonitor
 from smbquic.transport.quic.qh3.receive_estimate import ReceiveEstimate
@@ -99,3 +104,50 @@ class Qh3Status:
     @property
     def _tls(self) -> Qh3Context:
         return cast(Qh3Context, self._quic.tls)
+
+    @property
+    def _confirmed(self) -> bool:
+        """Whether a handshake that is complete at this end is so at both ends.
+
+        A client's is before the server has verified its certificate. If the server has asked for
+        one, HANDSHAKE_DONE says that it was accepted ([RFC9001] 4.1.2).
+        """
+        asked = self._tls._certificate_request is not None
+        return not asked or bool(self._quic._handshake_confirmed)
+
+    def _security_of(self, handshake: events.HandshakeCompleted) -> Security:
+        cipher = self._quic.get_cipher()
+        return Security(
+            alpn=handshake.alpn_protocol or "",
+            cipher=CipherSuite(cipher).name if cipher is not None else "",
+            server_name=self._tls.client_hello_name or self._quic.configuration.server_name or "",
+            certificates=self._tls.peer_chain,
+            resumed=self._tls.session_resumed,
+            group=group_name(self._tls.group),
+        )
+
+    @property
+    def _cause(self) -> HandshakeError | None:
+        """The error of our own verification of the peer's certificate."""
+        return self._tls.refusal if self._quic.tls is not None else None
+
+    def _reported_close_reason(self) -> CloseReason | None:
+        """Return why the library, or the peer, has closed the connection; None if neither has."""
+        core: Any = self._quic._core
+        event = self._quic._close_event
+        if core is not None and core.close_reason is not None:
+            reported: CloseReason = core.close_reason
+            return reported
+        if event is None:
+            return None
+        # The library closes the connection for a TLS alert and for the idle timeout, and ends
+        # it without a code at a stateless reset ([RFC9000] 10.3.1).
+        idle = event.reason_phrase == "Idle timeout"
+        reset = self.terminated and not idle and not event.error_code
+        return CloseReason(
+            code=int(event.error_code),
+            phrase=STATELESS_RESET if reset else event.reason_phrase,
+            ours=not reset,
+            idle=idle,
+            cause=self._cause,
+        )
