@@ -2,8 +2,10 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -348,6 +350,42 @@ def test_of_those_who_wait_for_a_large_folder_one_reads_it(
         prepare()
 
     assert len(scans) == 1
+
+
+class CountedLock:
+    """A lock that counts who has come to it, waiting or not."""
+
+    come = threading.Semaphore(0)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self.come.release()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_three_threads_that_want_one_folder_wait_for_each_other(
+    root: Path, folder: int, index: CaseIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_index, "threading", SimpleNamespace(Lock=CountedLock))
+    real, go_on = os.scandir, threading.Event()
+
+    def scan(fd: int) -> Iterator[os.DirEntry[str]]:
+        assert go_on.wait(60)
+        return real(fd)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with ThreadPoolExecutor(3) as threads:
+        preparing = [threads.submit(index.prepare, folder, "x") for _ in range(3)]
+        for _ in preparing:
+            assert CountedLock.come.acquire(timeout=60)
+        go_on.set()
+        for each in preparing:
+            each.result(60)
 
 
 @pytest.mark.usefixtures("large")

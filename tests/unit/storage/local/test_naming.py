@@ -1,6 +1,7 @@
 """Renaming, linking and deleting local files and folders."""
 
 import errno
+import os
 import threading
 from pathlib import Path
 
@@ -29,6 +30,22 @@ def test_renaming_a_file(opened: Make, root: Path) -> None:
     assert file.name == "Sub\\again"
     file.write(0, [b"C"])
     assert (root / "Sub" / "again").read_bytes() == b"Content"
+
+
+@pytest.mark.parametrize("folder", ["", "folder\\"])
+def test_a_folder_is_not_read_again_for_a_new_name_in_it(
+    opened: Make, root: Path, storage: LocalStorage, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    (root / "folder").mkdir()
+    file = opened("file")
+    with pytest.raises(FileNotFoundError):
+        storage.lookup(f"{folder}OTHER")
+    monkeypatch.setattr(os, "scandir", None)
+    file.rename(f"{folder}other", replace=False)
+
+    found = storage.lookup(f"{folder}OTHER")
+    assert found.name == f"{folder}other"
+    found.close()
 
 
 @pytest.mark.parametrize("name", ["target", "TARGET"])
