@@ -12,7 +12,12 @@ from smbquic.cli.loop import run
 from smbquic.cli.output import emit, printable
 from smbquic.client.probe import failure, probe
 from smbquic.client.probe_results import ProbeOptions, ProbeOutcome, ProbeResult, ProbeStep
-from smbquic.client.transports import optional_path, quic_options, trust_from_files
+from smbquic.client.transports import (
+    optional_path,
+    quic_options,
+    trust_from_files,
+    urls_to_try,
+)
 from smbquic.client.url import SmbUrl
 from smbquic.options.client import ResolverOptions
 from smbquic.options.model import values_of
@@ -45,6 +50,8 @@ def probe_command(client: Client, url: SmbUrl) -> None:
     """
     if client.options(url).guest:
         raise click.UsageError("probe logs on with a password: leave out --guest")
+    # Each step is that of one transport: the preferred one.
+    url = urls_to_try(url, client.options(url).transport)[0]
     options = _options(client, url)
 
     async def work() -> list[ProbeResult]:

@@ -78,6 +78,8 @@ def test_another_file_and_one_that_is_wrong(complete: Complete, tmp_path: Path) 
 def test_an_argument_on_this_machine_is_left_to_the_shell(complete: Complete) -> None:
     assert complete("smbquic get fs:a ./in") == ["file,./in"]
     assert complete("smbquic put in") == ["file,in"]
+    assert complete("smbquic sync ./in") == ["file,./in"]
+    assert complete("smbquic sync fr") == ["nospace,fritz:"]
     assert complete("smbquic put in.txt fr") == ["nospace,fritz:", "file,fr"]
 
 
