@@ -100,7 +100,9 @@ def commands(serving: Serving) -> Commands:
 
 async def use(url: str, ca: Path, target: Path, *, timeout: float = 1.0) -> None:  # noqa: ASYNC109
     """A bit of everything."""
-    async with smbquic.connect(url, password="secret", ca=ca, timeout=timeout) as share:
+    async with smbquic.connect(
+        url, password="secret", ca=ca, timeout=timeout, reconnect_timeout=0
+    ) as share:
         await share.listdir()
         await share.stat("file")
         await share.get("file", target / "file")
