@@ -7,14 +7,14 @@ from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.header import Command, Header, HeaderFlags
-from tests.protocol.conftest import ALICE, GUID, Pair
+from tests.protocol.conftest import ALICE, GUID, ProtocolPair
 
 ASYNC = int(HeaderFlags.ASYNC_COMMAND)
 
 
 @pytest.fixture
-def pair() -> Pair:
-    return Pair(
+def pair() -> ProtocolPair:
+    return ProtocolPair(
         ClientSettings(client_guid=GUID),
         ServerSettings(guid=GUID, dialects=DIALECTS),
         quic=False,
@@ -24,7 +24,9 @@ def pair() -> Pair:
 
 @pytest.mark.parametrize("pending", [False, True])
 @pytest.mark.parametrize("of_session", [False, True])
-def test_an_unsigned_cancel_ends_nothing(pair: Pair, pending: bool, of_session: bool) -> None:
+def test_an_unsigned_cancel_ends_nothing(
+    pair: ProtocolPair, pending: bool, of_session: bool
+) -> None:
     pair.negotiate()
     session, _ = pair.log_on()
     request = pair.ask(EchoRequest(), session)
@@ -44,7 +46,7 @@ def test_an_unsigned_cancel_ends_nothing(pair: Pair, pending: bool, of_session: 
         assert pair.server.find_pending(cancel) is None
 
 
-def test_nor_does_that_of_another_session(pair: Pair) -> None:
+def test_nor_does_that_of_another_session(pair: ProtocolPair) -> None:
     pair.negotiate()
     session, _ = pair.log_on()
     other, _ = pair.log_on()

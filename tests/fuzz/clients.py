@@ -25,7 +25,7 @@ from smbquic.wire.header import Command
 from smbquic.wire.message import Message
 from tests.fuzz import logons
 from tests.fuzz.memory import pair
-from tests.fuzz.place import Place
+from tests.fuzz.place import FuzzPlace
 from tests.fuzz.player import PATIENCE, Misbehaviour
 from tests.fuzz.servers import KINDS, hung_up, run_until_quiet, serving
 from tests.fuzz.source import Source, spoiled
@@ -101,7 +101,7 @@ async def _use(source: Source) -> None:
     with serving(_Liar) as (server, _), tempfile.TemporaryDirectory() as folder:
         assert isinstance(server, _Liar)
         server.source = source
-        local = Place(Path(folder))
+        local = FuzzPlace(Path(folder))
         connection = asyncio.create_task(server.serve(theirs))
         try:
             async with asyncio.timeout(PATIENCE):

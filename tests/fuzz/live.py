@@ -31,7 +31,7 @@ from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from tests.fuzz.datagrams import DatagramPlayer
 from tests.fuzz.findings import Findings
-from tests.fuzz.place import KNOWN, LARGEST, Place, Trespass
+from tests.fuzz.place import KNOWN, LARGEST, FuzzPlace, Trespass
 from tests.fuzz.player import PATIENCE, Misbehaviour, Player
 from tests.fuzz.rows import Row
 from tests.fuzz.servers import MANY
@@ -84,7 +84,7 @@ class Live:
     """One server, five players and somebody honest."""
 
     server: ServerProcess
-    place: Place
+    place: FuzzPlace
     findings: Findings
     until: float
     rows: dict[str, Row]
@@ -243,7 +243,7 @@ class Live:
 
 
 @contextlib.contextmanager
-def _server(folder: Path) -> Iterator[tuple[ServerProcess, Place]]:
+def _server(folder: Path) -> Iterator[tuple[ServerProcess, FuzzPlace]]:
     steady = folder / "steady"
     steady.mkdir()
     (steady / "known").write_bytes(KNOWN)
@@ -253,7 +253,7 @@ def _server(folder: Path) -> Iterator[tuple[ServerProcess, Place]]:
     options = ("-c", str(config), "--share", f"steady={steady}:ro", "--pipes-over-quic")
     with running_server(folder, pki, *options) as server:
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
-        yield server, Place(folder)
+        yield server, FuzzPlace(folder)
 
 
 async def fuzz(rows: dict[str, Row], seconds: float, seed: int, kept: Sequence[bytes]) -> str:

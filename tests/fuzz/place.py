@@ -29,7 +29,7 @@ def small_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-class Place:
+class FuzzPlace:
     """The folder `share` within `root`, with links that lead out of it, to what is beside it."""
 
     def __init__(self, root: Path) -> None:

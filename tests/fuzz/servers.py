@@ -21,7 +21,7 @@ from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
 from tests.fuzz import logons
 from tests.fuzz.memory import pair
-from tests.fuzz.place import Place, small_files
+from tests.fuzz.place import FuzzPlace, small_files
 from tests.fuzz.player import PATIENCE, Misbehaviour, Player
 from tests.fuzz.source import Source
 
@@ -110,10 +110,10 @@ def failures() -> Iterator[list[BaseException]]:
 
 
 @contextmanager
-def serving(make: type[Server] = Server) -> Iterator[tuple[Server, Place]]:
+def serving(make: type[Server] = Server) -> Iterator[tuple[Server, FuzzPlace]]:
     """A server of a fresh folder; both are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="fuzz") as folder, small_files():
-        place = Place(Path(folder))
+        place = FuzzPlace(Path(folder))
         storage = LocalStorage(place.share)
         shares = [ServedShare("data", storage), ServedShare("readonly", storage, read_only=True)]
         settings = ServerSettings(

@@ -21,7 +21,7 @@ from tests.fuzz.bodies import Bodies
 from tests.fuzz.decoders import Decoder, Group
 from tests.fuzz.findings import Findings
 from tests.fuzz.payloads import Known
-from tests.fuzz.place import Place, Trespass
+from tests.fuzz.place import FuzzPlace, Trespass
 from tests.fuzz.processes import schedule
 from tests.fuzz.rows import Row, table
 from tests.fuzz.source import Source, spoiled
@@ -152,7 +152,7 @@ def test_a_finding_is_kept_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["canary", "beside/canary", "beside/new", "new"])
 def test_trespassing(tmp_path: Path, name: str) -> None:
-    place = Place(tmp_path)
+    place = FuzzPlace(tmp_path)
     (place.share / "new").write_bytes(b"")
     place.check()
     (tmp_path / name).write_bytes(b"changed")

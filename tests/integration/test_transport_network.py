@@ -38,7 +38,7 @@ async def server(echo_server: EchoServer, identity: quic.ServerTls) -> EchoServe
     return echo_server
 
 
-class Network:
+class LossyNetwork:
     """A UDP relay in front of a server, which is what the client talks to."""
 
     def __init__(self, port: int, *, loss: float = 0, seed: int = 0) -> None:
@@ -94,7 +94,7 @@ class Network:
 async def test_a_lossy_network_costs_time_and_nothing_else(
     server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
-    network = Network(server.port, loss=0.05, seed=3)
+    network = LossyNetwork(server.port, loss=0.05, seed=3)
     client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
     message = random.Random(1).randbytes(2 * MIB)
     await client.send(message)
@@ -108,7 +108,7 @@ async def test_a_lossy_network_costs_time_and_nothing_else(
 async def test_a_connection_survives_a_change_of_the_clients_address(
     server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
-    network = Network(server.port)
+    network = LossyNetwork(server.port)
     client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
     for index in range(4):
         message = random.Random(index).randbytes(MIB)
@@ -169,7 +169,7 @@ async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
 async def test_silence_ends_a_connection(
     server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
-    network = Network(server.port)
+    network = LossyNetwork(server.port)
     options = quic.QuicOptions(idle_timeout=1)
     client = await pairing.connect(
         "127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca), options=options
@@ -198,7 +198,7 @@ async def stays_up(
     server: EchoServer, pki: PkiDirectory, pairing: Pairing, idle_timeout: float
 ) -> bool:
     """A connection does for longer than its time-out; and not without signs of life."""
-    network = Network(server.port)
+    network = LossyNetwork(server.port)
     options = quic.QuicOptions(idle_timeout=idle_timeout, keep_alive_interval=60)
     client = await pairing.connect(
         "127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca), options=options
@@ -236,7 +236,7 @@ async def test_a_lost_connection_close_is_repeated(
 ) -> None:
     # It is for a tenth of a second, which may pass before a busy machine lets the client ask.
     for _ in range(5):
-        network = Network(server.port)
+        network = LossyNetwork(server.port)
         client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
         accepted = await server.accepted.get()
         await client.send(b"x")

@@ -19,7 +19,7 @@ from queue import Queue
 from typing import Any
 
 from tests.mutation.mutants import mutated, sample
-from tests.mutation.trial import ROOMS, Mutant, Result, Tree
+from tests.mutation.trial import ROOMS, Mutant, Result, WorkingTree
 
 _EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 _OUTCOMES = ("killed", "timed out", "survived", "equivalent")
@@ -58,9 +58,9 @@ def run(mutants: list[Mutant], jobs: int, limit: float) -> list[dict[str, Any]]:
         tempfile.TemporaryDirectory(prefix="smbquic-mutation-") as scratch,
         ThreadPoolExecutor(jobs) as threads,
     ):
-        trees: Queue[Tree] = Queue()
+        trees: Queue[WorkingTree] = Queue()
         for number in range(jobs):
-            trees.put(Tree(Path(scratch) / str(number), limit))
+            trees.put(WorkingTree(Path(scratch) / str(number), limit))
 
         def try_out(mutant: Mutant, changed: str) -> dict[str, Any]:
             row = asdict(mutant)

@@ -83,7 +83,7 @@ class Result:
     seconds: float
 
 
-class Tree:
+class WorkingTree:
     """A copy of the project, in which one mutant lives at a time."""
 
     def __init__(self, folder: Path, limit: float) -> None:

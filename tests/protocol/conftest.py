@@ -73,7 +73,7 @@ def join(buffers: Sequence[Buffer]) -> memoryview:
     return memoryview(bytearray(b"".join(buffers)))
 
 
-class Pair:
+class ProtocolPair:
     """A client and a server. `tamper` sees, and may change, every message on the way."""
 
     def __init__(
@@ -159,14 +159,16 @@ class Pair:
         return response
 
 
-MakePair = Callable[..., Pair]
+MakePair = Callable[..., ProtocolPair]
 
 
 @pytest.fixture
 def make_pair() -> MakePair:
     """A pair that has not negotiated yet; settings by keyword with client_ and server_ before."""
 
-    def make(quic: bool = False, identity: Identity | None = None, **settings: object) -> Pair:
+    def make(
+        quic: bool = False, identity: Identity | None = None, **settings: object
+    ) -> ProtocolPair:
         def of(prefix: str) -> dict[str, object]:
             return {
                 name.removeprefix(prefix): value
@@ -177,16 +179,16 @@ def make_pair() -> MakePair:
         client = ClientSettings(**{"client_guid": GUID, **of("client_")})  # type: ignore[arg-type]
         offered = {"dialects": DIALECTS, **of("server_")}
         server = ServerSettings(guid=GUID[::-1], **offered)  # type: ignore[arg-type]
-        return Pair(client, server, quic=quic, identity=identity or ALICE)
+        return ProtocolPair(client, server, quic=quic, identity=identity or ALICE)
 
     return make
 
 
 @pytest.fixture
-def make_session(make_pair: MakePair) -> Callable[..., tuple[Pair, ClientSession]]:
+def make_session(make_pair: MakePair) -> Callable[..., tuple[ProtocolPair, ClientSession]]:
     """The same, negotiated and logged on."""
 
-    def make(**settings: object) -> tuple[Pair, ClientSession]:
+    def make(**settings: object) -> tuple[ProtocolPair, ClientSession]:
         pair = make_pair(**settings)
         pair.negotiate()
         session, _ = pair.log_on()

@@ -12,7 +12,7 @@ from smbquic.protocol.settings import EncryptionPolicy
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.flush import FlushResponse
 from smbquic.wire.header import Command, Header, HeaderFlags
-from tests.protocol.conftest import MakePair, Pair
+from tests.protocol.conftest import MakePair, ProtocolPair
 
 
 class TestBadPeer:
@@ -193,6 +193,6 @@ def _remember(make_pair: Callable) -> None:
     _make = make_pair
 
 
-def _fresh_pair() -> Pair:
+def _fresh_pair() -> ProtocolPair:
     """A pair for each hypothesis example; fixtures are made once for all of them."""
     return _make()

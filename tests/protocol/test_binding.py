@@ -20,7 +20,7 @@ from smbquic.wire.header import Header
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities, SecurityMode
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
-from tests.protocol.conftest import Pair
+from tests.protocol.conftest import ProtocolPair
 
 MULTI_CHANNEL = {"server_capabilities": GlobalCapabilities.MULTI_CHANNEL}
 
@@ -43,7 +43,7 @@ Settings = dict[str, object]
 class Binding:
     """Binds `session` of the connection `first` to the connection `second`, step by step."""
 
-    def __init__(self, first: Pair, session: ClientSession, second: Pair) -> None:
+    def __init__(self, first: ProtocolPair, session: ClientSession, second: ProtocolPair) -> None:
         self.second = second
         self.original = session
         # Both connections belong to one server.
@@ -95,7 +95,9 @@ class Binding:
 def bind(make_session: Callable, make_pair: Callable) -> Callable:
     """Two connections, and what binds a session of the first to the second."""
 
-    def make(second_settings: Settings | None = None, **settings: object) -> tuple[Pair, Binding]:
+    def make(
+        second_settings: Settings | None = None, **settings: object
+    ) -> tuple[ProtocolPair, Binding]:
         first, session = make_session(**{**MULTI_CHANNEL, **settings})
         second = make_pair(**{**MULTI_CHANNEL, **settings, **(second_settings or {})})
         return first, Binding(first, session, second)
@@ -106,7 +108,7 @@ def bind(make_session: Callable, make_pair: Callable) -> Callable:
 class BindingAcceptor:
     """Accepts ``secret`` in the second step, as the user of the first session or another."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: ProtocolPair) -> None:
         [session] = pair.server.sessions.values()
         self.identity = session.identity
         self.session_key = b"B" * 16

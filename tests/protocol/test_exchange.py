@@ -26,7 +26,7 @@ from smbquic.wire.tree_connect import (
     TreeConnectResponse,
 )
 from smbquic.wire.write import WriteRequest, WriteResponse
-from tests.protocol.conftest import Pair
+from tests.protocol.conftest import ProtocolPair
 
 FILE = FileId(1, 2)
 
@@ -203,7 +203,9 @@ class TestInterim:
 class TestCompound:
     BODIES = (FlushRequest(FILE), read(100), CloseRequest(flags=0, file_id=FileId.RELATED))
 
-    def send(self, pair: Pair, session: ClientSession, *, related: bool = True) -> list[Request]:
+    def send(
+        self, pair: ProtocolPair, session: ClientSession, *, related: bool = True
+    ) -> list[Request]:
         sent = pair.client.compound(self.BODIES, session=session, tree_id=3, related=related)
         return pair.deliver(sent.buffers)
 

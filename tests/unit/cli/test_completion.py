@@ -26,7 +26,7 @@ url = "smb://nas.example/data"
 
 @pytest.fixture
 def complete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Complete:
-    """What is offered for a line of bash, as it is handed to the script."""
+    """Return the completions of a line of bash, as it is handed to the script."""
     config = tmp_path / "config.toml"
     config.write_text(CONFIG)
     monkeypatch.setenv("SMBQUIC_CONFIG", str(config))

@@ -1,4 +1,4 @@
-"""What is read from the commands."""
+"""Descriptions that are read from the commands."""
 
 import click
 

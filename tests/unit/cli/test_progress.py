@@ -6,20 +6,11 @@ import pytest
 
 from smbquic.cli.progress import Events, Lines, TransferRate, progress_bar
 from smbquic.client.results import TreeResult
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.unit.clock import Clock
 
 
 def test_rate_and_time_left() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     rate = TransferRate(clock)
     assert rate.remaining(0, 100) == ""
     clock.now = 10.0
@@ -29,7 +20,7 @@ def test_rate_and_time_left() -> None:
 
 
 def test_a_line_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     lines = Lines("a\nb", clock)
     for clock.now in (5.0, 10.0, 15.0, 20.0):
         lines.file(int(clock.now) * 1000, 60_000)
@@ -44,7 +35,7 @@ def test_a_line_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_event_every_second(capsys: pytest.CaptureFixture[str]) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     events = Events(clock)
     for clock.now in (0.5, 1.0, 1.5, 2.0):
         events.tree(TreeResult(files=1, bytes=100, total_files=2, total_bytes=200))

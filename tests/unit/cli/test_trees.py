@@ -1,4 +1,4 @@
-"""What `copy`, `sync` and `check` refuse before they connect."""
+"""Command lines that `copy`, `sync` and `check` refuse before they connect."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the server's file and the client's have in common; their own tests have the rest."""
+"""The common parts of the server's file and the client's; their own tests have the rest."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What `SSLKEYLOGFILE` and `QLOGDIR` ask for."""
+"""The logs that `SSLKEYLOGFILE` and `QLOGDIR` ask for."""
 
 import sys
 from pathlib import Path

@@ -13,7 +13,7 @@ from smbquic.server.certificate_watch import CertificateWatch
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Client:
+class WatchedClient:
     """A client whose certificate ends at `ends`, and is `granted` access after that or not."""
 
     def __init__(self, ends: datetime | None, *, granted: bool | None) -> None:
@@ -32,7 +32,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_certificate_is_checked_again_after_its_end() -> None:
-    client = Client(NOW + timedelta(seconds=1000), granted=False)
+    client = WatchedClient(NOW + timedelta(seconds=1000), granted=False)
     before = asyncio.get_running_loop().time()
     client.watch.check()
 
@@ -46,7 +46,7 @@ async def test_a_certificate_is_checked_again_after_its_end() -> None:
 
 @pytest.mark.parametrize(("granted", "closed"), [(False, True), (True, False), (None, False)])
 async def test_a_certificate_that_has_expired(granted: bool | None, closed: bool) -> None:
-    client = Client(NOW - timedelta(seconds=1), granted=granted)
+    client = WatchedClient(NOW - timedelta(seconds=1), granted=granted)
     client.watch.check()
 
     assert client.closed == (["access denied"] if closed else [])
@@ -55,7 +55,7 @@ async def test_a_certificate_that_has_expired(granted: bool | None, closed: bool
 
 
 async def test_a_client_without_a_certificate_is_not_watched() -> None:
-    client = Client(None, granted=False)
+    client = WatchedClient(None, granted=False)
     client.watch.check()
     client.watch.stop()
 

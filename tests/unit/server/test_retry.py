@@ -44,7 +44,7 @@ class Attempts:
 
 
 class Meanwhile:
-    """What is entered while a request waits: `events` is what has happened."""
+    """A context that is entered while a request waits; `events` are those that happened."""
 
     def __init__(self) -> None:
         self.events: list[str] = []

@@ -35,7 +35,7 @@ REOPEN = QueryDirectoryFlags.REOPEN
 SINGLE = QueryDirectoryFlags.RETURN_SINGLE_ENTRY
 
 
-class QueryFields(TypedDict, total=False):
+class DirectoryQueryFields(TypedDict, total=False):
     """Parameters of `query` that a test sets."""
 
     room: int
@@ -59,7 +59,7 @@ def query(
 
 
 async def listing(
-    client: Client, file_id: FileId, pattern: str = "*", **fields: Unpack[QueryFields]
+    client: Client, file_id: FileId, pattern: str = "*", **fields: Unpack[DirectoryQueryFields]
 ) -> list[DirectoryEntry]:
     """All entries, by as many requests as it takes."""
     return [
@@ -72,7 +72,7 @@ async def listing(
 
 
 async def responses(
-    client: Client, file_id: FileId, pattern: str = "*", **fields: Unpack[QueryFields]
+    client: Client, file_id: FileId, pattern: str = "*", **fields: Unpack[DirectoryQueryFields]
 ) -> AsyncIterator[Response]:
     while True:
         response = await client.call(query(file_id, pattern, **fields))
@@ -317,7 +317,7 @@ async def test_a_name_that_does_not_fit_at_all_is_cut_and_comes_again(
     ],
 )
 async def test_refusals(
-    client: Client, folder: FileId, fields: QueryFields, status: NtStatus
+    client: Client, folder: FileId, fields: DirectoryQueryFields, status: NtStatus
 ) -> None:
     assert (await client.call(query(folder, **fields))).status == status
 

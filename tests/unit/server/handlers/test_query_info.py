@@ -55,7 +55,7 @@ from tests.unit.server.smb_client import Client, Connect
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Structure(Protocol[T_co]):
+class DecodableStructure(Protocol[T_co]):
     """A class of structures that has a decoder."""
 
     def decode(self, data: Buffer, /) -> T_co:
@@ -81,7 +81,7 @@ def query(
     )
 
 
-class QueryFields(TypedDict, total=False):
+class InfoQueryFields(TypedDict, total=False):
     """Parameters of `query` that a test sets."""
 
     room: int
@@ -90,7 +90,7 @@ class QueryFields(TypedDict, total=False):
 
 
 async def ask(
-    client: Client, file_id: FileId, information_class: int, **fields: Unpack[QueryFields]
+    client: Client, file_id: FileId, information_class: int, **fields: Unpack[InfoQueryFields]
 ) -> bytes:
     response = await client.call(query(file_id, information_class, **fields))
     assert response.status == NtStatus.SUCCESS, response.status.label
@@ -98,7 +98,7 @@ async def ask(
 
 
 async def status(
-    client: Client, file_id: FileId, information_class: int, **fields: Unpack[QueryFields]
+    client: Client, file_id: FileId, information_class: int, **fields: Unpack[InfoQueryFields]
 ) -> NtStatus:
     response = await client.call(query(file_id, information_class, **fields))
     got: NtStatus = response.status
@@ -169,7 +169,7 @@ async def test_small_ones(client: Client, root: Path) -> None:
     await client.call(ReadRequest(20, 10, f))
     stat = (root / "f").stat()
 
-    async def of(structure: Structure[T_co], information_class: int) -> T_co:
+    async def of(structure: DecodableStructure[T_co], information_class: int) -> T_co:
         return structure.decode(await ask(client, f, information_class))
 
     assert (await of(InternalInformation, 6)).index_number == stat.st_ino
@@ -333,7 +333,7 @@ async def test_access_that_a_class_needs(
 async def test_sizes_of_the_volume(client: Client, root: Path, file_id: FileId) -> None:
     real = os.statvfs(root)
 
-    async def of(structure: Structure[T_co], information_class: int) -> T_co:
+    async def of(structure: DecodableStructure[T_co], information_class: int) -> T_co:
         data = await ask(client, file_id, information_class, info_type=InfoType.FILESYSTEM)
         return structure.decode(data)
 
@@ -350,7 +350,7 @@ async def test_sizes_of_the_volume(client: Client, root: Path, file_id: FileId) 
 
 
 async def test_names_of_the_volume(client: Client, file_id: FileId) -> None:
-    async def of(structure: Structure[T_co], information_class: int) -> T_co:
+    async def of(structure: DecodableStructure[T_co], information_class: int) -> T_co:
         data = await ask(client, file_id, information_class, info_type=InfoType.FILESYSTEM)
         return structure.decode(data)
 

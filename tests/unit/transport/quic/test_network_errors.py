@@ -10,7 +10,7 @@ from smbquic.errors import ConnectError, ConnectionClosed, TransportError
 from smbquic.transport.quic import network_errors
 from smbquic.transport.quic.network_errors import NetworkErrors
 
-REFUSED = OSError(errno.ECONNREFUSED, "RecordingConnection refused")
+REFUSED = OSError(errno.ECONNREFUSED, "Connection refused")
 UNREACHABLE = OSError(errno.ENETUNREACH, "Network is unreachable")
 
 

@@ -1,4 +1,4 @@
-"""What a connection does with datagrams and with errors of the network."""
+"""The receiver of a connection: datagrams, and errors of the network."""
 
 import errno
 
