@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from smbquic.client.stat import ShareEntry, Stat, Volume
     from smbquic.client.tree_sync import check_tree, sync_tree
     from smbquic.client.url import SmbUrl
-    from smbquic.config.profile import Profile
+    from smbquic.config.profile import ClientProfile
     from smbquic.config.profiles import profile
     from smbquic.errors import (
         AuthenticationError,
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError",
     "CheckResult",
+    "ClientProfile",
     "ComparisonOptions",
     "ConfigError",
     "ConnectError",
@@ -99,7 +100,6 @@ __all__ = [
     "NtStatus",
     "PathStatistics",
     "Peer",
-    "Profile",
     "ProtocolError",
     "RemoteProtocolError",
     "RemoteTree",
@@ -168,7 +168,7 @@ _load = lazy_names(
         ),
         "smbquic.client.tree_sync": ("check_tree", "sync_tree"),
         "smbquic.client.url": ("SmbUrl",),
-        "smbquic.config.profile": ("Profile",),
+        "smbquic.config.profile": ("ClientProfile",),
         "smbquic.config.profiles": ("profile",),
         "smbquic.errors": (
             "AuthenticationError",

@@ -25,7 +25,7 @@ from smbquic.config.credentials import (
     read_authentication_file,
     read_password,
 )
-from smbquic.config.profile import VARIABLE, Profile, split_name
+from smbquic.config.profile import VARIABLE, ClientProfile, split_name
 from smbquic.errors import ConfigError
 from smbquic.options.client import PasswordOptions, SessionOptions, TransportOptions
 from smbquic.protocol.settings import EncryptionPolicy
@@ -41,10 +41,10 @@ _CONFIG = f"{__name__}.config"
 class ProfileUrl(SmbUrl):
     """A URL that was written as NAME:PATH."""
 
-    profile: Profile | None = field(default=None, compare=False, repr=False)
+    profile: ClientProfile | None = field(default=None, compare=False, repr=False)
 
 
-def profile_of(url: SmbUrl) -> Profile | None:
+def profile_of(url: SmbUrl) -> ClientProfile | None:
     """Return the profile that a URL was written with, if any."""
     return url.profile if isinstance(url, ProfileUrl) else None
 

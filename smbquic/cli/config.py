@@ -13,7 +13,7 @@ from smbquic.cli.command import command_group, json_option
 from smbquic.cli.output import emit, printable
 from smbquic.client.url import SmbUrl
 from smbquic.config.positions import Place
-from smbquic.config.profile import Profile, default_file
+from smbquic.config.profile import ClientProfile, default_file
 from smbquic.config.profiles import profile, profile_names
 from smbquic.config.section import Section
 from smbquic.errors import ConfigError
@@ -86,7 +86,7 @@ def _url(name: str, file: Path | None) -> str:
         return f"({error})"
 
 
-def _values(client: Client, used: Profile | None) -> Iterator[Value]:
+def _values(client: Client, used: ClientProfile | None) -> Iterator[Value]:
     given = {**vars(client.sources), **client.given}
     for name, each in {**declared(PasswordOptions), **declared(SessionOptions)}.items():
         if each.key is None:
@@ -103,7 +103,7 @@ def _values(client: Client, used: Profile | None) -> Iterator[Value]:
             yield Value(each.key, each.default_text, "default")
 
 
-def _password(used: Profile | None) -> Iterator[Value]:
+def _password(used: ClientProfile | None) -> Iterator[Value]:
     if "SMBQUIC_PASSWORD" in os.environ:
         yield Value("password", _SECRET, "environment SMBQUIC_PASSWORD")
     elif used is not None and "password" in used.given:
@@ -173,7 +173,7 @@ def _server(file: Path) -> Iterator[tuple[str, list[Value]]]:
         yield f"certificate {number + 1}", found
 
 
-def _place(used: Profile, name: str) -> str:
+def _place(used: ClientProfile, name: str) -> str:
     return f"profile {used.name}, {used.file}:{used.lines[name]}"
 
 

@@ -49,8 +49,9 @@ class LocalPath(click.ParamType[str]):
         text = str(value)
         if is_url(text):
             self.fail(
-                f"{printable(text)} is a URL, but this has to be a path on this machine;"
-                " to copy within a share use cp, and write ./ before a local name with a colon",
+                f"{printable(text)} is a URL or NAME:PATH, but this has to be a path on this"
+                " machine; to copy within a share use cp, and"
+                f" write ./{printable(text)} for a file of this name",
                 param,
                 ctx,
             )

@@ -25,7 +25,7 @@ _NAME = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]+):(?!//)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class ClientProfile:
     """A profile of the configuration file.
 
     `url` has the user and the domain. `given` has what the file says besides, by the names of the

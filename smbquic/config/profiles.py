@@ -17,7 +17,7 @@ from smbquic.auth.secret_files import exposure
 from smbquic.client.url import SmbUrl
 from smbquic.config.credentials import Login, read_authentication_file
 from smbquic.config.document import Document
-from smbquic.config.profile import Profile, default_file, split_name, values_among
+from smbquic.config.profile import ClientProfile, default_file, split_name, values_among
 from smbquic.config.section import section_of
 from smbquic.errors import ConfigError, UrlError
 from smbquic.options.client import (
@@ -31,7 +31,7 @@ from smbquic.options.model import declared
 PROFILES = section_of("profiles", "[profiles.NAME]", ProfileOptions)
 
 
-def profile(name: str, file: Path | str | None = None) -> Profile:
+def profile(name: str, file: Path | str | None = None) -> ClientProfile:
     """Return a profile of the configuration file.
 
     `file` is another file than the user's. Raises `ConfigError`, which names what to change.
@@ -76,7 +76,7 @@ class _Profiles:
     def names(self) -> list[str]:
         return list(self._tables)
 
-    def profile(self, name: str) -> Profile:
+    def profile(self, name: str) -> ClientProfile:
         document, place = self._document, ("profiles", name)
         if split_name(f"{name}:") != (name, ""):
             raise document.error(
@@ -91,7 +91,7 @@ class _Profiles:
             for key, option in PROFILES.keys.items()
             if option.name in values
         }
-        return Profile(name, document.path, url, given, lines)
+        return ClientProfile(name, document.path, url, given, lines)
 
     def _url(self, name: str, values: dict[str, Any]) -> SmbUrl:
         document, place = self._document, ("profiles", name)

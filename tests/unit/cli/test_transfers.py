@@ -13,8 +13,10 @@ URL = "smb://alice@127.0.0.1:1/data"
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["get", URL, URL], "is a URL, but this has to be a path on this machine"),
-        (["put", URL, URL], "is a URL, but this has to be a path on this machine"),
+        (["get", URL, URL], "is a URL or NAME:PATH, but this has to be a path on this machine"),
+        (["put", URL, URL], "is a URL or NAME:PATH, but this has to be a path on this machine"),
+        (["get", URL, "fs:a"], "fs:a is a URL or NAME:PATH, but this has to be a path on this"),
+        (["put", "12:30.log", URL], "write ./12:30.log for a file of this name"),
         (["put", "folder", URL], "folder is a folder; use -r"),
         (["put", "-r", "folder", "file", URL], "copy it with a separate command"),
         (["get", f"{URL}/a", f"{URL}/b", "nowhere"], "not a folder, and several files"),

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from smbquic.client.url import SmbUrl
-from smbquic.config.profile import Profile, default_file, split_name
+from smbquic.config.profile import ClientProfile, default_file, split_name
 from smbquic.errors import PathError, UrlError
 
 
-def of(url: str, **given: object) -> Profile:
-    return Profile("fs", Path("config.toml"), SmbUrl.parse(url), given, {})
+def of(url: str, **given: object) -> ClientProfile:
+    return ClientProfile("fs", Path("config.toml"), SmbUrl.parse(url), given, {})
 
 
 @pytest.mark.parametrize(
