@@ -92,6 +92,9 @@ class Source:
         self.size = status.st_size
         self.modified = status.st_mtime_ns
         self._identity = _identity(status)
+        # Systems without this number have no holes that could be asked for.
+        blocks = getattr(status, "st_blocks", None)
+        self.has_holes = blocks is not None and blocks * 512 < self.size
         self.state = (self.size, self.modified, status.st_ino)
         """What tells this file, as it is now, from others."""
         self.is_stream = stat.S_ISFIFO(status.st_mode)
@@ -227,6 +230,11 @@ class PartialFile:
                 count = os.pwrite(self._descriptor, view, offset)
                 offset += count
                 view = view[count:]
+
+    def truncate(self, size: int) -> None:
+        """Make it `size` bytes long."""
+        with self._named():
+            os.ftruncate(self._descriptor, size)
 
     def sync(self) -> None:
         """Put on the disk what was written so far, if `fsync` was asked for."""

@@ -60,13 +60,20 @@ class RemotePartialFile:
             sharing=ShareAccess(0),
         )
 
-    async def seal(self, modified: int) -> None:
-        """Set the modification time (ns since 1970) and have it put on the disk."""
+    async def seal(
+        self, modified: int, *, created: int | None = None, attributes: int | None = None
+    ) -> None:
+        """Set times (ns since 1970) and attributes, and have it put on the disk."""
         assert self._file is not None
         self._check(
             await self._file.compound(
                 lambda file_id: [
-                    requests.set_basic(last_write_time=modified, file_id=file_id),
+                    requests.set_basic(
+                        creation_time=created,
+                        last_write_time=modified,
+                        attributes=attributes,
+                        file_id=file_id,
+                    ),
                     requests.flush(),
                 ]
             )

@@ -101,11 +101,6 @@ class ResumablePart(PartialFile):
         """Return what was written earlier."""
         return os.pread(self._descriptor, count, offset)
 
-    def truncate(self, size: int) -> None:
-        """Drop all that comes after `size` bytes."""
-        with self._named():
-            os.ftruncate(self._descriptor, size)
-
     def abandon(self, error: BaseException) -> None:
         """Keep it for the next attempt, unless it is of a source that has changed."""
         if isinstance(error, SourceChangedError):

@@ -31,6 +31,14 @@ from smbquic.client.remote_part import RemoteInplaceFile, RemotePartialFile, inp
 from smbquic.client.reopening import open_file
 from smbquic.client.results import Progress
 from smbquic.client.resume import MARGIN, RemoteResumablePart, ResumablePart
+from smbquic.client.sparse import (
+    Range,
+    chunks,
+    has_holes,
+    local_ranges,
+    make_sparse,
+    remote_ranges,
+)
 from smbquic.client.streams import read_chunks
 from smbquic.client.tree_connect import check
 from smbquic.errors import RemoteProtocolError
@@ -40,9 +48,14 @@ from smbquic.protocol.credits import CREDIT_SIZE
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.dtyp.filetime import to_unix_ns
+from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.message import Message
 
 _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
+_KEPT = (
+    FileAttributes.READONLY | FileAttributes.HIDDEN | FileAttributes.SYSTEM | FileAttributes.ARCHIVE
+)
+"""The attributes of a file that its copy on a share has, too."""
 
 
 # --- down ---------------------------------------------------------------------------------------
@@ -117,11 +130,16 @@ def _local_part(target: Path, file: File, options: TransferOptions) -> PartialFi
     """Make the file that an open one is copied to."""
     if options.inplace:
         return InplaceFile(target, options.fsync)
-    if options.resume and file.opened.end_of_file > MARGIN:
+    if options.resume and file.opened.end_of_file > MARGIN and not _is_sparse(file):
         is_now = file.opened
         times = (is_now.creation_time, is_now.last_write_time, is_now.change_time)
         return ResumablePart(target, (file.path, is_now.end_of_file, *times), options.fsync)
     return PartialFile(target, options.fsync)
+
+
+def _is_sparse(file: File) -> bool:
+    """Return whether it is worth to ask for the holes of a file."""
+    return has_holes(file.opened.allocation_size, file.opened.end_of_file)
 
 
 async def _receive(
@@ -138,8 +156,8 @@ async def _receive(
     counter = ProgressCounter(progress, size)
     disk = Disk()
 
-    async def fetch(offset: int) -> None:
-        count = min(step, size - offset)
+    async def fetch(chunk: Range) -> None:
+        offset, count = chunk
         async with share.memory.hold(count):
             data = await read_exactly(file, offset, count)
             await disk.call(part.write_at, offset, data)
@@ -147,12 +165,16 @@ async def _receive(
         counter.add(count)
 
     async with WriteBack(part) as write_back:
-        if head and not start:
+        if head and not start and not (size > step and _is_sparse(file)):
             await disk.call(part.write_at, 0, head)
             start = len(head)
-        if start:
-            counter.add(start)
-        await run_window(range(start, size, step), fetch, limit=WINDOW)
+        ranges = [(start, size)]
+        if size > step and not start and _is_sparse(file):
+            ranges = await remote_ranges(file, size)
+            await disk.call(part.truncate, size)
+        if done := size - sum(end - begin for begin, end in ranges):
+            counter.add(done)
+        await run_window(chunks(ranges, step), fetch, limit=WINDOW)
     await file.close_unchanged()
 
 
@@ -218,9 +240,9 @@ async def put(
             return len(data)
     try:
         if loaded.is_stream:
-            chunks = read_chunks(loaded.descriptor, write_step(share))
-            async with aclosing(chunks):
-                return await put_stream(share, chunks, path, progress=progress)
+            stream_chunks = read_chunks(loaded.descriptor, write_step(share))
+            async with aclosing(stream_chunks):
+                return await put_stream(share, stream_chunks, path, progress=progress)
         await _put_large(share, loaded, path, progress, options)
         return loaded.size
     finally:
@@ -290,7 +312,7 @@ def _remote_part(
     """Return the file on the share that a local one is copied to."""
     if options.inplace:
         return RemoteInplaceFile(share, path)
-    if options.resume and source.size > MARGIN:
+    if options.resume and source.size > MARGIN and not source.has_holes:
         return RemoteResumablePart(share, path, source.state)
     return RemotePartialFile(share, path)
 
@@ -312,16 +334,20 @@ async def _put_large(
         async def load(offset: int, count: int) -> bytes:
             return await disk.call(source.read_at, offset, count)
 
-        async def store(offset: int) -> None:
-            count = min(step, size - offset)
+        async def store(chunk: Range) -> None:
+            offset, count = chunk
             async with share.memory.hold(count):
                 await file.write_at(offset, await load(offset, count))
             counter.add(count)
 
         start = await part.start(size, load) if isinstance(part, RemoteResumablePart) else 0
-        if start:
-            counter.add(start)
-        await run_window(range(start, size, step), store, limit=WINDOW)
+        ranges = [(start, size)]
+        if source.has_holes:
+            ranges = await in_thread(local_ranges, source.descriptor, size)
+            await make_sparse(file, size)
+        if done := size - sum(end - begin for begin, end in ranges):
+            counter.add(done)
+        await run_window(chunks(ranges, step), store, limit=WINDOW)
         await in_thread(source.verify)
         await part.seal(source.modified)
         await part.commit()
@@ -393,16 +419,27 @@ async def copy(
         try:
             file, _ = await part.begin()
 
-            async def move(offset: int) -> None:
-                count = min(step, size - offset)
+            async def move(chunk: Range) -> None:
+                offset, count = chunk
                 async with share.memory.hold(count):
                     data = await read_exactly(source, offset, count)
                     await file.write_at(offset, data)
                 counter.add(count)
 
-            await run_window(range(0, size, step), move, limit=WINDOW)
+            ranges = [(0, size)]
+            if size > step and _is_sparse(source):
+                ranges = await remote_ranges(source, size)
+                await make_sparse(file, size)
+            if done := size - sum(end - begin for begin, end in ranges):
+                counter.add(done)
+            await run_window(chunks(ranges, step), move, limit=WINDOW)
             await source.close_unchanged()
-            await part.seal(to_unix_ns(source.opened.last_write_time))
+            is_now = source.opened
+            await part.seal(
+                to_unix_ns(is_now.last_write_time),
+                created=to_unix_ns(is_now.creation_time),
+                attributes=is_now.file_attributes & _KEPT,
+            )
             await part.commit()
         except BaseException:
             await part.discard()

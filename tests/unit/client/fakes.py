@@ -215,7 +215,7 @@ def opened(
         last_access_time=116444736000000000,
         last_write_time=116444736000000010,
         change_time=116444736000000000,
-        allocation_size=4096,
+        allocation_size=max(-(-size // 4096), 1) * 4096,
         end_of_file=size,
         file_attributes=attributes,
         file_id=FileId(file_id, file_id),

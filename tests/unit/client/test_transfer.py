@@ -26,6 +26,7 @@ from smbquic.storage.partial import is_unfinished
 from smbquic.wire.close import CloseFlags, CloseResponse
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
 from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.file_information import (
     BasicInformation,
     FileInformationClass,
@@ -815,3 +816,16 @@ async def test_a_get_goes_on_where_it_was_interrupted(
 def test_what_excludes_each_other() -> None:
     with pytest.raises(ValueError, match="exclude each other"):
         TransferOptions(resume=True, inplace=True)
+
+
+async def test_a_copy_has_the_attributes_and_times_of_its_source(
+    share: Share, server: FakeServer
+) -> None:
+    attributes = FileAttributes.HIDDEN | FileAttributes.READONLY | FileAttributes.COMPRESSED
+    server.handlers[Command.CREATE] = lambda request: opened(0, attributes)
+    await share.copy("a", "b")
+    [body] = sets(server, FileInformationClass.FileBasicInformation)
+    basic = BasicInformation.decode(memoryview(body.buffer))
+    assert basic.file_attributes == FileAttributes.HIDDEN | FileAttributes.READONLY
+    assert basic.creation_time == opened().creation_time
+    assert basic.last_write_time == opened().last_write_time
