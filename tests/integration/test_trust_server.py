@@ -117,9 +117,10 @@ def shows(certificates: ServerCertificates, leaf: x509.Certificate) -> bool:
 
 
 async def until_it_ends(share: Share) -> None:
-    """Use a share until its connection is gone."""
+    """Use the connection of a share until it is gone; the share itself would connect again."""
+    connection = share.session.connection
     while True:
-        await share.listdir("")
+        await connection.echo()
         await asyncio.sleep(0.01)
 
 
