@@ -27,6 +27,8 @@ VARIABLE = "_SMBQUIC_COMPLETE"
 _PROGRAM = "smbquic"
 _SPECIAL = re.compile(r"([^\w@%+=:,./-])")
 _SPECIAL_IN_QUOTES = {'"': re.compile(r'(["$`\\])'), "'": re.compile("(')")}
+_ENDED = re.compile(r"(?<!\\)(?:\\\\)*\s$")
+"""A space at the end of the line that is not part of the last word."""
 _ESCAPED = r"\\\1"
 
 # The words are taken from the whole line, since bash separates words at colons, too. What is
@@ -119,7 +121,7 @@ class _Bash(BashComplete):
         """Return the words before the cursor, and the one that it is in."""
         line = _line()
         words = split_arg_string(line)
-        last = words.pop() if words and (_open_quote(line) or not line[-1].isspace()) else ""
+        last = words.pop() if words and (_open_quote(line) or not _ENDED.search(line)) else ""
         return words[1:], last
 
     def format_completion(self, item: CompletionItem[Any]) -> str:

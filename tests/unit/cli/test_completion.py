@@ -67,6 +67,25 @@ def test_what_is_before_the_cursor_counts(
     assert _Bash(cli, {}, "smbquic", "X").complete() == "nospace,fritz:"
 
 
+@pytest.mark.parametrize(
+    ("line", "args", "last"),
+    [
+        ("smbquic ls ", ["ls"], ""),
+        ("smbquic ls a", ["ls"], "a"),
+        (r"smbquic ls a\ ", ["ls"], "a "),
+        (r"smbquic ls a\\ ", ["ls", "a\\"], ""),
+        ('smbquic ls "a ', ["ls"], "a "),
+        ("smbquic ls 'a b' ", ["ls", "a b"], ""),
+    ],
+)
+def test_the_word_at_the_cursor(
+    line: str, args: list[str], last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setenv("COMP_POINT", str(len(line)))
+    assert _Bash(cli, {}, "smbquic", "X").get_completion_args() == (args, last)
+
+
 def test_another_file_and_one_that_is_wrong(complete: Complete, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text('[profiles.web]\nurl = "smb://h"')
