@@ -49,6 +49,12 @@ def profile_of(url: SmbUrl) -> ClientProfile | None:
     return url.profile if isinstance(url, ProfileUrl) else None
 
 
+def profile_name(url: SmbUrl) -> str:
+    """Return the name of the profile that a URL was written with; empty without."""
+    used = profile_of(url)
+    return used.name if used else ""
+
+
 def _keep_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
     context.meta[_CONFIG] = path
 
@@ -78,7 +84,7 @@ class Client:
     """Whether it may ask for a password, by a prompt or by the keyring."""
     _options: dict[str, SessionOptions] = field(default_factory=dict)
     _login: Login | None = None
-    _passwords: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    _passwords: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def session(self, url: SmbUrl) -> AbstractAsyncContextManager[Session]:
         """Return a context manager that logs on to the server of a URL."""
@@ -95,8 +101,7 @@ class Client:
 
     def options(self, url: SmbUrl) -> SessionOptions:
         """Return the options for a URL; a wrong combination is a usage error."""
-        used = profile_of(url)
-        name = used.name if used else ""
+        name = profile_name(url)
         if name not in self._options:
             options = options_of(SessionOptions, self.given, url)
             if options.guest and options.encryption is EncryptionPolicy.REQUIRED:
@@ -139,7 +144,7 @@ class Client:
             return ""
         if not url.user:
             raise click.UsageError(f"{url} names no user; write USER@ before the host")
-        key = (url.host, url.domain, url.user)
+        key = (profile_name(url), url.host, url.domain, url.user)
         if key not in self._passwords:
             self._passwords[key] = self._find_password(url)
         return self._passwords[key]

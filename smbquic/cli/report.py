@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from smbquic.cli.client import Client
+from smbquic.cli.client import Client, profile_name
 from smbquic.cli.failure import ExitCode, PartialFailure, describe, exit_code
 from smbquic.cli.output import counted, emit, printable, shown, size, warn
 from smbquic.client.results import TreeResult
@@ -146,7 +146,7 @@ class Shares(AsyncExitStack):
 
     async def connect(self, url: SmbUrl) -> Share:
         """Return the share of a URL, connected."""
-        server = (url.transport, url.host, str(url.port), url.domain, url.user)
+        server = (profile_name(url), url.transport, url.host, str(url.port), url.domain, url.user)
         share = (*server, url.share.casefold())
         if server in self._refused:
             raise self._refused[server]

@@ -81,6 +81,13 @@ def test_each_url_has_the_options_of_its_profile(run: Run) -> None:
     ]
 
 
+def test_two_profiles_of_one_server_have_their_own_passwords(run: Run, config: Path) -> None:
+    other = FILE.replace("[profiles.fs]", "[profiles.fs2]").replace("of the profile", "another")
+    config.write_text(FILE + other.partition("[profiles.nas]")[0])
+    passwords = [line.rpartition(" '")[2] for line in run("fs:", "fs2:").stdout.splitlines()]
+    assert passwords == ["of the profile'", "another'"]
+
+
 def test_another_file(run: Run, tmp_path: Path, config: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text('[profiles.fs]\nurl = "smb://h"\nguest = true')

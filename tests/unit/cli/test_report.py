@@ -3,14 +3,18 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import fields
+from pathlib import Path
 
 import click
 import pytest
 
+from smbquic.cli.client import ProfileUrl
 from smbquic.cli.failure import PartialFailure
 from smbquic.cli.report import Arguments, Report, Shares
 from smbquic.client.results import TreeResult
 from smbquic.client.url import SmbUrl
+from smbquic.config.profile import ClientProfile
 from smbquic.errors import AuthenticationError, ConnectionClosed, NotFoundError, StatusError
 from smbquic.ntstatus import NtStatus
 
@@ -132,3 +136,14 @@ async def test_a_server_that_refuses_the_logon_is_not_asked_again() -> None:
                 await shares.connect(SmbUrl.parse("smb://u@h/none"))
         await shares.connect(SmbUrl.parse("smb://u@h/s"))
     assert client.connected == ["refuses/s", "h/none", "h/none", "h/s"]
+
+
+async def test_two_profiles_of_one_server_are_connected_to_with_their_own_options() -> None:
+    client = FakeClient()
+    url = SmbUrl.parse("smb://h/data")
+    values = {each.name: getattr(url, each.name) for each in fields(url)}
+    profiles = [ClientProfile(name, Path("config.toml"), url, {}, {}) for name in ("fs", "fs2")]
+    async with Shares(client) as shares:  # type: ignore[arg-type]
+        for profile in (*profiles, profiles[0]):
+            await shares.connect(ProfileUrl(**values, profile=profile))
+    assert client.connected == ["h/data", "h/data"]
