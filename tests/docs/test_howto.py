@@ -66,6 +66,34 @@ def test_using_a_share(machine: ReaderMachine) -> None:
         assert "['report.pdf']" in reader.python("import asyncio", client)
 
 
+def test_keeping_folders_alike(machine: ReaderMachine) -> None:
+    server, client = machine.terminal("server"), machine.terminal("client")
+    photos = machine.home / "photos"
+    for name in ("2026/sea.jpg", "raw/sea.nef", "raw/sea.jpg", "x.tmp"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(name.encode())
+    server.start(
+        "smbquic serve --share data=/srv/data --user alice --name fs.example"
+        " --listen quic://0.0.0.0:8443\n"
+    )
+    server.wait_for(READY)
+    client.run("cp ~/.local/share/smbquic/pki/ca.pem .")
+    data = machine.srv / "data"
+    with Reader(machine, "docs/howto/sync.md") as reader:
+        shown = reader.run("export SMBQUIC_CA", client)
+        assert shown.count("copied 4 files") == 2
+        (photos / "x.tmp").unlink()
+        shown = reader.run("smbquic sync --dry-run", client)
+        assert "would delete x.tmp" in shown
+        assert "3 files the same, 0 differ" in shown
+        assert not (data / "photos" / "x.tmp").exists()
+        reader.run("smbquic copy --include", client)
+        assert sorted(path.name for path in (data / "jpegs").rglob("*.jpg")) == ["sea.jpg"] * 2
+        assert [path.name for path in (data / "this-year").rglob("*.*")] == ["sea.jpg"]
+        assert "3 unchanged" in reader.run("smbquic copy --resume", client)
+        assert "3 unchanged" in reader.python("import asyncio", client)
+
+
 def test_another_storage(machine: ReaderMachine) -> None:
     server, client = machine.terminal("server"), machine.terminal("client")
     with Reader(machine, "docs/howto/storage.md") as reader:

@@ -19,6 +19,7 @@ REPLAYED = {
     "docs/howto/serve.md": "test_howto.py",
     "docs/howto/storage.md": "test_howto.py",
     "docs/howto/systemd.md": "test_systemd.py",
+    "docs/howto/sync.md": "test_howto.py",
     "docs/howto/use-a-share.md": "test_howto.py",
     "docs/reference/api.md": "test_api.py",
     "docs/reference/command-line.md": "test_command_line.py",

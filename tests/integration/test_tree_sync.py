@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 import smbquic
 from smbquic.client.file_tree import FileTree
 from smbquic.pki import PkiDirectory
-from tests.integration.program import PASSWORD, Served, running, serve_arguments
-from tests.integration.test_copying import Here
+from tests.integration.program import PASSWORD, TIMEOUT, Served, running, serve_arguments
+from tests.integration.test_copying import Here, started, wait_for
 from tests.unit.client.trees import SECOND, TREES, Files, without_conflicts
 
 TIMED = TREES.map(
@@ -179,3 +181,27 @@ def test_the_commands(served: Served, tmp_path: Path, transport: str) -> None:
 def test_the_password_is_not_shown(served: Served, tmp_path: Path) -> None:
     result = served.run("sync", "-v", str(tmp_path), served.url("empty", "tcp"))
     assert PASSWORD not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("transport", ["tcp", "quic"])
+def test_an_interrupted_sync_leaves_whole_files_only(
+    served: Served, tmp_path: Path, transport: str
+) -> None:
+    chance = random.Random(transport)
+    source, target = tmp_path / "source", served.folder / f"{transport}-interrupted"
+    sizes = [9, 9_000, 900_000]
+    make(
+        source,
+        {f"{n % 5}/{n}": (chance.randbytes(chance.choice(sizes)), SECOND) for n in range(300)},
+    )
+    url = served.url(target.name, transport)
+    with started(served, "sync", str(source), url) as process:
+        wait_for(lambda: len(list(target.rglob("*"))) >= 60, process)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=TIMEOUT)
+    assert process.returncode in (130, 0), said
+    assert len(said.decode().strip().splitlines()) <= 1
+    there = found(source)
+    assert all(there[path] == value for path, value in found(target).items())
+    assert served.run("sync", str(source), url).returncode == 0
+    assert found(target) == there
