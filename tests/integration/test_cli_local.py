@@ -70,7 +70,8 @@ def test_help_shows_an_example_for_every_command() -> None:
     def shown(*arguments: str) -> str:
         return CliRunner().invoke(cli, [*arguments, "--help"], prog_name="smbquic").output
 
-    assert smbquic("--help").stdout == shown()
+    # The runner of click breaks lines elsewhere than a program without a terminal does.
+    assert smbquic("--help").stdout.split() == shown().split()
     assert {"demo", "serve", "relay", "ls", "tree", "stat", "cat", "get", "put"} <= set(
         cli.commands
     )
