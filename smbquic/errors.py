@@ -101,6 +101,10 @@ class IdleTimeout(ConnectionClosed):
     """The connection ended because nothing was received from the peer for too long."""
 
 
+class OpenLostError(ConnectionClosed):
+    """The connection was lost, and a file that was open is not there to be opened again."""
+
+
 class UnflushedError(TransportError):
     """The connection was lost before a FLUSH, and the server may have lost what was written.
 

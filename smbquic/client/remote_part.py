@@ -9,9 +9,9 @@ from smbquic.client.concurrency import run_to_completion
 from smbquic.client.file import File
 from smbquic.client.files import ShareFiles
 from smbquic.client.names import join, parent, to_wire
-from smbquic.client.reopening import open_file
+from smbquic.client.reopening import identity, open_file
 from smbquic.client.tree_connect import check
-from smbquic.errors import NotFoundError, PathError, SmbError
+from smbquic.errors import ConnectionClosed, NotFoundError, PathError, SmbError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
 from smbquic.storage.partial import temporary_name
@@ -92,17 +92,39 @@ class RemotePartialFile:
 
     async def _commit(self) -> None:
         assert self._file is not None
+        try:
+            renamed, closed = await self._rename(self._file)
+        except ConnectionClosed as error:
+            if not error.sent:
+                raise
+            if await self._has_its_name(self._file):
+                self._in_doubt = False
+                self._file.mark_closed()
+                return
+            renamed, closed = await self._rename(self._file)
+        self._in_doubt = False
+        check(renamed, self._path)
+        self._file.mark_closed()
+        check(closed, self._path)
+
+    async def _rename(self, file: File) -> list[Response]:
         name = to_wire(self._path)
-        renamed, closed = await self._file.compound(
+        return await file.compound(
             lambda file_id: [
                 requests.rename(name, replace=True, file_id=file_id),
                 requests.close(),
             ]
         )
-        self._in_doubt = False
-        check(renamed, self._path)
-        self._file.mark_closed()
-        check(closed, self._path)
+
+    async def _has_its_name(self, file: File) -> bool:
+        """Return whether the server has renamed the file although nobody got its answer."""
+        opening = requests.create(to_wire(self._path), requests.STAT)
+        try:
+            there, _ = await open_file(self._share.share_tree, self._path, lambda: opening)
+        except NotFoundError:
+            return False
+        async with there:
+            return identity(there.opened) == identity(file.opened)
 
     async def abandon(self, error: BaseException) -> None:
         """Give it up after a failure."""

@@ -11,7 +11,13 @@ from smbquic.client.file_handle import Reopened
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.repeatable import are_repeatable
 from smbquic.client.tree_connect import TreeConnect, check
-from smbquic.errors import ConnectionClosed, NotFoundError, SourceChangedError, StatusError
+from smbquic.errors import (
+    ConnectionClosed,
+    NotFoundError,
+    OpenLostError,
+    SourceChangedError,
+    StatusError,
+)
 from smbquic.protocol.response import Response
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateRequest, CreateResponse
@@ -76,7 +82,7 @@ class Reopening:
         self._path = path
         # What the first request made or truncated is only to be opened from now on.
         self._opening = replace(opening, create_disposition=CreateDisposition.FILE_OPEN)
-        self._identity = _identity(opened)
+        self._identity = identity(opened)
         self._durable: DurableHandle | None = None
         """What the server was asked for, and whether it has granted it."""
         self._is_granted = False
@@ -98,7 +104,7 @@ class Reopening:
     async def open(self, lost: TreeConnect, file_id: FileId, cause: ConnectionClosed) -> Reopened:
         """Open it on a newer connection than that of `lost`, where it had the id `file_id`.
 
-        Raises `SourceChangedError` if another file has the name by now, `ConnectionClosed` if none
+        Raises `SourceChangedError` if another file has the name by now, `OpenLostError` if none
         has, and what `ShareTree.renew` raises.
         """
         await self._share_tree.renew(lost, cause)
@@ -110,7 +116,7 @@ class Reopening:
         try:
             return await self._share_tree.repeat(once_more, repeatable=True)
         except NotFoundError as error:
-            raise ConnectionClosed(
+            raise OpenLostError(
                 f"{cause}, and {self._path} is no longer there to be opened again"
             ) from error
 
@@ -134,7 +140,7 @@ class Reopening:
         opening = self._opening if durable is None else durable.request(self._opening)
         response = await tree.request(opening, self._path)
         opened: CreateResponse = response.body
-        if _identity(opened) != self._identity:
+        if identity(opened) != self._identity:
             await tree.request(requests.close(opened.file_id), self._path)
             raise SourceChangedError(
                 f"{self._path}: the connection was lost, and meanwhile another file got this name"
@@ -143,7 +149,7 @@ class Reopening:
         return Reopened(tree, opened.file_id, kept=False)
 
 
-def _identity(opened: CreateResponse) -> tuple[object, ...]:
+def identity(opened: CreateResponse) -> tuple[object, ...]:
     """Return what tells one file from another that has its name later."""
     data = find(opened.contexts, CREATE_QUERY_ON_DISK_ID)
     if data is None:

@@ -6,8 +6,9 @@ All transfers of a share together have at most `WINDOW` chunks in memory.
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -41,7 +42,7 @@ from smbquic.client.sparse import (
 )
 from smbquic.client.streams import read_chunks
 from smbquic.client.tree_connect import check
-from smbquic.errors import RemoteProtocolError
+from smbquic.errors import OpenLostError, RemoteProtocolError, UnflushedError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.protocol.credits import CREDIT_SIZE
@@ -51,11 +52,15 @@ from smbquic.wire.dtyp.filetime import to_unix_ns
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.message import Message
 
+log = logging.getLogger(__name__)
+
 _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
 _KEPT = (
     FileAttributes.READONLY | FileAttributes.HIDDEN | FileAttributes.SYSTEM | FileAttributes.ARCHIVE
 )
 """The attributes of a file that its copy on a share has, too."""
+ATTEMPTS = 3
+"""How often a file is put whose server loses what was there of it."""
 
 
 # --- down ---------------------------------------------------------------------------------------
@@ -235,7 +240,9 @@ async def put(
         loaded = await in_thread(Source.load, source, limit, undo=_close_source)
         if not isinstance(loaded, Source):
             data, modified = loaded
-            await _put_small(share, data, path, modified, inplace=options.inplace)
+            await _while_lost(
+                lambda: _put_small(share, data, path, modified, inplace=options.inplace)
+            )
             ProgressCounter(progress, len(data)).add(len(data))
             return len(data)
     try:
@@ -243,10 +250,20 @@ async def put(
             stream_chunks = read_chunks(loaded.descriptor, write_step(share))
             async with aclosing(stream_chunks):
                 return await put_stream(share, stream_chunks, path, progress=progress)
-        await _put_large(share, loaded, path, progress, options)
+        await _while_lost(lambda: _put_large(share, loaded, path, progress, options))
         return loaded.size
     finally:
         await in_thread(loaded.close)
+
+
+async def _while_lost(attempt: Callable[[], Awaitable[None]]) -> None:
+    """Put a file, and again if the server has lost what was there of it, as by a restart."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except (OpenLostError, UnflushedError) as error:
+            log.info("the file is put again: %s", error)
+    return await attempt()
 
 
 def _size(path: Path) -> int:

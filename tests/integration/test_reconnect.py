@@ -13,6 +13,7 @@ import pytest
 import smbquic
 from smbquic.auth.users import UserStore
 from smbquic.client import reconnect
+from smbquic.client.remote_part import RemotePartialFile
 from smbquic.errors import (
     AuthenticationError,
     ConnectionClosed,
@@ -20,7 +21,9 @@ from smbquic.errors import (
     UnflushedError,
 )
 from smbquic.options.quic import EngineName
+from smbquic.options.transfer import TransferOptions
 from smbquic.pki import PkiDirectory
+from smbquic.protocol.response import Response
 from tests.engines import ENGINES
 
 CONTENT = os.urandom(3 << 20)
@@ -217,3 +220,63 @@ async def test_a_server_that_does_not_come_back(place: Place) -> None:
             await share.listdir()
         await place.start()
         assert await share.listdir() == []
+
+
+# --- transfers ----------------------------------------------------------------------------------
+
+
+def answer_lost(times: list[bool], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Lose the connection at each rename at the end of an upload; True: once it is carried out."""
+    rename = RemotePartialFile._rename
+    renamed: list[str] = []
+
+    async def renaming(part: RemotePartialFile, file: smbquic.File) -> list[Response]:
+        lost = ConnectionClosed("lost")
+        lost.sent = True
+        if times and not times[0]:
+            times.pop(0)
+            raise lost
+        responses = await rename(part, file)
+        renamed.append(file.path)
+        if times:
+            times.pop(0)
+            raise lost
+        return responses
+
+    monkeypatch.setattr(RemotePartialFile, "_rename", renaming)
+    return renamed
+
+
+@pytest.mark.parametrize("times", [[True], [False]], ids=["carried out", "not carried out"])
+async def test_an_upload_whose_last_answer_was_lost_is_done_once(
+    share: smbquic.Share, place: Place, times: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.folder / "file").write_bytes(b"former content")
+    renamed = answer_lost(list(times), monkeypatch)
+    await share.write_bytes("file", b"content")
+    assert renamed == ["file"]
+    assert (place.folder / "file").read_bytes() == b"content"
+    assert [path.name for path in place.folder.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+async def test_an_upload_goes_on_with_a_server_that_was_restarted(
+    share: smbquic.Share, place: Place, tmp_path_factory: pytest.TempPathFactory, resume: bool
+) -> None:
+    source = tmp_path_factory.mktemp("local") / "source"
+    source.write_bytes(CONTENT * 8)
+    begun = asyncio.Event()
+    putting = asyncio.create_task(
+        share.put(
+            source,
+            "file",
+            progress=lambda *_: begun.set(),
+            options=TransferOptions(resume=resume),
+        )
+    )
+    await begun.wait()
+    await place.stop()
+    await place.start()
+    await putting
+    assert (place.folder / "file").read_bytes() == CONTENT * 8
+    assert [path.name for path in place.folder.iterdir()] == ["file"]

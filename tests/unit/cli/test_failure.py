@@ -34,6 +34,7 @@ from smbquic.errors import (
     NameCollisionError,
     NotFoundError,
     NotListedError,
+    OpenLostError,
     PathError,
     PkiError,
     ProtocolError,
@@ -79,7 +80,9 @@ CODES: dict[type[BaseException], ExitCode] = {
     AuthenticationError: ExitCode.AUTHENTICATION,
     # the way there, its certificates, and who speaks at the other end
     **dict.fromkeys((TransportError, ConnectError, ListenError), ExitCode.TRANSPORT),
-    **dict.fromkeys((ConnectionClosed, IdleTimeout, UnflushedError), ExitCode.TRANSPORT),
+    **dict.fromkeys(
+        (ConnectionClosed, IdleTimeout, OpenLostError, UnflushedError), ExitCode.TRANSPORT
+    ),
     **dict.fromkeys((HandshakeError, CertificateError, AccessDenied), ExitCode.TRANSPORT),
     **dict.fromkeys((PkiError, RevokedError), ExitCode.TRANSPORT),
     **dict.fromkeys((ProtocolError, LocalProtocolError), ExitCode.TRANSPORT),
