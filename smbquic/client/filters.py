@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smbquic.client.globs import Glob
+from smbquic.client.filter_patterns import FilterPattern
 from smbquic.options.filter import FilterOptions
 
 _STANDARD_INPUT = "-"
@@ -20,15 +20,15 @@ class Rule:
     """Includes or excludes what a pattern matches."""
 
     include: bool
-    glob: Glob
+    pattern: FilterPattern
     folders_only: bool = False
 
     @classmethod
     def make(cls, pattern: str, *, include: bool) -> "Rule":
         """Return the rule of a pattern. Raises ValueError."""
         if pattern.endswith("/") and not include:
-            return cls(include, Glob(pattern + "**"))
-        return cls(include, Glob(pattern), pattern.endswith("/"))
+            return cls(include, FilterPattern(pattern + "**"))
+        return cls(include, FilterPattern(pattern), pattern.endswith("/"))
 
     @classmethod
     def parse(cls, line: str) -> "Rule":
@@ -40,17 +40,17 @@ class Rule:
 
     def decides_file(self, path: str) -> bool:
         """Return whether it matches a file."""
-        return not self.folders_only and self.glob.matches(path)
+        return not self.folders_only and self.pattern.matches(path)
 
     def decides_folder(self, path: str) -> bool:
         """Return whether it says if there can be included files in a folder."""
         if not self.include:
-            return self.glob.matches_whatever_follows and (
-                self.glob.text == "*" or self.glob.matches(f"{path}/")
+            return self.pattern.matches_whatever_follows and (
+                self.pattern.text == "*" or self.pattern.matches(f"{path}/")
             )
         if self.folders_only:
-            return self.glob.matches(f"{path}/")
-        return self.glob.may_match_below(path)
+            return self.pattern.matches(f"{path}/")
+        return self.pattern.may_match_below(path)
 
 
 class Filters:

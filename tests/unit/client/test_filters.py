@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smbquic.client.filters import Filters, Rule
 from smbquic.options.filter import FilterOptions
-from tests.unit.client.test_globs import PATHS, PATTERNS
+from tests.unit.client.test_filter_patterns import PATHS, PATTERNS
 
 
 def filters(tmp_path: Path, text: str = "", **options: Sequence[str]) -> Filters:

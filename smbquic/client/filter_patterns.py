@@ -30,7 +30,7 @@ _ESCAPED_CLASSES = "dDsSwW"
 _FLAGS = re.compile(r"\(\?([ims]+)\)")
 
 
-class Glob:
+class FilterPattern:
     """A pattern, compiled. Raises ValueError for one that cannot be."""
 
     def __init__(self, text: str) -> None:

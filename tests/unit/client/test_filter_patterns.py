@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.client.globs import Glob
+from smbquic.client.filter_patterns import FilterPattern
 
 # The examples of https://rclone.org/filtering/, and what its text says of each form.
 MATCHES = [
@@ -47,8 +47,8 @@ MATCHES = [
 
 @pytest.mark.parametrize(("pattern", "yes", "no"), MATCHES)
 def test_matches(pattern: str, yes: list[str], no: list[str]) -> None:
-    glob = Glob(pattern)
-    assert [path for path in [*yes, *no] if glob.matches(path)] == yes
+    compiled = FilterPattern(pattern)
+    assert [path for path in [*yes, *no] if compiled.matches(path)] == yes
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_matches(pattern: str, yes: list[str], no: list[str]) -> None:
 )
 def test_what_is_no_pattern(pattern: str) -> None:
     with pytest.raises(ValueError, match="is not a pattern"):
-        Glob(pattern)
+        FilterPattern(pattern)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_what_is_no_pattern(pattern: str) -> None:
     ],
 )
 def test_what_can_be_below_a_folder(pattern: str, yes: list[str], no: list[str]) -> None:
-    glob = Glob(pattern)
-    assert [folder for folder in [*yes, *no] if glob.may_match_below(folder)] == yes
+    compiled = FilterPattern(pattern)
+    assert [folder for folder in [*yes, *no] if compiled.may_match_below(folder)] == yes
 
 
 COMPONENTS = st.text("ab", min_size=1, max_size=2)
@@ -90,17 +90,17 @@ PATTERNS = st.tuples(
 
 @given(PATTERNS, PATHS)
 def test_no_match_is_below_a_folder_that_is_not_entered(pattern: str, path: str) -> None:
-    glob = Glob(pattern)
+    compiled = FilterPattern(pattern)
     folders = [path[: slash.start()] for slash in re.finditer("/", path)]
-    if glob.matches(path):
-        assert all(map(glob.may_match_below, ["", *folders]))
+    if compiled.matches(path):
+        assert all(map(compiled.may_match_below, ["", *folders]))
 
 
 @given(st.text("ab/*?[]{},\\!^-.:d", max_size=12))
 def test_any_text_is_a_pattern_or_a_value_error(text: str) -> None:
     try:
-        glob = Glob(text)
+        compiled = FilterPattern(text)
     except ValueError:
         return
-    glob.matches("a/b")
-    glob.may_match_below("a")
+    compiled.matches("a/b")
+    compiled.may_match_below("a")
