@@ -16,16 +16,20 @@ if TYPE_CHECKING:
     from smbquic.api.serving import Serving
     from smbquic.api.stop import stop_signal
     from smbquic.auth.users import UserStore
+    from smbquic.client.buffered_file import BufferedFile
     from smbquic.client.file import File
     from smbquic.client.file_tree import LocalTree, RemoteTree
     from smbquic.client.local import WrittenFiles
+    from smbquic.client.range_lock import RangeLock
     from smbquic.client.results import CheckResult, SyncResult, TreeEvent, TreeResult, Usage
     from smbquic.client.session import Session
     from smbquic.client.share import Share
     from smbquic.client.stages import Stages
-    from smbquic.client.stat import ShareEntry, Stat, Volume
+    from smbquic.client.stat import ShareEntry, Stat, StreamEntry, Volume
+    from smbquic.client.text_file import TextFile
     from smbquic.client.tree_sync import check_tree, sync_tree
     from smbquic.client.url import SmbUrl
+    from smbquic.client.watch import Change, ChangeKind, Watch
     from smbquic.config.profile import ClientProfile
     from smbquic.config.profiles import profile
     from smbquic.errors import (
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
         IdleTimeout,
         ListenError,
         LocalProtocolError,
+        LockedError,
         NameCollisionError,
         NotFoundError,
         NotListedError,
@@ -68,14 +73,19 @@ if TYPE_CHECKING:
     from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
     from smbquic.transport.base import PathStatistics, Peer
     from smbquic.transport.quic.tickets import TicketCache
+    from smbquic.wire.change_notify import CompletionFilter
 
     __version__: str
 
 __all__ = [
     "AuthenticationError",
+    "BufferedFile",
+    "Change",
+    "ChangeKind",
     "CheckResult",
     "ClientProfile",
     "ComparisonOptions",
+    "CompletionFilter",
     "ConfigError",
     "ConnectError",
     "ConnectionClosed",
@@ -95,6 +105,7 @@ __all__ = [
     "ListenError",
     "LocalProtocolError",
     "LocalTree",
+    "LockedError",
     "NameCollisionError",
     "NotFoundError",
     "NotListedError",
@@ -103,6 +114,7 @@ __all__ = [
     "PathStatistics",
     "Peer",
     "ProtocolError",
+    "RangeLock",
     "RemoteProtocolError",
     "RemoteTree",
     "SecurityError",
@@ -119,8 +131,10 @@ __all__ = [
     "Stages",
     "Stat",
     "StatusError",
+    "StreamEntry",
     "SyncOptions",
     "SyncResult",
+    "TextFile",
     "TicketCache",
     "TransferOptions",
     "TransportError",
@@ -132,6 +146,7 @@ __all__ = [
     "UserStore",
     "UsersError",
     "Volume",
+    "Watch",
     "WireError",
     "WrittenFiles",
     "__version__",
@@ -154,13 +169,17 @@ _load = lazy_names(
         "smbquic.api.serving": ("Serving",),
         "smbquic.api.stop": ("stop_signal",),
         "smbquic.auth.users": ("UserStore",),
+        "smbquic.client.buffered_file": ("BufferedFile",),
         "smbquic.client.file": ("File",),
         "smbquic.client.file_tree": ("LocalTree", "RemoteTree"),
         "smbquic.client.local": ("WrittenFiles",),
         "smbquic.client.session": ("Session",),
         "smbquic.client.share": ("Share",),
         "smbquic.client.stages": ("Stages",),
-        "smbquic.client.stat": ("ShareEntry", "Stat", "Volume"),
+        "smbquic.client.stat": ("ShareEntry", "Stat", "StreamEntry", "Volume"),
+        "smbquic.client.text_file": ("TextFile",),
+        "smbquic.client.range_lock": ("RangeLock",),
+        "smbquic.client.watch": ("Change", "ChangeKind", "Watch"),
         "smbquic.client.results": (
             "CheckResult",
             "SyncResult",
@@ -187,6 +206,7 @@ _load = lazy_names(
             "IdleTimeout",
             "ListenError",
             "LocalProtocolError",
+            "LockedError",
             "NameCollisionError",
             "NotFoundError",
             "NotListedError",
@@ -212,6 +232,7 @@ _load = lazy_names(
         "smbquic.options.transfer": ("TransferOptions",),
         "smbquic.transport.base": ("PathStatistics", "Peer"),
         "smbquic.transport.quic.tickets": ("TicketCache",),
+        "smbquic.wire.change_notify": ("CompletionFilter",),
     },
 )
 

@@ -209,6 +209,10 @@ class NotListedError(DeniedError):
         )
 
 
+class LockedError(StatusError, BlockingIOError):
+    """Somebody else has locked that part of the file."""
+
+
 class DirectoryExpectedError(StatusError, NotADirectoryError):
     """A folder was needed and a file is there."""
 
@@ -227,6 +231,9 @@ _BY_STATUS: dict[NtStatus, type[StatusError]] = {
     NtStatus.MEDIA_WRITE_PROTECTED: DeniedError,
     NtStatus.CANNOT_DELETE: DeniedError,
     NtStatus.SHARING_VIOLATION: DeniedError,
+    NtStatus.LOCK_NOT_GRANTED: LockedError,
+    NtStatus.FILE_LOCK_CONFLICT: LockedError,
+    NtStatus.NONEXISTENT_EA_ENTRY: NotFoundError,
     NtStatus.NOT_A_DIRECTORY: DirectoryExpectedError,
     NtStatus.FILE_IS_A_DIRECTORY: FileExpectedError,
 }

@@ -14,31 +14,39 @@ are those of `smbquic`. A share may be used by several threads.
 """
 
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from datetime import datetime
 from functools import wraps
 from os import PathLike
 from types import TracebackType
-from typing import ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
 from smbquic.api import client as api_client
 from smbquic.api import server as api_server
+from smbquic.client import buffered_file as client_buffered_file
 from smbquic.client import file as client_file
+from smbquic.client import range_lock as client_range_lock
 from smbquic.client import share as client_share
+from smbquic.client import text_file as client_text_file
 from smbquic.client.background import LoopThread
 from smbquic.client.file_tree import LocalTree
 from smbquic.client.local import WrittenFiles
+from smbquic.client.opening import BinaryMode, TextMode
 from smbquic.client.results import Progress, SyncResult, TreeProgress, TreeResult, Usage
 from smbquic.client.stages import Stages
-from smbquic.client.stat import Stat, Volume
+from smbquic.client.stat import Stat, StreamEntry, Volume
 from smbquic.client.tree_sync import sync_tree
 from smbquic.client.url import SmbUrl
+from smbquic.client.watch import Change
+from smbquic.errors import StatusError
 from smbquic.options.client import SessionOptions
 from smbquic.options.filter import NO_FILTERS, FilterOptions
 from smbquic.options.keywords import keywords
 from smbquic.options.sync import SYNC_DEFAULTS, SyncOptions
 from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.transport.base import PathStatistics, Peer
+from smbquic.wire.change_notify import CompletionFilter
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.fscc.attributes import FileAttributes
 
@@ -93,7 +101,7 @@ def connect(url: SmbUrl | str, options: SessionOptions) -> Iterator["SyncShare"]
 serve = _blocking(api_server.serve)
 
 
-def _iterate(iterator: AsyncGenerator[T, None], loop: LoopThread) -> Iterator[T]:
+def _iterate(iterator: AsyncGenerator[T, None], loop: LoopThread) -> Generator[T, None, None]:
     async def step() -> T:
         return await anext(iterator)
 
@@ -169,7 +177,150 @@ class SyncFile:
         """See `smbquic.File.close`."""
         self._loop.run(self._file.close())
 
-    def __enter__(self) -> "SyncFile":
+    def lock(
+        self, offset: int, length: int, *, exclusive: bool = True, blocking: bool = True
+    ) -> "SyncRangeLock":
+        """See `smbquic.File.lock`; ``with file.lock(offset, length)`` releases it at the end."""
+
+        async def locked() -> client_range_lock.RangeLock:
+            return await self._file.lock(offset, length, exclusive=exclusive, blocking=blocking)
+
+        return SyncRangeLock(self._loop.run(locked()), self._loop)
+
+    def unlock(self, offset: int, length: int) -> None:
+        """See `smbquic.File.unlock`."""
+        self._loop.run(self._file.unlock(offset, length))
+
+    def readinto(self, target: bytearray | memoryview) -> int:
+        """See `smbquic.File.readinto`."""
+        return self._loop.run(self._file.readinto(target))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.run(self._file.__aexit__(kind, error, trace))
+
+
+class SyncRangeLock:
+    """A lock that is held; see `smbquic.RangeLock`."""
+
+    def __init__(self, lock: client_range_lock.RangeLock, loop: LoopThread) -> None:
+        self._lock = lock
+        self._loop = loop
+
+    def release(self) -> None:
+        """See `smbquic.RangeLock.release`."""
+        self._loop.run(self._lock.release())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.run(self._lock.__aexit__(kind, error, trace))
+
+
+class SyncBufferedFile(SyncFile):
+    """An open file with buffers; see `smbquic.BufferedFile`."""
+
+    def __init__(self, file: client_buffered_file.BufferedFile, loop: LoopThread) -> None:
+        super().__init__(file, loop)
+        self._buffered = file
+
+    def readable(self) -> bool:
+        """See `smbquic.BufferedFile.readable`."""
+        return self._buffered.readable()
+
+    def writable(self) -> bool:
+        """See `smbquic.BufferedFile.writable`."""
+        return self._buffered.writable()
+
+    def readline(self, size: int = -1) -> bytes:
+        """See `smbquic.BufferedFile.readline`."""
+        return self._loop.run(self._buffered.readline(size))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+    def drain(self) -> None:
+        """See `smbquic.BufferedFile.drain`."""
+        self._loop.run(self._buffered.drain())
+
+
+class SyncTextFile:
+    """An open file of text; see `smbquic.TextFile`."""
+
+    def __init__(self, file: client_text_file.TextFile, loop: LoopThread) -> None:
+        self._file = file
+        self._loop = loop
+        self.buffer = SyncBufferedFile(file.buffer, loop)
+
+    @property
+    def path(self) -> str:
+        """Its path in the share."""
+        return self._file.path
+
+    @property
+    def encoding(self) -> str:
+        """The name of the encoding."""
+        return self._file.encoding
+
+    @property
+    def errors(self) -> str:
+        """What is done about bytes and characters that the encoding does not have."""
+        return self._file.errors
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+        return self._file.closed
+
+    def read(self, size: int = -1) -> str:
+        """See `smbquic.TextFile.read`."""
+        return self._loop.run(self._file.read(size))
+
+    def readline(self, size: int = -1) -> str:
+        """See `smbquic.TextFile.readline`."""
+        return self._loop.run(self._file.readline(size))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.readline, "")
+
+    def write(self, text: str) -> int:
+        """See `smbquic.TextFile.write`."""
+        return self._loop.run(self._file.write(text))
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        """See `smbquic.TextFile.seek`."""
+        return self._loop.run(self._file.seek(position, whence))
+
+    def tell(self) -> int:
+        """See `smbquic.TextFile.tell`."""
+        return self._file.tell()
+
+    def truncate(self, size: int | None = None) -> int:
+        """See `smbquic.TextFile.truncate`."""
+        return self._loop.run(self._file.truncate(size))
+
+    def flush(self) -> None:
+        """See `smbquic.TextFile.flush`."""
+        self._loop.run(self._file.flush())
+
+    def close(self) -> None:
+        """See `smbquic.TextFile.close`."""
+        self._loop.run(self._file.close())
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -211,25 +362,80 @@ class SyncShare:
 
         return self._loop.run(asked())
 
-    def stat(self, path: str) -> Stat:
+    def stat(self, path: str, *, snapshot: datetime | None = None) -> Stat:
         """See `smbquic.Share.stat`."""
-        return self._loop.run(self._share.stat(path))
+        return self._loop.run(self._share.stat(path, snapshot=snapshot))
 
     def exists(self, path: str) -> bool:
         """See `smbquic.Share.exists`."""
         return self._loop.run(self._share.exists(path))
 
-    def scandir(self, path: str = "", pattern: str = "*") -> Iterator[Stat]:
+    def scandir(
+        self, path: str = "", pattern: str = "*", *, snapshot: datetime | None = None
+    ) -> Iterator[Stat]:
         """See `smbquic.Share.scandir`."""
-        return _iterate(self._share.scandir(path, pattern), self._loop)
+        return _iterate(self._share.scandir(path, pattern, snapshot=snapshot), self._loop)
 
     def listdir(self, path: str = "", pattern: str = "*") -> list[str]:
         """See `smbquic.Share.listdir`."""
         return self._loop.run(self._share.listdir(path, pattern))
 
-    def walk(self, path: str = "") -> Iterator[tuple[str, list[Stat], list[Stat]]]:
-        """See `smbquic.Share.walk`."""
-        return _iterate(self._share.walk(path), self._loop)
+    def walk(
+        self,
+        path: str = "",
+        *,
+        topdown: bool = True,
+        onerror: Callable[[StatusError], None] | None = None,
+    ) -> Iterator[tuple[str, list[Stat], list[Stat]]]:
+        """See `smbquic.Share.walk`. `onerror` is called on the other thread."""
+        return _iterate(self._share.walk(path, topdown=topdown, onerror=onerror), self._loop)
+
+    def glob(self, pattern: str) -> Iterator[tuple[str, Stat]]:
+        """See `smbquic.Share.glob`."""
+        return _iterate(self._share.glob(pattern), self._loop)
+
+    def streams(self, path: str) -> list[StreamEntry]:
+        """See `smbquic.Share.streams`."""
+        return self._loop.run(self._share.streams(path))
+
+    def snapshots(self, path: str = "") -> list[datetime]:
+        """See `smbquic.Share.snapshots`."""
+        return self._loop.run(self._share.snapshots(path))
+
+    def listxattr(self, path: str) -> list[str]:
+        """See `smbquic.Share.listxattr`."""
+        return self._loop.run(self._share.listxattr(path))
+
+    def getxattr(self, path: str, name: str) -> bytes:
+        """See `smbquic.Share.getxattr`."""
+        return self._loop.run(self._share.getxattr(path, name))
+
+    def setxattr(self, path: str, name: str, value: bytes) -> None:
+        """See `smbquic.Share.setxattr`."""
+        self._loop.run(self._share.setxattr(path, name, value))
+
+    def removexattr(self, path: str, name: str) -> None:
+        """See `smbquic.Share.removexattr`."""
+        self._loop.run(self._share.removexattr(path, name))
+
+    def readlink(self, path: str) -> str:
+        """See `smbquic.Share.readlink`."""
+        return self._loop.run(self._share.readlink(path))
+
+    def symlink(self, target: str, path: str, *, target_is_directory: bool = False) -> None:
+        """See `smbquic.Share.symlink`."""
+        self._loop.run(self._share.symlink(target, path, target_is_directory=target_is_directory))
+
+    def watch(
+        self,
+        path: str = "",
+        *,
+        recursive: bool = False,
+        changes: CompletionFilter | None = None,
+    ) -> Generator[Change, None, None]:
+        """See `smbquic.Share.watch`. The changes count from the first `next` on."""
+        watch = self._share.watch(path, recursive=recursive, changes=changes)
+        return _iterate(aiter(watch), self._loop)
 
     def volume(self) -> Volume:
         """See `smbquic.Share.volume`."""
@@ -239,13 +445,73 @@ class SyncShare:
         """See `smbquic.Share.usage`."""
         return self._loop.run(self._share.usage(path))
 
-    def open(self, path: str, mode: str = "rb") -> SyncFile:
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: BinaryMode = "rb",
+        *,
+        buffering: Literal[0],
+        snapshot: datetime | None = None,
+    ) -> SyncFile: ...
+
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: BinaryMode = "rb",
+        buffering: Literal[-1] = -1,
+        *,
+        snapshot: datetime | None = None,
+    ) -> SyncBufferedFile: ...
+
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: TextMode,
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        snapshot: datetime | None = None,
+    ) -> SyncTextFile: ...
+
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: str = "rb",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        snapshot: datetime | None = None,
+    ) -> Any: ...
+
+    def open(
+        self,
+        path: str,
+        mode: str = "rb",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        snapshot: datetime | None = None,
+    ) -> Any:
         """See `smbquic.Share.open`."""
 
-        async def opened() -> client_file.File:
-            return await self._share.open(path, mode)
+        async def opened() -> Any:
+            return await self._share.open(
+                path, mode, buffering, encoding, errors, newline, snapshot
+            )
 
-        return SyncFile(self._loop.run(opened()), self._loop)
+        file = self._loop.run(opened())
+        if isinstance(file, client_text_file.TextFile):
+            return SyncTextFile(file, self._loop)
+        if isinstance(file, client_buffered_file.BufferedFile):
+            return SyncBufferedFile(file, self._loop)
+        return SyncFile(file, self._loop)
 
     def read_bytes(self, path: str) -> bytes:
         """See `smbquic.Share.read_bytes`."""

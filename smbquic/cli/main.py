@@ -78,6 +78,7 @@ _COMMANDS = {
     ),
     "tree": LazyCommand("smbquic.cli.listing:tree", "Show a folder and all below it."),
     "user": LazyCommand("smbquic.cli.user:group", "Manage the users of a server."),
+    "watch": LazyCommand("smbquic.cli.watch:watch", "Show what changes in a folder, until Ctrl-C."),
 }
 
 

@@ -1,14 +1,17 @@
 """An open file on a share."""
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable, Container, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
 
 from smbquic.client import requests
-from smbquic.client.concurrency import run_each
+from smbquic.client.concurrency import run_each, run_to_completion
 from smbquic.client.file_handle import FileHandle, Reopener
+from smbquic.client.opening import Opening
+from smbquic.client.range_lock import RangeLock, lock_request
 from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.errors import (
     RemoteProtocolError,
@@ -17,12 +20,12 @@ from smbquic.errors import (
 )
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
-from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseFlags, CloseResponse
-from smbquic.wire.create import CreateDisposition, CreateResponse
+from smbquic.wire.create import CreateResponse
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import FileInformationClass, StandardInformation
+from smbquic.wire.lock import LockFlags
 from smbquic.wire.message import Message
 from smbquic.wire.query_info import InfoType
 
@@ -32,30 +35,6 @@ CHUNK = 1 << 20
 WINDOW = 16
 """READs or WRITEs of one transfer that are under way at once."""
 
-_BOTH = requests.READ | requests.WRITE
-_MODES: dict[str, tuple[AccessMask, CreateDisposition]] = {
-    "r": (requests.READ, CreateDisposition.FILE_OPEN),
-    "r+": (_BOTH, CreateDisposition.FILE_OPEN),
-    "w": (requests.WRITE | requests.STAT, CreateDisposition.FILE_OVERWRITE_IF),
-    "w+": (_BOTH, CreateDisposition.FILE_OVERWRITE_IF),
-    "x": (requests.WRITE | requests.STAT, CreateDisposition.FILE_CREATE),
-    "x+": (_BOTH, CreateDisposition.FILE_CREATE),
-    "a": (requests.WRITE | requests.STAT, CreateDisposition.FILE_OPEN_IF),
-    "a+": (_BOTH, CreateDisposition.FILE_OPEN_IF),
-}
-
-
-def parse_mode(mode: str) -> tuple[AccessMask, CreateDisposition, bool]:
-    """What a mode as of the builtin `open` asks for; the last value is whether to append.
-
-    Files are bytes here: a ``b`` changes nothing, a ``t`` is a ValueError.
-    """
-    key = mode.replace("b", "", 1)
-    if key not in _MODES:
-        raise ValueError(f"mode {mode!r}: use one of r, w, x, a, with + or b (text is not offered)")
-    access, disposition = _MODES[key]
-    return access, disposition, key.startswith("a")
-
 
 def chunk_size(tree: TreeConnect, limit: int) -> int:
     """How much one READ or WRITE moves, given the server's `limit` and its credits."""
@@ -63,7 +42,7 @@ def chunk_size(tree: TreeConnect, limit: int) -> int:
 
 
 class File:
-    """An open file, used much as one of Python's own, but with `await`.
+    """An open file without buffers, used much as one of Python's own, but with `await`.
 
     Several tasks may use `read_at` and `write_at` at once; `read`, `write` and `seek` share one
     position. With a `reopener`, a file whose connection was lost is opened again when it is used.
@@ -81,6 +60,11 @@ class File:
         self._handle = FileHandle(tree, path, opened.file_id, reopener)
         self._position = 0
         self._closed = False
+
+    @property
+    def tree(self) -> TreeConnect:
+        """The tree connect that it is open on: a newer one after its connection was lost."""
+        return self._handle.tree
 
     @property
     def file_id(self) -> FileId:
@@ -172,6 +156,13 @@ class File:
         self._position = start + len(view)
         return len(view)
 
+    async def readinto(self, target: bytearray | memoryview) -> int:
+        """Read bytes into `target`, as many as it holds; fewer only at the end. Their number."""
+        view = memoryview(target).cast("B")
+        data = await self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
     async def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move the position, from the start, from where it is, or from the file's end."""
         if whence == os.SEEK_CUR:
@@ -222,6 +213,42 @@ class File:
                 raise RemoteProtocolError(f"the server wrote {count} of {len(view)} bytes")
             offset += count
             view = view[count:]
+
+    # --- locks --------------------------------------------------------------------------------
+
+    def lock(
+        self, offset: int, length: int, *, exclusive: bool = True, blocking: bool = True
+    ) -> Opening[RangeLock]:
+        """Lock a range of the file for this open of it: no other reads or writes there.
+
+        ``async with file.lock(offset, length)`` releases it at the end, ``await file.lock(...)``
+        returns the lock. Without `exclusive`, others may read. Without `blocking`, a range that
+        another open has locked is a `LockedError`, which is a BlockingIOError. If the
+        server has not kept the locks while a connection was lost, the file can only be closed.
+        """
+        flags = LockFlags.EXCLUSIVE_LOCK if exclusive else LockFlags.SHARED_LOCK
+        if not blocking:
+            flags |= LockFlags.FAIL_IMMEDIATELY
+        return Opening(partial(self._lock, offset, length, flags))
+
+    async def _lock(self, offset: int, length: int, flags: LockFlags) -> RangeLock:
+        unlock = partial(self.unlock, offset, length)
+        try:
+            await self.request(lock_request(offset, length, flags))
+        except asyncio.CancelledError:
+            # The server may have granted it before it came to the cancellation.
+            with suppress(SmbError):
+                await run_to_completion(unlock())
+            raise
+        self._handle.locks += 1
+        return RangeLock(offset, length, unlock)
+
+    async def unlock(self, offset: int, length: int) -> None:
+        """Release a lock on exactly this range. Raises `StatusError` if there is none."""
+        try:
+            await self.request(lock_request(offset, length, LockFlags.UNLOCK))
+        finally:
+            self._handle.locks = max(self._handle.locks - 1, 0)
 
     # --- the file as a whole ------------------------------------------------------------------
 
@@ -299,27 +326,3 @@ def verify_unchanged(path: str, opened: CreateResponse, closed: CloseResponse) -
             f"{path}: the file was changed on the server while it was read;"
             " this copy was given up, try again"
         )
-
-
-class Opening:
-    """A file about to be opened: ``await`` it for the `File`, or use it in ``async with``."""
-
-    def __init__(self, opener: Callable[[], Awaitable[File]]) -> None:
-        self._opener = opener
-        self._file: File | None = None
-
-    def __await__(self) -> Generator[None, None, File]:
-        return self._opener().__await__()
-
-    async def __aenter__(self) -> File:
-        self._file = await self._opener()
-        return self._file
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file is not None:
-            await self._file.__aexit__(kind, error, trace)

@@ -10,6 +10,7 @@ from smbquic.client.repeatable import are_repeatable
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectionClosed, UnflushedError
 from smbquic.protocol.response import Response
+from smbquic.wire.close import CloseRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.message import Message
@@ -50,6 +51,9 @@ class FileHandle:
         self._stays_lost = reopener is None
         self._lock = asyncio.Lock()
         self._closed = False
+        self.locks = 0
+        """Ranges that are locked."""
+        self._locks_are_lost = False
         self._writes = 0
         """WRITEs that the server has answered."""
         self._flushed_writes = 0
@@ -67,6 +71,11 @@ class FileHandle:
         for losses in range(LOSSES_ALLOWED + 1):
             tree, file_id, writes = self.tree, self.file_id, self._writes
             bodies = build(file_id)
+            if self._locks_are_lost and not isinstance(bodies[-1], CloseRequest):
+                raise ConnectionClosed(
+                    f"{self._path}: the connection was lost, and its locks with it: others may have"
+                    " changed what was locked; close the file and open it again"
+                )
             try:
                 responses = await tree.compound(bodies)
             except ConnectionClosed as error:
@@ -91,6 +100,7 @@ class FileHandle:
             if not reopened.kept:
                 # A server whose machine has failed has lost what was only in its memory.
                 self._uncertain |= self._writes != self._flushed_writes
+                self._locks_are_lost = self.locks > 0
             self.tree, self.file_id = reopened.tree, reopened.file_id
             if not self._closed:
                 lost.connection.monitor.remove_open()

@@ -4,11 +4,14 @@ Paths are relative to the share and separated by ``/`` (``\\`` works too); "" is
 """
 
 from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from smbquic.client import requests
 from smbquic.client.concurrency import ByteBudget
-from smbquic.client.file import CHUNK, WINDOW, File, Opening, parse_mode
-from smbquic.client.names import check_listed, join, parent, to_wire
+from smbquic.client.file import CHUNK, WINDOW, File
+from smbquic.client.names import check_listed, parent, to_wire
+from smbquic.client.opening import BinaryMode, Opening, TextMode
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.repeatable import are_repeatable
 from smbquic.client.stat import Stat
@@ -30,6 +33,10 @@ from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.message import Message
 from smbquic.wire.query_directory import QueryDirectoryRequest
 
+if TYPE_CHECKING:
+    from smbquic.client.buffered_file import BufferedFile
+    from smbquic.client.text_file import TextFile
+
 LISTING = 1 << 20
 """Bytes of directory entries asked for at a time."""
 
@@ -44,6 +51,16 @@ _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
 _ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
 _ENTRY_CLASS = FileInformationClass.FileIdFullDirectoryInformation
 _NO_MORE = (NtStatus.NO_MORE_FILES, NtStatus.NO_SUCH_FILE)
+
+
+def _of_snapshot(opening: CreateRequest, snapshot: datetime | None) -> CreateRequest:
+    """Return the CREATE, for a version of a snapshot if there is one."""
+    if snapshot is not None:
+        # Imported here: few programs look at previous versions.
+        from smbquic.client.timewarp import timewarp
+
+        opening.contexts.append(timewarp(snapshot))
+    return opening
 
 
 def _check_listing(path: str, entries: int, size: int) -> None:
@@ -101,10 +118,14 @@ class ShareFiles:
 
     # --- reading ------------------------------------------------------------------------------
 
-    async def stat(self, path: str) -> Stat:
-        """Return what the server says about a file or folder. Raises `NotFoundError`."""
+    async def stat(self, path: str, *, snapshot: datetime | None = None) -> Stat:
+        """Return what the server says about a file or folder. Raises `NotFoundError`.
+
+        With `snapshot`, that is its version at a time of `Share.snapshots`.
+        """
         name = to_wire(path)
-        [response] = await self.once(requests.create(name, requests.STAT), path=path)
+        opening = _of_snapshot(requests.create(name, requests.STAT), snapshot)
+        [response] = await self.once(opening, path=path)
         return Stat.of(name.rpartition("\\")[2], response.body)
 
     async def exists(self, path: str) -> bool:
@@ -115,7 +136,9 @@ class ShareFiles:
             return False
         return True
 
-    async def scandir(self, path: str = "", pattern: str = "*") -> AsyncGenerator[Stat, None]:
+    async def scandir(
+        self, path: str = "", pattern: str = "*", *, snapshot: datetime | None = None
+    ) -> AsyncGenerator[Stat, None]:
         """Yield the entries of a folder while the server lists them.
 
         `pattern` has the server's wildcards: ``*`` and ``?``. Raises `SecurityError` for a name
@@ -133,7 +156,7 @@ class ShareFiles:
             ),
             file_name=pattern,
         )
-        opening = requests.create(to_wire(path), _LIST, options=_FOLDER)
+        opening = _of_snapshot(requests.create(to_wire(path), _LIST, options=_FOLDER), snapshot)
 
         async def begin(tree: TreeConnect) -> tuple[TreeConnect, list[Response]]:
             query.file_id = FileId.RELATED
@@ -163,42 +186,90 @@ class ShareFiles:
         """Return the names in a folder."""
         return [entry.name async for entry in self.scandir(path, pattern)]
 
-    async def walk(
-        self, path: str = ""
-    ) -> AsyncGenerator[tuple[str, list[Stat], list[Stat]], None]:
-        """Yield each folder from `path` down with its folders and files; links are not followed.
-
-        A folder removed from the second value is not entered.
-        """
-        folders: list[Stat] = []
-        files: list[Stat] = []
-        async for entry in self.scandir(path):
-            (folders if entry.is_directory else files).append(entry)
-        yield path, folders, files
-        for folder in folders:
-            if not folder.is_link:
-                async for deeper in self.walk(join(path, folder.name)):
-                    yield deeper
-
     # --- one file -----------------------------------------------------------------------------
 
-    def open(self, path: str, mode: str = "rb") -> Opening:
-        """Open a file, with the modes of the builtin `open`; content is always bytes.
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: BinaryMode = "rb",
+        *,
+        buffering: Literal[0],
+        snapshot: datetime | None = None,
+    ) -> Opening[File]: ...
 
-        ``async with share.open(path) as file`` or ``file = await share.open(path)``. Raises
-        `NotFoundError`, `ExistsError`, `DeniedError`, `FileExpectedError` for a folder.
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: BinaryMode = "rb",
+        buffering: Literal[-1] = -1,
+        *,
+        snapshot: datetime | None = None,
+    ) -> "Opening[BufferedFile]": ...
+
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: TextMode,
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        snapshot: datetime | None = None,
+    ) -> "Opening[TextFile]": ...
+
+    @overload
+    def open(
+        self,
+        path: str,
+        mode: str = "rb",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        snapshot: datetime | None = None,
+    ) -> "Opening[Any]": ...
+
+    def open(
+        self,
+        path: str,
+        mode: str = "rb",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        snapshot: datetime | None = None,
+    ) -> Opening[Any]:
+        """Open a file as the builtin `open` does; the default mode is ``rb``.
+
+        ``async with share.open(path) as file`` or ``file = await share.open(path)``. The file is a
+        `BufferedFile`, in a mode without ``b`` a `TextFile` of UTF-8 or another `encoding`, and
+        with ``buffering=0`` a `File`. `buffering` is the number of bytes that are read and written
+        at once (at most 1 MiB); 1 is for text, and sends each line at once. A stream of a file is
+        opened as ``path:stream``, a version of a `snapshot` read as it was then.
+
+        Raises `NotFoundError`, `ExistsError`, `DeniedError`, `FileExpectedError` for a folder,
+        ValueError for a mode that is none.
         """
-        access, disposition, append = parse_mode(mode)
-        opening = requests.create(to_wire(path), access, disposition=disposition, options=_FILE)
+        # Imported here: a program that lists a folder opens no file.
+        from smbquic.client.open_file import FileKind
 
-        async def opener() -> File:
+        kind = FileKind.parse(mode, buffering, encoding, errors, newline)
+        opening = requests.create(
+            to_wire(path), kind.mode.access, disposition=kind.mode.disposition, options=_FILE
+        )
+        opening = _of_snapshot(opening, snapshot)
+
+        async def opener() -> Any:
             # Imported here: a program that lists a folder starts earlier without it.
             from smbquic.client.reopening import open_file
 
-            file, _ = await open_file(self.share_tree, path, lambda: opening)
-            if append:
+            file, _ = await open_file(self.share_tree, path, lambda: opening, make=kind.make)
+            if kind.mode.append:
                 await file.seek(file.opened.end_of_file)
-            return file
+            return kind.wrapped(file)
 
         return Opening(opener)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from smbquic.client import requests
 from smbquic.client.durable_handle import DurableHandle, has_durable_handles
 from smbquic.client.file import File
-from smbquic.client.file_handle import Reopened
+from smbquic.client.file_handle import Reopened, Reopener
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.repeatable import are_repeatable
 from smbquic.client.tree_connect import TreeConnect, check
@@ -26,6 +26,8 @@ from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID, QueryOnDiskIdR
 from smbquic.wire.file_id import FileId
 from smbquic.wire.message import Message
 
+MakeFile = Callable[[TreeConnect, str, CreateResponse, Reopener], File]
+
 log = logging.getLogger(__name__)
 
 _QUERY_ON_DISK_ID = CreateContext(CREATE_QUERY_ON_DISK_ID)
@@ -38,12 +40,13 @@ async def open_file(
     make_opening: Callable[[], CreateRequest],
     *others: Message,
     repeatable: bool | None = None,
+    make: MakeFile = File,
 ) -> tuple[File, list[Response]]:
     """Open a file and send `others` in the same message; the file, and their responses.
 
     `make_opening` makes a CREATE for each attempt. When the connection is lost after it was sent,
     it is sent again if that is `repeatable`, by default if the requests themselves are
-    (`are_repeatable`). `path` is what errors call the file.
+    (`are_repeatable`). `path` is what errors call the file, and `make` makes it.
     """
     if repeatable is None:
         repeatable = are_repeatable([make_opening(), *others])
@@ -57,7 +60,7 @@ async def open_file(
         check(opened, path)
         reopening = Reopening(share_tree, path, opening, opened.body)
         reopening.note(tree, durable, opened.body)
-        return File(tree, path, opened.body, reopening), responses
+        return make(tree, path, opened.body, reopening), responses
 
     return await share_tree.repeat(send, repeatable=repeatable)
 

@@ -12,6 +12,8 @@ from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.fscc.file_information import FileInformationClass
+from smbquic.wire.fscc.fsctl import Fsctl
+from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.message import Message
 from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
@@ -45,6 +47,10 @@ _SETTINGS = frozenset(
     }
 )
 """What a file is set to; a second rename or deletion could hit another file of the name."""
+_CONTROLS = frozenset(
+    {Fsctl.GET_REPARSE_POINT, Fsctl.SRV_ENUMERATE_SNAPSHOTS, Fsctl.SRV_REQUEST_RESUME_KEY}
+)
+"""What only asks for something."""
 
 
 def are_repeatable(bodies: Iterable[Message]) -> bool:
@@ -58,4 +64,6 @@ def _is_repeatable(body: Message) -> bool:
         return body.create_disposition in _DISPOSITIONS and not deletes
     if isinstance(body, SetInfoRequest):
         return body.info_type == InfoType.FILE and body.file_info_class in _SETTINGS
+    if isinstance(body, IoctlRequest):
+        return body.ctl_code in _CONTROLS
     return isinstance(body, _ALWAYS)

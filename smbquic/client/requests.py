@@ -21,6 +21,8 @@ from smbquic.wire.fscc.file_information import (
     FileInformationClass,
     RenameInformation,
 )
+from smbquic.wire.fscc.fsctl import Fsctl
+from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
@@ -92,7 +94,18 @@ def query(
     )
 
 
-def _set(info_class: FileInformationClass, buffer: bytes, file_id: FileId) -> SetInfoRequest:
+def ioctl(code: Fsctl, file_id: FileId, data: Buffer, max_output: int) -> IoctlRequest:
+    """IOCTL with the input `data`, for an output of at most `max_output` bytes.
+
+    [MS-SMB2] 2.2.31
+    """
+    return IoctlRequest(code, file_id, max_output_response=max_output, input=data)
+
+
+def change(
+    info_class: FileInformationClass, buffer: bytes, file_id: FileId = FileId.RELATED
+) -> SetInfoRequest:
+    """SET_INFO of a class of information. [MS-SMB2] 2.2.39"""
     return SetInfoRequest(
         info_type=InfoType.FILE,
         file_info_class=info_class,
@@ -105,19 +118,19 @@ def _set(info_class: FileInformationClass, buffer: bytes, file_id: FileId) -> Se
 def rename(name: str, *, replace: bool, file_id: FileId = FileId.RELATED) -> SetInfoRequest:
     r"""SET_INFO that moves the open file to `name`, in wire form. [MS-FSCC] 2.4.42"""
     information = RenameInformation(replace_if_exists=replace, file_name=name)
-    return _set(FileInformationClass.FileRenameInformation, information.encode(), file_id)
+    return change(FileInformationClass.FileRenameInformation, information.encode(), file_id)
 
 
 def delete(file_id: FileId = FileId.RELATED) -> SetInfoRequest:
     """SET_INFO that deletes the open file when it is closed. [MS-FSCC] 2.4.11"""
     information = DispositionInformation(delete_pending=True)
-    return _set(FileInformationClass.FileDispositionInformation, information.encode(), file_id)
+    return change(FileInformationClass.FileDispositionInformation, information.encode(), file_id)
 
 
 def truncate(size: int, file_id: FileId = FileId.RELATED) -> SetInfoRequest:
     """SET_INFO that makes the file `size` bytes long. [MS-FSCC] 2.4.14"""
     information = EndOfFileInformation(end_of_file=size)
-    return _set(FileInformationClass.FileEndOfFileInformation, information.encode(), file_id)
+    return change(FileInformationClass.FileEndOfFileInformation, information.encode(), file_id)
 
 
 def set_basic(
@@ -144,4 +157,4 @@ def set_basic(
         # Zero would mean "leave", so a file without any attribute is said to be NORMAL.
         file_attributes=0 if attributes is None else attributes or FileAttributes.NORMAL,
     )
-    return _set(FileInformationClass.FileBasicInformation, information.encode(), file_id)
+    return change(FileInformationClass.FileBasicInformation, information.encode(), file_id)

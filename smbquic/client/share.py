@@ -4,7 +4,8 @@ What copies files and trees is imported by the methods that use it: a program th
 starts earlier without it.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +16,17 @@ from smbquic.client.reconnect import Reconnector, ShareTree
 from smbquic.client.results import Progress, TreeProgress, TreeResult, Usage
 from smbquic.client.session import Session
 from smbquic.client.stages import Stages
-from smbquic.client.stat import Volume
+from smbquic.client.stat import Stat, StreamEntry, Volume
 from smbquic.client.tree_connect import TreeConnect
+from smbquic.errors import StatusError
 from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.transport.base import PathStatistics, Peer
+from smbquic.wire.change_notify import CompletionFilter
 from smbquic.wire.cursor import Buffer
 
 if TYPE_CHECKING:
     from smbquic.client.file_tree import RemoteTree
+    from smbquic.client.watch import Watch
 
 
 class Share(ShareFiles):
@@ -94,6 +98,123 @@ class Share(ShareFiles):
 
         return RemoteTree(self, path)
 
+    def walk(
+        self,
+        path: str = "",
+        *,
+        topdown: bool = True,
+        onerror: Callable[[StatusError], None] | None = None,
+    ) -> AsyncGenerator[tuple[str, list[Stat], list[Stat]], None]:
+        """Yield each folder from `path` down with its folders and files; links are not followed.
+
+        A folder removed from the second value is not entered. Without `topdown`, a folder comes
+        after all below it. `onerror` is called for a folder that cannot be listed; without it,
+        its error is raised.
+        """
+        from smbquic.client import walk
+
+        return walk.walk(self, path, topdown=topdown, onerror=onerror)
+
+    def glob(self, pattern: str) -> AsyncGenerator[tuple[str, Stat], None]:
+        """Yield what matches a pattern, each with its path: ``*``, ``?``, ``[a-z]``, ``**``.
+
+        As of pathlib: a part of ``**`` stands for any number of folders, and one at the end for
+        all that is in them; with a slash at its end, the pattern matches folders only. The case of
+        letters is ignored, and links are not followed. Only folders that may have a match are
+        listed.
+        """
+        from smbquic.client import glob
+
+        return glob.glob(self, pattern)
+
+    async def streams(self, path: str) -> list[StreamEntry]:
+        """Return the named streams of a file or folder; the content of a file is none of them."""
+        from smbquic.client import named_streams
+
+        return await named_streams.streams(self, path)
+
+    async def snapshots(self, path: str = "") -> list[datetime]:
+        """Return the times (UTC) of which there are previous versions, the newest first.
+
+        `open`, `stat` and `scandir` take one of them as `snapshot`. A server without any has none.
+        """
+        from smbquic.client import snapshots
+
+        return await snapshots.snapshots(self, path)
+
+    # --- extended attributes and links --------------------------------------------------------
+
+    async def listxattr(self, path: str) -> list[str]:
+        """Return the names of the extended attributes of a file or folder."""
+        from smbquic.client import extended_attributes
+
+        return await extended_attributes.names(self, path)
+
+    async def getxattr(self, path: str, name: str) -> bytes:
+        """Return an extended attribute; the case of its name is ignored.
+
+        Raises `NotFoundError` if there is none of the name.
+        """
+        from smbquic.client import extended_attributes
+
+        return await extended_attributes.value(self, path, name)
+
+    async def setxattr(self, path: str, name: str, value: bytes) -> None:
+        """Set an extended attribute. Raises ValueError for an empty value, which SMB has not."""
+        from smbquic.client import extended_attributes
+
+        if not value:
+            raise ValueError(f"{name}: an empty value removes an attribute; use removexattr")
+        await extended_attributes.write(self, path, name, value)
+
+    async def removexattr(self, path: str, name: str) -> None:
+        """Remove an extended attribute; does nothing if there is none of the name."""
+        from smbquic.client import extended_attributes
+
+        await extended_attributes.write(self, path, name, b"")
+
+    async def readlink(self, path: str) -> str:
+        """Return the path that a symbolic link leads to, as the link has it.
+
+        That is the word of whoever made it, and may lead out of the share. Raises `StatusError`
+        if it is no symbolic link.
+        """
+        from smbquic.client import links
+
+        return await links.readlink(self, path)
+
+    async def symlink(self, target: str, path: str, *, target_is_directory: bool = False) -> None:
+        """Make a symbolic link with the name `path` that leads to `target`.
+
+        A relative `target` is seen from the folder of the link. Raises `ExistsError`, and
+        `StatusError` if the server has no links, or not for this user.
+        """
+        from smbquic.client import links
+
+        await links.symlink(self, target, path, folder=target_is_directory)
+
+    def watch(
+        self,
+        path: str = "",
+        *,
+        recursive: bool = False,
+        changes: CompletionFilter | None = None,
+    ) -> "Watch":
+        """Report the changes in a folder: ``async for change in share.watch(path)``.
+
+        `recursive` is for all folders below it, too. `changes` says what counts: by default names,
+        sizes, times of writing, and attributes. Inside ``async with share.watch(path) as watch``,
+        no change is lost from the beginning on, and a program that lists the folder then misses
+        nothing. An ``OVERFLOW`` among the changes says that it has to be listed again.
+
+        Raises `NotFoundError` once the folder is deleted, `SecurityError` for a name that could
+        lead out of it.
+        """
+        from smbquic.client.watch import DEFAULT_CHANGES, Watch
+
+        filters = DEFAULT_CHANGES if changes is None else changes
+        return Watch(self.share_tree, path, recursive=recursive, changes=filters)
+
     # --- whole files and trees ----------------------------------------------------------------
 
     async def get(
@@ -157,9 +278,10 @@ class Share(ShareFiles):
         return await transfer.put_stream(self, chunks, path, progress=progress)
 
     async def copy(self, path: str, new_path: str, *, progress: Progress | None = None) -> int:
-        """Copy a file within the share, through this machine; its size.
+        """Copy a file within the share; its size.
 
-        It appears when it is whole. Raises `SourceChangedError` if it was changed meanwhile.
+        The server does it where it can, else the content goes through this machine. It appears when
+        it is whole. Raises `SourceChangedError` if it was changed meanwhile.
         """
         from smbquic.client import transfer
 

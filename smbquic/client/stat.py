@@ -48,6 +48,15 @@ class Stat:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamEntry:
+    """A named stream of a file, which is opened as ``path:name``. Sizes in bytes."""
+
+    name: str
+    size: int
+    allocation_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShareEntry:
     """One share of a listing. `special` ones are for administration, such as ``IPC$``."""
 

@@ -32,6 +32,7 @@ from smbquic.client.remote_part import RemoteInplaceFile, RemotePartialFile, inp
 from smbquic.client.reopening import open_file
 from smbquic.client.results import Progress
 from smbquic.client.resume import MARGIN, RemoteResumablePart, ResumablePart
+from smbquic.client.server_side_copy import copy_content
 from smbquic.client.sparse import (
     Range,
     chunks,
@@ -430,7 +431,7 @@ async def copy(
     to = to or share
     step = min(read_step(share), write_step(to))
     part = RemotePartialFile(to, new_path)
-    async with share.open(path) as source:
+    async with share.open(path, buffering=0) as source:
         size: int = source.opened.end_of_file
         counter = ProgressCounter(progress, size)
         try:
@@ -449,7 +450,8 @@ async def copy(
                 await make_sparse(file, size)
             if done := size - sum(end - begin for begin, end in ranges):
                 counter.add(done)
-            await run_window(chunks(ranges, step), move, limit=WINDOW)
+            if not await copy_content(source, file, ranges, counter.add):
+                await run_window(chunks(ranges, step), move, limit=WINDOW)
             await source.close_unchanged()
             is_now = source.opened
             await part.seal(

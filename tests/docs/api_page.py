@@ -95,7 +95,15 @@ def _place(error: Documented) -> tuple[bool, str, int]:
 def _sync() -> Iterator[str]:
     yield from ("", "## `smbquic.sync`", "")
     yield from _paragraphs(inspect.cleandoc(sync.__doc__ or "").split("\n"))
-    for name in ("connect", "serve", "SyncShare", "SyncFile"):
+    for name in (
+        "connect",
+        "serve",
+        "SyncShare",
+        "SyncFile",
+        "SyncBufferedFile",
+        "SyncRangeLock",
+        "SyncTextFile",
+    ):
         yield from _described(_find(name, getattr(sync, name), sync))
 
 
@@ -237,7 +245,7 @@ def _member(statement: ast.stmt) -> tuple[str, str]:
         decorators = {ast.unparse(each) for each in statement.decorator_list}
         if "property" in decorators or "cached_property" in decorators:
             return statement.name, f"{statement.name}: {_type(statement.returns)}"
-        if any(each.endswith(".setter") for each in decorators):
+        if "overload" in decorators or any(each.endswith(".setter") for each in decorators):
             return "", ""
         return statement.name, _signature(statement)
     if isinstance(statement, ast.AnnAssign | ast.Assign):

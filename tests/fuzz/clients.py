@@ -147,7 +147,7 @@ async def _walk(share: Share, _: Path) -> None:
 
 
 async def _patch(share: Share, _: Path) -> None:
-    async with share.open("known", "r+") as file:
+    async with share.open("known", "r+b") as file:
         await file.seek(100)
         await file.write(b"patched")
         await file.truncate(1000)

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,64 @@ def test_files(share: sync.SyncShare, root: Path, tmp_path: Path) -> None:
     assert (root / "z").read_bytes() == b"AB"
 
 
+def test_kinds_of_files(share: sync.SyncShare) -> None:
+    with share.open("text", "w", encoding="utf-16") as text:
+        assert (text.path, text.encoding, text.errors) == ("text", "utf-16", "strict")
+        assert text.write("one\ntwo\n") == 8
+        text.flush()
+        assert text.buffer.writable()
+        assert not text.buffer.readable()
+        assert not text.closed
+    text.close()
+    assert text.closed
+    with share.open("text", "r+", encoding="utf-16") as text:
+        assert text.readline() == "one\n"
+        mark = text.tell()
+        assert list(text) == ["two\n"]
+        text.seek(mark)
+        assert text.read() == "two\n"
+        assert text.truncate(mark) == 10
+    with share.open("text") as file:
+        assert list(file) == ["one\n".encode("utf-16")[:9], b"\0"]
+        file.seek(0)
+        target = bytearray(2)
+        assert file.readinto(target) == 2
+        assert file.readline(1) == b"o"
+    with share.open("raw", "wb", buffering=0) as raw:
+        raw.write(b"raw")
+        assert share.read_bytes("raw") == b"raw"
+    with share.open("raw", "r+b") as one, share.open("raw", "r+b") as other:
+        with one.lock(0, 2), pytest.raises(smbquic.LockedError):
+            other.lock(1, 1, blocking=False)
+        other.lock(1, 1, exclusive=False).release()
+        one.lock(5, 5)
+        one.unlock(5, 5)
+    with share.open("raw", "r+b") as file:
+        file.write(b"RAW")
+        file.drain()
+        assert share.read_bytes("raw") == b"RAW"
+
+
+def test_watching(share: sync.SyncShare) -> None:
+    changes = share.watch(recursive=True)
+
+    def make() -> None:
+        for number in count():
+            if done.is_set():
+                return
+            share.mkdir(f"{number}")
+
+    done = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(make)  # the watch begins with the first `next`
+        try:
+            change = next(changes)
+        finally:
+            done.set()
+    assert change.kind is smbquic.ChangeKind.ADDED
+    changes.close()
+
+
 def test_names(share: sync.SyncShare) -> None:
     assert share.name == "data"
     assert share.peer.kind == "quic"
@@ -83,8 +142,22 @@ def test_names(share: sync.SyncShare) -> None:
     assert sorted(share.listdir("a")) == ["b", "c", "g"]
     assert {entry.name for entry in share.scandir("a", "?")} == {"b", "c", "g"}
     assert [path for path, _, _ in share.walk()][:2] == ["", "a"]
+    assert [path for path, _, _ in share.walk(topdown=False)][-1] == ""
+    assert [path for path, _ in share.glob("*/?")] == ["a/b", "a/c", "a/g"]
     assert share.usage().files == 1
     assert share.volume().total > 0
+    share.setxattr("a/g", "one", b"1")
+    assert [name.lower() for name in share.listxattr("a/g")] == ["one"]
+    assert share.getxattr("a/g", "one") == b"1"
+    share.removexattr("a/g", "one")
+    with share.open("a/g:stream", "wb") as file:
+        file.write(b"abc")
+    assert [stream.name for stream in share.streams("a/g")] == ["stream"]
+    assert share.snapshots() == []
+    with pytest.raises(smbquic.StatusError):
+        share.readlink("a/g")
+    with pytest.raises(smbquic.StatusError):
+        share.symlink("g", "a/link")
     share.remove("a/g")
     share.rmdir("a/b")
     assert share.exists("a")

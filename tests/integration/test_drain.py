@@ -44,7 +44,7 @@ async def test_clients_finish_and_nobody_new_comes(
     async with serving(pki, tmp_path, kind) as server:
         url, ca = url_of(server), pki.ca if kind == "quic" else None
         async with smbquic.connect(url, password=PASSWORD, ca=ca, reconnect_timeout=0) as share:
-            async with share.open("file", "wb") as file:
+            async with share.open("file", "wb", buffering=0) as file:
                 draining = asyncio.create_task(server.drain(600, asyncio.Event()))
                 await file.write(b"one")
                 assert server.status()["draining"]
@@ -71,7 +71,7 @@ async def test_who_is_not_done_is_cut_off_at_the_end(
     wrote = asyncio.Event()
 
     async def write(share: smbquic.Share) -> None:
-        async with share.open("file", "wb") as file:
+        async with share.open("file", "wb", buffering=0) as file:
             while True:
                 await file.write(b"x")
                 wrote.set()

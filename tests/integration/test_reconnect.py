@@ -142,7 +142,7 @@ async def test_a_server_that_is_restarted(share: smbquic.Share, place: Place) ->
 async def test_writes_that_may_be_lost_are_told_at_the_flush(
     share: smbquic.Share, place: Place
 ) -> None:
-    async with share.open("file", "wb") as file:
+    async with share.open("file", "wb", buffering=0) as file:
         await file.write(b"one")
         await place.stop()
         await place.start()

@@ -198,7 +198,10 @@ class Smbclient:
 
 @dataclass(frozen=True, slots=True)
 class Smbd:
-    """A running smbd: the folder `share` as ``data``, ``sealed`` (encrypted) and ``readonly``."""
+    """A running smbd: the folder `share` as ``data``, ``sealed`` (encrypted), ``readonly``, ...
+
+    ... as ``versions`` with snapshots in its folder ``.snapshots``, and as ``streams``.
+    """
 
     port: int
     share: Path
@@ -235,6 +238,16 @@ _SMB_CONF = """
   smb encrypt = required
 [readonly]
   path = {share}
+[versions]
+  path = {share}
+  read only = no
+  vfs objects = shadow_copy2
+  shadow:snapdir = {share}/.snapshots
+  shadow:basedir = {share}
+[streams]
+  path = {share}
+  read only = no
+  vfs objects = streams_xattr
 """
 
 

@@ -80,7 +80,7 @@ class Actor:
         """Open with any mode that writes, and write there where it begins."""
 
         async def theirs() -> None:
-            async with self.share.open(self._path(path), mode) as file:
+            async with self.share.open(self._path(path), f"{mode}b") as file:
                 await file.write(data)
 
         def ours() -> None:
@@ -145,7 +145,7 @@ class Actor:
             self.model.file(path).modified = time * 100
 
         async def theirs() -> None:
-            async with self.share.open(self._path(path), "r+") as file:
+            async with self.share.open(self._path(path), "r+b") as file:
                 await self.share.tree.request(
                     requests.set_basic(last_write_time=time * 100, file_id=file.file_id), path
                 )
@@ -158,7 +158,7 @@ class Actor:
         """Write into a file."""
 
         async def theirs() -> None:
-            async with self.share.open(self._path(path), "r+") as file:
+            async with self.share.open(self._path(path), "r+b") as file:
                 await file.seek(offset)
                 await file.write(data)
 
@@ -189,7 +189,7 @@ class Actor:
             node.modified = None
 
         async def theirs() -> None:
-            async with self.share.open(self._path(path), "r+") as file:
+            async with self.share.open(self._path(path), "r+b") as file:
                 await file.truncate(size)
 
         await self._both(f"truncate {path} to {size}", theirs, ours)
@@ -203,8 +203,8 @@ class Actor:
             node.modified = None
 
         async def theirs() -> None:
-            async with self.share.open(self._path(path), "r+"):
-                opening = self.share.open(f"{self._path(path)}:{stream}", "a")
+            async with self.share.open(self._path(path), "r+b"):
+                opening = self.share.open(f"{self._path(path)}:{stream}", "ab")
                 async with opening as file:
                     await file.seek(offset)
                     await file.write(data)
@@ -239,8 +239,8 @@ class Actor:
 
         async def theirs() -> list[NtStatus]:
             place = self._path(path)
-            async with self.share.open(place, "r+") as other:
-                async with self.share.open(place, "r+") as owner:
+            async with self.share.open(place, "r+b") as other:
+                async with self.share.open(place, "r+b") as owner:
                     await lock(self.share, owner, offset, length, AT_ONCE)
                     met = [
                         await _status(other.write_at(offset, b"never")),
@@ -260,7 +260,7 @@ class Actor:
             node.write(0, data)
 
         async def theirs() -> None:
-            async with self.share.open(self._path(path), "r+") as file:
+            async with self.share.open(self._path(path), "r+b") as file:
                 await self.share.rename(self._path(path), self._path(new_path))
                 await file.write_at(0, data)
 

@@ -74,7 +74,7 @@ class Common:
     async def count_locked(self) -> None:
         """Lock a counter, whoever has to be waited for, and count it up."""
         counter = self.generator.choice(LOCKED)
-        async with self.share.open(counter, "r+") as file:
+        async with self.share.open(counter, "r+b") as file:
             await lock(self.share, file, 0, SIZE, _EXCLUSIVE)
             await self._count(file, counter)
             if self.generator.random() < 0.5:
@@ -97,7 +97,7 @@ class Common:
     async def put_record(self) -> None:
         """Write one record."""
         slot = self.generator.randrange(SLOTS)
-        async with self.share.open(RECORDS, "r+") as file:
+        async with self.share.open(RECORDS, "r+b") as file:
             await file.write_at(slot * SLOT, sealed(self.generator))
 
     async def get_records(self) -> None:
@@ -114,7 +114,7 @@ class Common:
     async def publish(self) -> None:
         """Put a page in the place of another."""
         passing, page = f"{PAGES}/new-{self.name}", self._page()
-        async with self.share.open(passing, "x") as file:
+        async with self.share.open(passing, "xb") as file:
             await file.write(sealed(self.generator))
         try:
             await self.share.rename(passing, page, replace=True)

@@ -62,7 +62,7 @@ async def _visit(server: ServerProcess, crowd: Crowd) -> None:
                     smbquic.connect(url, password=PASSWORD, ca=server.pki.ca, timeout=120.0)
                 )
                 # An open file keeps the connection up while the others have their turn.
-                file = await stack.enter_async_context(share.open(f"client{number}", "w+"))
+                file = await stack.enter_async_context(share.open(f"client{number}", "w+b"))
             await ready.wait()
             async with active:
                 await file.write_at(0, data)

@@ -31,6 +31,7 @@ from smbquic.errors import (
     IdleTimeout,
     ListenError,
     LocalProtocolError,
+    LockedError,
     NameCollisionError,
     NotFoundError,
     NotListedError,
@@ -89,7 +90,7 @@ CODES: dict[type[BaseException], ExitCode] = {
     **dict.fromkeys((RemoteProtocolError, WireError, SecurityError), ExitCode.TRANSPORT),
     # what the server says
     **dict.fromkeys((StatusError, NotFoundError, ExistsError, DeniedError), ExitCode.REFUSED),
-    **dict.fromkeys((DirectoryExpectedError, FileExpectedError), ExitCode.REFUSED),
+    **dict.fromkeys((DirectoryExpectedError, FileExpectedError, LockedError), ExitCode.REFUSED),
     NotListedError: ExitCode.REFUSED,
 }
 """The exit code of every error of the package, and of those that the system raises."""

@@ -199,7 +199,12 @@ def connection_over(transport: FakeTransport, credits: int = 1, **changes: Any) 
     return connection
 
 
-Answer = tuple[NtStatus, Message | None] | Message | None
+class Held:
+    """Says that a request is not answered yet: the test does, by `FakeTransport.reply`."""
+
+
+HELD = Held()
+Answer = tuple[NtStatus, Message | None] | Message | Held | None
 Handler = Callable[[Received], Answer]
 
 
@@ -236,7 +241,7 @@ DEFAULTS: dict[int, Callable[[Any], Message]] = {
 
 @dataclass
 class FakeServer:
-    """Answers every request: as `handlers` say for its command, else with a success.
+    """Answers every request: as `handlers` say for its command, else as `DEFAULTS` do.
 
     A handler gives a body, or a status with or without one, or None for the default answer.
     `seen` has all requests in the order in which they came.
@@ -245,7 +250,9 @@ class FakeServer:
     transport: FakeTransport
     handlers: dict[int, Handler] = field(default_factory=dict)
     seen: list[Received] = field(default_factory=list)
+    cancelled: list[int] = field(default_factory=list)
     credits: int = 64
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         try:
@@ -258,24 +265,38 @@ class FakeServer:
         while True:
             requests = await self.transport.arrived.get()
             if isinstance(requests[0].body, CancelRequest):
+                self.cancelled.append(requests[0].id)
+                self.arrived.set()
                 continue
             parts = []
             for index, request in enumerate(requests):
                 self.seen.append(request)
+                self.arrived.set()
                 status, body = self._answer(request)
+                if isinstance(body, Held):
+                    continue
                 last = index == len(requests) - 1
                 parts.append(response(request, body, status, self.credits, last=last))
-            self.transport.deliver(b"".join(parts))
+            if parts:
+                self.transport.deliver(b"".join(parts))
 
-    def _answer(self, request: Received) -> tuple[NtStatus, Message]:
+    def _answer(self, request: Received) -> tuple[NtStatus, Message | Held]:
         handler = self.handlers.get(request.header.command)
         answer = handler(request) if handler else None
         if isinstance(answer, tuple):
             status, body = answer
             return status, ErrorResponse() if body is None else body
+        if answer is None and request.header.command not in DEFAULTS:
+            return NtStatus.NOT_SUPPORTED, ErrorResponse()
         if answer is None:
             answer = DEFAULTS[request.header.command](request.body)
         return NtStatus.SUCCESS, answer
+
+    async def until(self, arrived: Callable[[], bool]) -> None:
+        """Wait until something is true of the requests that have arrived."""
+        while not arrived():
+            self.arrived.clear()
+            await self.arrived.wait()
 
     def commands(self) -> list[str]:
         """The names of the commands that came."""

@@ -4,7 +4,6 @@ import os
 import pytest
 
 from smbquic.client import file as module
-from smbquic.client.file import parse_mode
 from smbquic.client.share import Share
 from smbquic.errors import DeniedError, FileExpectedError, RemoteProtocolError
 from smbquic.ntstatus import NtStatus
@@ -46,39 +45,8 @@ def serve_content(server: FakeServer, content: bytes = CONTENT) -> None:
     server.handlers[Command.CREATE] = lambda request: opened(len(content))
 
 
-@pytest.mark.parametrize(
-    ("mode", "reads", "writes", "disposition", "append"),
-    [
-        ("r", True, False, CreateDisposition.FILE_OPEN, False),
-        ("rb", True, False, CreateDisposition.FILE_OPEN, False),
-        ("r+b", True, True, CreateDisposition.FILE_OPEN, False),
-        ("rb+", True, True, CreateDisposition.FILE_OPEN, False),
-        ("wb", False, True, CreateDisposition.FILE_OVERWRITE_IF, False),
-        ("w+", True, True, CreateDisposition.FILE_OVERWRITE_IF, False),
-        ("xb", False, True, CreateDisposition.FILE_CREATE, False),
-        ("ab", False, True, CreateDisposition.FILE_OPEN_IF, True),
-        ("a+b", True, True, CreateDisposition.FILE_OPEN_IF, True),
-    ],
-)
-def test_modes(
-    mode: str, reads: bool, writes: bool, disposition: CreateDisposition, append: bool
-) -> None:
-    access, asked, appends = parse_mode(mode)
-    assert bool(access & 0x1) is reads
-    assert bool(access & 0x2) is writes
-    assert access & 0x80  # the size can be asked for whatever the mode
-    assert asked == disposition
-    assert appends is append
-
-
-@pytest.mark.parametrize("mode", ["", "rt", "w b", "rw", "b", "r++", "bbr", "z"])
-def test_modes_that_are_none(mode: str) -> None:
-    with pytest.raises(ValueError, match="mode"):
-        parse_mode(mode)
-
-
 async def test_opening(share: Share, server: FakeServer, transport: FakeTransport) -> None:
-    async with share.open("a/b.txt", "xb") as file:
+    async with share.open("a/b.txt", "xb", buffering=0) as file:
         assert transport.keep_alive
         assert not file.closed
     assert file.closed
@@ -93,7 +61,7 @@ async def test_opening(share: Share, server: FakeServer, transport: FakeTranspor
 
 
 async def test_awaiting_an_open(share: Share) -> None:
-    file = await share.open("x")
+    file = await share.open("x", buffering=0)
     assert file.path == "x"
     await file.close()
 
@@ -101,13 +69,13 @@ async def test_awaiting_an_open(share: Share) -> None:
 async def test_what_cannot_be_opened(share: Share, server: FakeServer) -> None:
     server.handlers[Command.CREATE] = lambda request: (NtStatus.FILE_IS_A_DIRECTORY, None)
     with pytest.raises(FileExpectedError, match="folder"):
-        async with share.open("folder"):
+        async with share.open("folder", buffering=0):
             pytest.fail("it was opened")
 
 
 async def test_reading_moves_the_position(share: Share, server: FakeServer) -> None:
     serve_content(server)
-    async with share.open("x") as file:
+    async with share.open("x", buffering=0) as file:
         assert await file.read(10) == CONTENT[:10]
         assert file.tell() == 10
         assert await file.read(0) == b""
@@ -122,7 +90,7 @@ async def test_reading_moves_the_position(share: Share, server: FakeServer) -> N
 
 
 async def test_seeking_where_nothing_is(share: Share) -> None:
-    async with share.open("x") as file:
+    async with share.open("x", buffering=0) as file:
         with pytest.raises(ValueError, match="before the start"):
             await file.seek(-1)
         with pytest.raises(ValueError, match="whence"):
@@ -134,7 +102,7 @@ async def test_a_large_read_has_many_requests_under_way(
 ) -> None:
     monkeypatch.setattr(module, "CHUNK", 4096)
     serve_content(server)
-    async with share.open("x") as file:
+    async with share.open("x", buffering=0) as file:
         assert await file.read() == CONTENT
         assert await file.seek(100) == 100
         assert await file.read(1 << 40) == CONTENT[100:]
@@ -151,7 +119,7 @@ async def test_a_file_that_shrinks_while_it_is_read(
     query = server.handlers[Command.QUERY_INFO]
     serve_content(server, CONTENT[:5000])
     server.handlers[Command.QUERY_INFO] = query
-    async with share.open("x") as file:
+    async with share.open("x", buffering=0) as file:
         assert await file.read() == CONTENT[:5000]
 
 
@@ -165,13 +133,13 @@ async def test_a_server_that_claims_more_than_there_is(share: Share, server: Fak
         directory=False,
     )
     server.handlers[Command.QUERY_INFO] = lambda request: QueryInfoResponse(claim.encode())
-    async with share.open("x") as file:
+    async with share.open("x", buffering=0) as file:
         assert await file.read() == CONTENT
 
 
 async def test_writing(share: Share, server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 4096)
-    async with share.open("x", "wb") as file:
+    async with share.open("x", "wb", buffering=0) as file:
         assert await file.write(b"abc") == 3
         assert await file.write(bytearray(10000)) == 10000
         assert file.tell() == 10003
@@ -190,7 +158,7 @@ async def test_a_server_that_writes_less_is_given_the_rest(
     share: Share, server: FakeServer
 ) -> None:
     server.handlers[Command.WRITE] = lambda request: WriteResponse(min(len(request.body.data), 4))
-    async with share.open("x", "wb") as file:
+    async with share.open("x", "wb", buffering=0) as file:
         await file.write(b"0123456789")
     assert server.written() == {0: b"0123456789", 4: b"456789", 8: b"89"}
 
@@ -198,7 +166,7 @@ async def test_a_server_that_writes_less_is_given_the_rest(
 @pytest.mark.parametrize("count", [0, 11])
 async def test_a_server_that_cannot_count(share: Share, server: FakeServer, count: int) -> None:
     server.handlers[Command.WRITE] = lambda request: WriteResponse(count)
-    async with share.open("x", "wb") as file:
+    async with share.open("x", "wb", buffering=0) as file:
         with pytest.raises(RemoteProtocolError, match=f"wrote {count} of 10 bytes"):
             await file.write(b"0123456789")
 
@@ -207,21 +175,21 @@ async def test_a_server_that_sends_more_than_was_asked_for(
     share: Share, server: FakeServer
 ) -> None:
     server.handlers[Command.READ] = lambda request: ReadResponse(b"abcdef")
-    async with share.open("x") as file:
+    async with share.open("x", buffering=0) as file:
         with pytest.raises(RemoteProtocolError, match="6 bytes, 5 were"):
             await file.read(5)
 
 
 async def test_appending_starts_at_the_end(share: Share, server: FakeServer) -> None:
     serve_content(server)
-    async with share.open("x", "ab") as file:
+    async with share.open("x", "ab", buffering=0) as file:
         assert file.tell() == len(CONTENT)
         await file.write(b"more")
     assert server.written() == {len(CONTENT): b"more"}
 
 
 async def test_truncating(share: Share, server: FakeServer) -> None:
-    async with share.open("x", "r+b") as file:
+    async with share.open("x", "r+b", buffering=0) as file:
         assert await file.truncate(5) == 5
         await file.seek(9)
         assert await file.truncate() == 9
@@ -235,7 +203,7 @@ async def test_truncating(share: Share, server: FakeServer) -> None:
 
 async def test_an_error_names_the_file(share: Share, server: FakeServer) -> None:
     server.handlers[Command.READ] = lambda request: (NtStatus.ACCESS_DENIED, None)
-    async with share.open("a/b") as file:
+    async with share.open("a/b", buffering=0) as file:
         with pytest.raises(DeniedError, match="READ: a/b: access is denied"):
             await file.read(5)
 
@@ -243,8 +211,8 @@ async def test_an_error_names_the_file(share: Share, server: FakeServer) -> None
 async def test_the_first_error_is_the_one_that_is_told(share: Share, server: FakeServer) -> None:
     server.handlers[Command.CLOSE] = lambda request: (NtStatus.ACCESS_DENIED, None)
     with pytest.raises(RuntimeError, match="mine"):
-        async with share.open("x"):
+        async with share.open("x", buffering=0):
             raise RuntimeError("mine")
     with pytest.raises(DeniedError):
-        async with share.open("x"):
+        async with share.open("x", buffering=0):
             await asyncio.sleep(0)

@@ -177,38 +177,6 @@ async def test_names_that_lead_elsewhere_are_refused(
         await share.listdir()
 
 
-async def test_walking_does_not_follow_links(share: Share, server: FakeServer) -> None:
-    folders = {
-        "": [entry("a", FOLDER), entry("l", FOLDER | FileAttributes.REPARSE_POINT), entry("f")],
-        "a": [entry("b", FOLDER), entry("c", FOLDER)],
-        r"a\b": [entry("g")],
-        r"a\c": [],
-    }
-    names: list[str] = []
-    fresh = True
-
-    def create(request: Received) -> Answer:
-        nonlocal fresh
-        names.append(request.body.name)
-        fresh = True
-        return None
-
-    def query(request: Received) -> Answer:
-        nonlocal fresh
-        if fresh and folders[names[-1]]:
-            fresh = False
-            return listing(*folders[names[-1]])
-        return NtStatus.NO_MORE_FILES, None
-
-    server.handlers[Command.CREATE] = create
-    server.handlers[Command.QUERY_DIRECTORY] = query
-    seen = []
-    async for path, inner, files in share.walk():
-        seen.append((path, [item.name for item in inner], [item.name for item in files]))
-        inner[:] = [item for item in inner if item.name != "c"]
-    assert seen == [("", ["a", "l"], ["f"]), ("a", ["b", "c"], []), ("a/b", [], ["g"])]
-
-
 async def test_renaming(share: Share, server: FakeServer) -> None:
     await share.rename("a/b", "c/d")
     await share.rename("a", "b", replace=True)

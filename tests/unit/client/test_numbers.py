@@ -12,6 +12,10 @@ NUMBERS = {
     # docs/explanation/performance.md
     "CHUNK": [1 << 20],
     "WINDOW": [16],
+    "FIRST_READ": [65_536],
+    "TEXT_CHUNK": [8192],
+    "_FIELD": [64],
+    "_MASK": [(1 << 64) - 1],
     # [MS-SRVS] 2.2.2.4: the bits that say what a share is
     "_KIND_BITS": [3],
     # The fragments of Windows
@@ -43,6 +47,24 @@ NUMBERS = {
     "FOLDERS": [32],
     "BURST": [0.1],
     "_BLOCK": [1 << 20],
+    # [MS-SMB2] 3.3.3, as in Windows; 2.2.32.3; 2.2.32.1
+    "MOST_CHUNKS": [256],
+    "LARGEST_CHUNK": [1 << 20],
+    "LARGEST_COPY": [16 << 20],
+    "_KEY_SIZE": [32],
+    "_RESULT_SIZE": [12],
+    "AHEAD": [16],
+    "ANSWER": [1 << 16],
+    "MOST_CHANGES": [16_384],
+    "NEW_NAME_TIMEOUT": [1.0],
+    # [MS-FSCC] 2.4.16, 2.1.2.1; [MS-SMB2] 2.2.32.2
+    "_LONGEST_NAME": [254],
+    "_MOST_BYTES": [65_535],
+    "_LONGEST": [16_384],
+    "_HEAD": [16],
+    "MOST_BYTES": [1 << 20],
+    "SIZES": [(1 << 16, 1 << 20)],
+    "_LINES": [1],
     "_RESPONSE_SIZE": [1024],
     "CANCELLATION_TIMEOUT": [5.0],
 }

@@ -8,6 +8,7 @@ from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import FileInformationClass
+from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.lock import LockElement, LockRequest
 from smbquic.wire.message import Message
@@ -34,6 +35,7 @@ def create(disposition: CreateDisposition, options: int = 0) -> Message:
         requests.query(InfoType.FILE, FileInformationClass.FileStandardInformation, 24),
         EchoRequest(),
         QueryDirectoryRequest(37, FileId.RELATED, "*", 100),
+        requests.ioctl(Fsctl.GET_REPARSE_POINT, FileId.RELATED, b"", 100),
     ],
     ids=lambda body: type(body).__name__,
 )
@@ -51,6 +53,7 @@ def test_what_has_the_same_effect_twice(body: Message) -> None:
         requests.delete(),
         LockRequest(0, FileId.RELATED, [LockElement(0, 1, 1)]),
         IoctlRequest(0, FileId.RELATED, 0, 0),
+        requests.ioctl(Fsctl.SRV_COPYCHUNK_WRITE, FileId.RELATED, b"", 12),
     ],
     ids=lambda body: type(body).__name__,
 )

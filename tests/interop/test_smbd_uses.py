@@ -1,0 +1,68 @@
+"""What programs do with a share, on Debian's smbd, which shares no code with our server."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+import smbquic
+from tests.integration.using import USES, Use
+from tests.interop.processes import PASSWORD, Smbd, empty, running_smbd
+
+pytestmark = [
+    pytest.mark.debian("smbd", "smbpasswd"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
+]
+
+
+@pytest.fixture(scope="module")
+def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
+    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
+        yield smbd
+
+
+@pytest.fixture
+def smbd(_smbd: Smbd) -> Smbd:
+    """A server whose share is empty."""
+    empty(_smbd.share)
+    return _smbd
+
+
+async def test_previous_versions(smbd: Smbd) -> None:
+    old, new = (
+        smbd.share / ".snapshots" / f"@GMT-{time}"
+        for time in ("2024.01.02-03.04.05", "2025.06.07-08.09.10")
+    )
+    for folder in (old, new):
+        (folder / "folder").mkdir(parents=True)
+        (folder / "folder" / "file").write_bytes(folder.name.encode())
+    (new / "folder" / "other").touch()
+    (smbd.share / "folder").mkdir()
+    (smbd.share / "folder" / "file").write_bytes(b"now")
+    url = f"smb://{smbd.user}@localhost:{smbd.port}/versions"
+    async with smbquic.connect(url, password=PASSWORD) as share:
+        snapshots = await share.snapshots()
+        assert snapshots == [
+            datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC),
+            datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
+        ]
+        for snapshot, folder, names in zip(
+            snapshots, (new, old), (["file", "other"], ["file"]), strict=True
+        ):
+            async with share.open("folder/file", snapshot=snapshot) as file:
+                assert await file.read() == folder.name.encode()
+            assert (await share.stat("folder/file", snapshot=snapshot)).size == len(folder.name)
+            found = [entry.name async for entry in share.scandir("folder", snapshot=snapshot)]
+            assert sorted(found) == names
+            with pytest.raises(PermissionError):
+                await share.open("folder/file", "wb", snapshot=snapshot)
+        assert await share.read_bytes("folder/file") == b"now"
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+async def test_uses(smbd: Smbd, use: Use) -> None:
+    name = "streams" if use is USES["streams"] else "data"  # by default smbd has none
+    url = f"smb://{smbd.user}@localhost:{smbd.port}/{name}"
+    async with smbquic.connect(url, password=PASSWORD) as share:
+        await use(share)

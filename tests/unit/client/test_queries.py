@@ -1,0 +1,36 @@
+import pytest
+
+from smbquic.client import requests
+from smbquic.client.queries import query_all
+from smbquic.client.share import Share
+from smbquic.errors import NotFoundError, RemoteProtocolError
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.fscc.file_information import FileInformationClass
+from smbquic.wire.header import Command
+from smbquic.wire.query_info import QueryInfoResponse
+from tests.unit.client.fakes import Answer, FakeServer, Received
+
+STREAMS = FileInformationClass.FileStreamInformation
+
+
+@pytest.mark.parametrize("status", [NtStatus.BUFFER_OVERFLOW, NtStatus.BUFFER_TOO_SMALL])
+async def test_a_long_answer_is_asked_for_again(
+    share: Share, server: FakeServer, status: NtStatus
+) -> None:
+    def query(request: Received) -> Answer:
+        if request.body.output_buffer_length < 100_000:
+            return status, None
+        return QueryInfoResponse(bytes(100_000))
+
+    server.handlers[Command.QUERY_INFO] = query
+    assert len(await query_all(share, "x", requests.STAT, STREAMS)) == 100_000
+    server.handlers[Command.QUERY_INFO] = lambda request: (status, None)
+    with pytest.raises(RemoteProtocolError, match="x: the server has more"):
+        await query_all(share, "x", requests.STAT, STREAMS)
+
+
+async def test_a_file_that_is_missing(share: Share, server: FakeServer) -> None:
+    for command in (Command.CREATE, Command.QUERY_INFO, Command.CLOSE):
+        server.handlers[command] = lambda request: (NtStatus.OBJECT_NAME_NOT_FOUND, None)
+    with pytest.raises(NotFoundError):
+        await query_all(share, "x", requests.STAT, STREAMS)
