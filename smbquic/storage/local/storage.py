@@ -125,7 +125,7 @@ class LocalStorage(Storage):
         with self._tree.root as root:
             status = os.fstatvfs(root)
         unit = status.f_frsize
-        identity = status.f_fsid & 0xFFFF_FFFF_FFFF_FFFF
+        identity = status.f_fsid
         return VolumeStat(
             total_bytes=status.f_blocks * unit,
             available_bytes=status.f_bavail * unit,

@@ -30,9 +30,8 @@ class Budget:
     def change(self, size: int = 0, *, files: int = 0) -> None:
         """Take bytes and files, or give them back; `OSError` (ENOSPC) for more than there are."""
         with self.lock:
-            if (size > 0 and self.bytes + size > self.max_bytes) or (
-                files > 0 and self.files + files > self.max_files
-            ):
+            # What there is never exceeds the limits, so that giving back never fails.
+            if self.bytes + size > self.max_bytes or self.files + files > self.max_files:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self.bytes += size
             self.files += files

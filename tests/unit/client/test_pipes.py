@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from smbquic.client import pipes
 from smbquic.client.pipes import ServicePipe
 from smbquic.client.session import Session
 from smbquic.client.stat import ShareEntry
@@ -137,13 +138,31 @@ async def test_a_list_in_pages(session: Session, server: FakeServer) -> None:
     [
         listing(DATA, status=NetStatus.ERROR_MORE_DATA, handle=0),
         listing(status=NetStatus.ERROR_MORE_DATA, handle=5),
+        listing(DATA, status=NetStatus.ERROR_MORE_DATA, handle=5),
     ],
 )
 async def test_a_list_without_an_end(session: Session, server: FakeServer, page: bytes) -> None:
-    serving(server, page)
+    serving(server, page, page)
     with pytest.raises(RemoteProtocolError, match="without an end"):
         await session.shares()
     assert server.commands()[-2:] == ["CLOSE", "TREE_DISCONNECT"]
+
+
+@pytest.mark.parametrize(("limit", "refused"), [(3, False), (2, True)])
+async def test_a_server_lists_only_so_many_shares(
+    session: Session,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    refused: bool,
+) -> None:
+    monkeypatch.setattr(pipes, "MOST_SHARES", limit)
+    serving(server, listing(DATA, DATA, status=NetStatus.ERROR_MORE_DATA, handle=1), listing(DATA))
+    if refused:
+        with pytest.raises(RemoteProtocolError, match="lists over 2 shares"):
+            await session.shares()
+    else:
+        assert len(await session.shares()) == 3
 
 
 async def test_a_server_that_says_no(session: Session, server: FakeServer) -> None:
@@ -219,6 +238,7 @@ async def test_an_end_of_the_connection_meanwhile(
     serving(server, listing(DATA))
     tree = await session.tree("IPC$")
     async with ServicePipe(tree, "srvsvc", SRVSVC) as pipe:
+        assert transport.keep_alive
         await session.connection.close()
     assert pipe is not None
     assert "CLOSE" not in server.commands()

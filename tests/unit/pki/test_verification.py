@@ -159,6 +159,24 @@ def test_messages_say_what_and_when(bad_pki: FaultyPki, root: Authority) -> None
     )
 
 
+def test_a_certificate_is_valid_from_its_first_second_to_its_last(
+    leaf: Credential, trust: Trust
+) -> None:
+    certificate, second = leaf.certificate, timedelta(seconds=1)
+    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    for at in (first, last):
+        assert verify(sent(leaf), Purpose.SERVER, trust, name="fs.example", at=at)
+    assert refused(sent(leaf), trust, at=first - second).reason == Reason.NOT_YET_VALID
+    assert refused(sent(leaf), trust, at=last + second).reason == Reason.EXPIRED
+
+
+def test_a_message_lists_five_names_at_most(issuer: Authority, trust: Trust) -> None:
+    names = [f"host{number}.example" for number in range(6)]
+    key = generate_key(KeyType.EC_P256)
+    chain = sent(issuer.issue(Purpose.SERVER, "s", key, YEAR, names))
+    assert f"but for {', '.join(names[:5])!r}" in str(refused(chain, trust))
+
+
 def test_no_certificate(trust: Trust) -> None:
     error = refused([], trust, purpose=Purpose.CLIENT)
     assert error.reason == Reason.NO_CERTIFICATE
@@ -179,6 +197,8 @@ def test_a_name_that_no_certificate_can_carry(leaf: Credential, trust: Trust) ->
     ("pattern", "name", "good"),
     [
         ("*.files.example", "fs.files.example", True),
+        ("*.FILES.example", "fs.files.example", True),
+        ("FS.example", "fs.example", True),
         ("*.files.example", "a.fs.files.example", False),
         ("*.example", "fs.example", False),
         ("*.fs.example", "fs.example", False),

@@ -79,6 +79,14 @@ async def test_the_server_answers_and_is_named(names: NameServer, system: list[s
     assert NAME not in system
 
 
+async def test_the_families_take_turns(names: NameServer) -> None:
+    names.addresses[NAME] = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "192.0.2.3"]
+
+    found, _ = await addresses(Resolver(dns="doh-only", doh_url=names.url))
+
+    assert [":" in each for each in found] == [True, False, True, False, False]
+
+
 async def test_an_alias_is_followed(names: NameServer) -> None:
     names.alias[NAME] = "host.example"
     names.addresses["host.example"] = ["192.0.2.9"]
@@ -143,11 +151,11 @@ def bad_authority(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(init(tmp_path_factory.mktemp("other") / "pki").ca)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "LOCALHOST"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "fe80::1%lo", "localhost", "LOCALHOST"])
 async def test_what_is_here_is_nobodys_business(names: NameServer, host: str) -> None:
     found, by = await addresses(Resolver(dns="doh-only", doh_url=names.url), host)
 
-    assert found[0] in ("127.0.0.1", "::1")
+    assert found[0].partition("%")[0] in ("127.0.0.1", "::1", "fe80::1")
     assert by == "system"
     assert names.asked == []
 

@@ -28,6 +28,13 @@ def test_once_much_was_held_and_no_more_is() -> None:
     assert not heap.due
 
 
+def test_after_three_quiet_seconds_each_time() -> None:
+    heap = HeapUse()
+    assert not heap.update(1, 0, 1)
+    assert [heap.update(1, 0, 1) for _ in range(4)] == [False, False, True, False]
+    assert [heap.update(1, 0, 2) for _ in range(3)] == [False, True, False]
+
+
 def test_never_while_there_is_traffic() -> None:
     heap = HeapUse()
     assert not any(heap.update(moved, 0, 3) for moved in range(20))

@@ -253,3 +253,90 @@ async def test_one_user_does_not_have_all_the_threads(
         assert (await greedy.answer(message_id)).status == NtStatus.SUCCESS
     assert (await modest.answer(waiting[3])).status == NtStatus.SUCCESS
     assert begun["greedy"] == 3
+
+
+def test_how_much_of_the_memory_for_responses_one_user_may_have(clock: Clock) -> None:
+    scheduler = Scheduler(Limits(buffers=32 * 1024), clock)
+    quota = UserQuota(scheduler, "alice")
+
+    def waits(of_user: int, of_all: int) -> bool:
+        quota.queued_bytes, scheduler.queued_bytes = of_user, of_all
+        return quota.may_wait_long()
+
+    assert not waits(8191, 16_383)
+    assert waits(8192, 8192)
+    assert not waits(1023, 16_384)
+    assert waits(1024, 16_384)
+
+
+def test_work_and_responses_are_charged_to_the_user_and_in_all(clock: Clock) -> None:
+    scheduler = Scheduler(Limits(), clock)
+    quota, unauthenticated = UserQuota(scheduler, "alice"), scheduler.unauthenticated
+    quota.charge(0.25, [[b"abc", b"d"], [b"ef"]])
+    assert quota.remaining_time == module.TIME_SLICE - 0.25
+    assert (quota.queued_bytes, scheduler.queued_bytes, scheduler.user_time) == (6, 6, 0.25)
+
+    unauthenticated.charge(0.5, [[b"ghi"], [b"jk"]])
+    assert unauthenticated.remaining_time == SAVED_TIME - 0.5
+    assert (unauthenticated.queued_bytes, scheduler.queued_bytes) == (5, 11)
+    assert scheduler.user_time == 0.25
+
+
+async def test_only_who_is_alone_goes_on_without_waiting(connect: Connect) -> None:
+    client = await connect()
+    quota = client_quota(client.server, client)
+    quota.remaining_time = -1.0
+    assert not quota.is_exhausted()
+
+    for token in ("", "bob:secret"):
+        other = await connect(token=token)
+        quota.remaining_time = -1.0
+        assert quota.is_exhausted()
+        await other.close()
+    assert not quota.is_exhausted()
+
+
+def test_unauthenticated_clients_have_all_the_time_once_users_have_no_more_work(
+    clock: Clock,
+) -> None:
+    scheduler = Scheduler(Limits(unauthenticated_share=0.1), clock)
+    unauthenticated = scheduler.unauthenticated
+    unauthenticated.charge(SAVED_TIME + 1.0)
+    scheduler.user_time += 0.1
+    clock.now += 0.2
+    assert unauthenticated.is_used_up
+    clock.now += 5.0
+
+    assert not unauthenticated.is_used_up
+    assert unauthenticated.remaining_time == SAVED_TIME
+
+
+@pytest.mark.parametrize(
+    ("share", "missing", "delay"),
+    [(0.1, 0.05, 0.5), (0.1, 0.5, 1.0), (0.1, 0.0, module.COUNT_INTERVAL), (0.0, 0.05, 1.0)],
+)
+async def test_who_waits_is_called_when_there_will_be_time_again(
+    share: float, missing: float, delay: float, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unauthenticated = Scheduler(Limits(unauthenticated_share=share), clock).unauthenticated
+    unauthenticated.charge(SAVED_TIME + missing)
+    calls: list[tuple[float, object]] = []
+    loop = asyncio.get_running_loop()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_later", lambda *arguments: calls.append(arguments))
+        assert unauthenticated.postpone("a", 1, list)
+        await asyncio.sleep(0)
+
+    assert calls == [(pytest.approx(delay), unauthenticated._schedule_next)]
+
+
+def test_what_waits_is_counted_anew_once_in_a_while(clock: Clock) -> None:
+    scheduler = Scheduler(Limits(), clock)
+    scheduler.queued_bytes = 5
+    clock.advance(module.COUNT_INTERVAL)
+    assert scheduler.count_queued()
+    assert scheduler.queued_bytes == 0
+
+    assert not scheduler.count_queued()
+    clock.advance(2 * module.COUNT_INTERVAL)
+    assert scheduler.count_queued()

@@ -188,6 +188,33 @@ def test_the_volume(storage: LocalStorage, root: Path) -> None:
     assert Capability.CASE_SENSITIVE in storage.capabilities
 
 
+def test_a_volume_is_as_large_as_its_disk(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = os.statvfs_result((512, 4096, 1000, 300, 100, 50, 40, 30, 0, 255, 7))
+    monkeypatch.setattr(os, "fstatvfs", lambda _: disk)
+    volume = storage.volume()
+
+    assert volume.block_size == 4096
+    assert volume.total_bytes == 1000 * 4096
+    assert volume.free_bytes == 300 * 4096
+    assert volume.available_bytes == 100 * 4096
+
+
+def test_disks_with_other_identities_have_other_serial_numbers(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identities = (0x1_0000_0002, 0x1_0000_0003, 0x8_0000_0002, 0x8_0000_0006, 0xFFFF_FFFE_0000_0000)
+    serials = set()
+    for identity in identities:
+        disk = os.statvfs_result((512, 4096, 1000, 300, 100, 50, 40, 30, 0, 255, identity))
+        monkeypatch.setattr(os, "fstatvfs", lambda _, disk=disk: disk)
+        serials.add(storage.volume().serial)
+
+    assert len(serials) == len(identities)
+    assert max(serials) < 1 << 32
+
+
 def test_reading_only(read_only: LocalStorage, root: Path) -> None:
     (root / "file").write_bytes(b"content")
     (root / "folder").mkdir()

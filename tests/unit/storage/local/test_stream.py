@@ -138,6 +138,20 @@ def test_content(opened: Make) -> None:
     stream.flush()
 
 
+@pytest.mark.parametrize(("size", "allocated"), [(0, 0), (1, 16), (16, 16), (17, 32)])
+def test_a_stream_takes_whole_blocks(
+    size: int,
+    allocated: int,
+    opened: Make,
+    storage: LocalStorage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage._tree, "block_size", 16)
+    stream, _ = opened("file", "s")
+    stream.truncate(size)
+    assert stream.stat().allocation_size == allocated
+
+
 def test_several_opens_see_one_content(opened: Make) -> None:
     one, _ = opened("file", "s")
     other, _ = opened("file", "S")

@@ -106,3 +106,21 @@ def test_as_many_files_as_there_may_be() -> None:
         shared.change(files=1)
     shared.change(files=-1)
     shared.change(files=1)
+
+
+def test_as_many_bytes_as_there_may_be() -> None:
+    shared = Budget(100, 0)
+    shared.change(100)
+
+    with pytest.raises(OSError, match="No space left"):
+        shared.change(1)
+    shared.change(-1)
+    shared.change(1)
+    assert shared.bytes == 100
+
+
+def test_as_long_as_a_file_can_be() -> None:
+    content = Content(budget())
+    content.truncate(2**63 - 1)
+
+    assert content.size == 2**63 - 1

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from smbquic.storage import DIRECTORY, Disposition, NameInvalid, StorageFile
+from smbquic.storage import DIRECTORY, HIDDEN, Disposition, NameInvalid, StorageFile
 from smbquic.storage.memory import MemoryStorage
 
 
@@ -86,6 +86,17 @@ def test_so_many_bytes() -> None:
     assert file.read(0, 100) == b"content"
     assert file.extended_attributes() == []
     assert file.security() is None
+    file.close()
+
+
+def test_room_is_found_up_to_the_last_byte() -> None:
+    storage = MemoryStorage(max_bytes=10_000)
+    file = make(storage, "file", b"content")
+    most = storage.volume().free_bytes + len(b"content")
+
+    file.allocate(most)
+    with pytest.raises(OSError, match="No space left"):
+        file.allocate(most + 1)
     file.close()
 
 
@@ -227,6 +238,44 @@ def test_what_is_done_to_a_stream_that_is_gone() -> None:
     gone.close()
     other.close()
     file.close()
+
+
+def test_allocating_what_is_there_is_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = make(MemoryStorage(), "file", b"content")
+    before = file.stat()
+    later = time.time_ns() + 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+
+    file.allocate(7)
+    assert file.stat() == before
+    file.allocate(6)
+    assert file.stat().last_write_time == later // 100 * 100
+    file.close()
+
+
+def test_every_change_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = make(MemoryStorage(), "file", b"content")
+    stream, gone = file.create_stream("stream"), file.create_stream("gone")
+    clock = time.time_ns() // 100 * 100
+
+    for step in (
+        lambda: file.set_attributes(HIDDEN),
+        lambda: file.set_sparse(sparse=True),
+        file.mark_changed,
+        lambda: file.rename("new", replace=False),
+        lambda: file.link("other", replace=False),
+        lambda: file.set_extended_attributes([("name", b"value")]),
+        lambda: file.set_security(b"descriptor"),
+        lambda: stream.rename("new", replace=False),
+        gone.delete,
+        lambda: file.set_times(last_write_time=0),
+    ):
+        clock += 10**9
+        monkeypatch.setattr(time, "time_ns", lambda now=clock: now)
+        step()
+        assert file.stat().change_time == clock
+    for opened in (gone, stream, file):
+        opened.close()
 
 
 def test_zeroing_is_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
