@@ -327,7 +327,9 @@ async def test_who_waits_is_called_when_there_will_be_time_again(
         assert unauthenticated.postpone("a", 1, list)
         await asyncio.sleep(0)
 
-    assert calls == [(pytest.approx(delay), unauthenticated._schedule_next)]
+    [(seconds, call)] = calls
+    assert seconds == pytest.approx(delay)
+    assert call == unauthenticated._schedule_next
 
 
 def test_what_waits_is_counted_anew_once_in_a_while(clock: Clock) -> None:

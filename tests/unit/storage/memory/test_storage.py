@@ -2,6 +2,8 @@
 
 import errno
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -258,7 +260,7 @@ def test_every_change_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     stream, gone = file.create_stream("stream"), file.create_stream("gone")
     clock = time.time_ns() // 100 * 100
 
-    for step in (
+    steps: list[Callable[[], object]] = [
         lambda: file.set_attributes(HIDDEN),
         lambda: file.set_sparse(sparse=True),
         file.mark_changed,
@@ -269,9 +271,10 @@ def test_every_change_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: stream.rename("new", replace=False),
         gone.delete,
         lambda: file.set_times(last_write_time=0),
-    ):
+    ]
+    for step in steps:
         clock += 10**9
-        monkeypatch.setattr(time, "time_ns", lambda now=clock: now)
+        monkeypatch.setattr(time, "time_ns", partial(int, clock))
         step()
         assert file.stat().change_time == clock
     for opened in (gone, stream, file):

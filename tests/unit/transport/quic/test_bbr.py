@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from smbquic.transport.quic.bbr import MIN_DATAGRAMS, Bbr, BbrState
+from smbquic.transport.quic.bbr import MIN_DATAGRAMS, STARTUP_GAIN, Bbr, BbrState, _Snapshot
 
 DATAGRAM = 1200
 
@@ -247,3 +247,187 @@ def test_accounts_for_every_byte_under_way() -> None:
     assert control.bytes_in_flight == 0
     assert control._snapshots == {}
     assert control.get_log_data()["bbr_state"] == "startup"
+
+
+def steady(datagram: int = DATAGRAM) -> Bbr:
+    """A controller that knows its path, of 1 MB/s and 0.1 s, and has begun to cruise at time 0."""
+    control = Bbr(max_datagram_size=datagram)
+    control.min_rtt = 0.1
+    control.pacing_rate = 1e6
+    control._bandwidth.add(0, 1e6)
+    control._full = True
+    control._enter_probe_bandwidth(0.0)
+    return control
+
+
+def test_before_anything_is_measured_ten_datagrams_leave_in_a_tenth_of_a_second() -> None:
+    control = Bbr(max_datagram_size=DATAGRAM)
+
+    assert control.congestion_window == control.target_window(2.0) == 10 * DATAGRAM
+    assert control.pacing_rate == pytest.approx(STARTUP_GAIN * 10 * DATAGRAM / 0.1)
+
+
+@pytest.mark.parametrize(
+    ("datagram", "rate", "product", "bursts"),
+    [
+        # Two datagrams at least, what takes a millisecond, 64 KiB at most.
+        (1200, 1e6, 200_000, 3 * 2400),
+        (1200, 1e7, 200_000, 3 * 10_000),
+        (1200, 1e9, 200_000, 3 * 65_536),
+        # Four datagrams, where they are larger than three bursts.
+        (65_000, 1e6, 0, 4 * 65_000),
+    ],
+)
+def test_the_window_has_room_for_three_bursts(
+    datagram: int, rate: float, product: int, bursts: int
+) -> None:
+    control = steady(datagram)
+    control.pacing_rate = rate
+
+    assert control.target_window(product / 100_000) == product + bursts
+
+
+def test_a_rate_is_forgotten_after_ten_round_trips() -> None:
+    filtered = Bbr(max_datagram_size=DATAGRAM)._bandwidth
+    assert filtered.value == 0.0
+    filtered.add(1, 5.0)
+    filtered.add(2, 3.0)
+    filtered.add(10, 1.0)
+    assert filtered.value == 5.0
+    filtered.add(11, 1.0)
+    assert filtered.value == 3.0
+
+
+def test_the_path_is_full_after_three_round_trips_with_too_little_growth() -> None:
+    control = steady()
+    control._full = False
+
+    def grow(rate: float, *, new_round: bool = True, app_limited: bool = False) -> bool:
+        control._bandwidth.add(control._round_count, rate)
+        control._round_start = new_round
+        control._check_full_pipe(_Snapshot(0, 0.0, 0.0, app_limited))
+        return control._full
+
+    assert not any(grow(rate) for rate in (1e6, 1.2e6, 1.2e6, 1.25e6))
+    assert [grow(1.5e6) for _ in range(2)] == [False, False]
+    assert not any(grow(1.5e6, new_round=False) for _ in range(5))
+    assert not any(grow(1.5e6, app_limited=True) for _ in range(5))
+    assert grow(1.5e6)
+
+
+def test_a_cycle_probes_once_and_gives_the_queue_back() -> None:
+    control = steady()
+    control.bytes_in_flight = control.target_window(2.0)
+    gains = [control.pacing_gain]
+    for phase in range(1, 9):
+        control._advance(phase * 0.11 - 0.02)
+        assert control.pacing_gain == gains[-1]  # not before a round trip has passed
+        control._advance(phase * 0.11)
+        gains.append(control.pacing_gain)
+
+    assert gains == [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.25, 0.75, 1.0]
+
+
+def test_a_probe_lasts_until_more_is_in_flight_or_three_round_trips() -> None:
+    def gain_after(seconds: float, in_flight: int) -> float:
+        control = steady()
+        control._cycle, control.pacing_gain = 0, 1.25
+        control.bytes_in_flight = in_flight
+        control._advance(seconds)
+        return control.pacing_gain
+
+    assert gain_after(0.09, 125_000) == 1.25
+    assert gain_after(0.11, 125_000) == 0.75
+    assert gain_after(0.11, 124_999) == 1.25
+    assert gain_after(0.29, 0) == 1.25
+    assert gain_after(0.31, 0) == 0.75
+
+
+def test_a_queue_that_is_drained_ends_the_drain() -> None:
+    def gain_after(seconds: float, in_flight: int) -> float:
+        control = steady()
+        control._cycle, control.pacing_gain = 1, 0.75
+        control.bytes_in_flight = in_flight
+        control._advance(seconds)
+        return control.pacing_gain
+
+    target = 100_000 + 3 * 2400
+    assert gain_after(0.01, target) == 1.0
+    assert gain_after(0.01, target + 1) == 0.75
+    assert gain_after(0.11, target + 1) == 1.0
+
+
+def test_an_old_round_trip_is_measured_anew_with_next_to_nothing_in_flight() -> None:
+    control = steady()
+    control.congestion_window = 100_000
+    control.on_rtt_measurement(now=10.0, rtt=0.2)
+    assert control.state.name == "PROBE_BANDWIDTH"
+    control.on_rtt_measurement(now=10.1, rtt=0.2)
+    assert (control.state.name, control.min_rtt) == ("PROBE_RTT", 0.1)
+
+    control.bytes_in_flight = 4 * DATAGRAM + 1
+    control._advance(10.2)
+    control._advance(11.0)  # what is in flight is still too much: the time has not begun
+    control.bytes_in_flight = 4 * DATAGRAM
+    control._set_window(DATAGRAM)
+    assert control.congestion_window == 4 * DATAGRAM
+    control._advance(12.0)
+    control.on_rtt_measurement(now=12.1, rtt=0.15)
+    control._advance(12.19)
+    assert control.state.name == "PROBE_RTT"
+    control._advance(12.21)
+
+    assert control.state.name == "PROBE_BANDWIDTH"
+    assert (control.min_rtt, control.congestion_window) == (0.15, 100_000)
+    control.on_rtt_measurement(now=22.2, rtt=0.2)
+    assert control.state.name == "PROBE_BANDWIDTH"
+    control.on_rtt_measurement(now=22.3, rtt=0.2)
+    assert control.state.name == "PROBE_RTT"
+
+
+def test_the_round_trip_of_a_long_path_is_measured_for_as_long_as_it_takes() -> None:
+    control = steady()
+    control.min_rtt = 0.5
+    control._enter_probe_rtt(1.0)
+    control._advance(1.0)
+    control._advance(1.4)
+    assert control.state.name == "PROBE_RTT"
+    control._advance(1.6)
+    assert control.state.name == "PROBE_BANDWIDTH"
+
+
+def test_the_window_grows_by_what_was_acknowledged_up_to_its_target() -> None:
+    control = steady()
+    target = control.target_window(control.window_gain)
+    control.congestion_window = target - 1500
+    windows = []
+    for _ in range(3):
+        control._set_window(1000)
+        windows.append(control.congestion_window)
+
+    assert windows == [target - 500, target, target]
+
+
+def test_only_what_leaves_room_in_the_window_is_limited_by_the_application() -> None:
+    def limited(in_flight: int) -> bool:
+        control = steady()
+        control.bytes_in_flight, control.congestion_window = in_flight, 12_000
+        control.on_nothing_to_send()
+        packet = Packet(DATAGRAM, 1.0, 0)
+        control.on_packet_sent(packet=packet)
+        return control._snapshots[id(packet)].app_limited
+
+    assert limited(0)
+    assert limited(11_999)
+    assert not limited(12_000)
+
+
+def test_a_trace_has_the_rate_in_bits() -> None:
+    control = steady()
+    control.bytes_in_flight = 5
+    assert control.get_log_data() == {
+        "cwnd": 10 * DATAGRAM,
+        "bytes_in_flight": 5,
+        "pacing_rate": 8_000_000,
+        "bbr_state": "probe_bandwidth",
+    }

@@ -211,6 +211,8 @@ async def test_what_the_kernel_does_not_take_is_sent_later(open_endpoint: Open) 
         await called.wait()
 
     assert not endpoint.blocked
+    # Nobody is told any more that the socket is writable, which it nearly always is.
+    assert not asyncio.get_running_loop().remove_writer(endpoint._socket.fileno())
     assert [datagram for segments in sock.taken for datagram in segments] == [
         b"a",
         b"bb",
@@ -381,3 +383,44 @@ async def test_large_buffers_need_no_word(
     open_endpoint(FakeReceiver(), local=LOOPBACK)
 
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("family", "host", "headers"),
+    [(socket.AF_INET, "127.0.0.1", 28), (socket.AF_INET6, "::1", 48)],
+)
+async def test_the_largest_payload_is_what_the_interface_carries_in_one_packet(
+    open_endpoint: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    family: socket.AddressFamily,
+    host: str,
+    headers: int,
+) -> None:
+    largest = udp.largest_payload((host, 9))
+    receiver, sender_ear = FakeReceiver(), FakeReceiver()
+    server = open_endpoint(receiver, local=Address(family, (host, 0)))
+    client = open_endpoint(sender_ear, remote=Address(family, server.local))
+    client.send([bytes(largest), bytes(largest + 1)], (server.local, b""))
+    await receiver.receives(1)
+
+    assert list(map(len, receiver.datagrams)) == [largest]
+    # The kernel may report it twice: as the result of the call, and as an error of the socket.
+    assert {error.errno for error in sender_ear.errors} == {errno.EMSGSIZE}
+    assert udp.ethernet_payload((host, 9)) == 1500 - headers
+    # Where the system does not say, it is taken for an Ethernet.
+    monkeypatch.setattr(udp, "LINUX", False)
+    assert udp.largest_payload((host, 9)) == 1500 - headers
+
+
+async def test_ipv4_leaves_without_fragments_and_comes_in_batches(open_endpoint: Open) -> None:
+    sock = open_endpoint(FakeReceiver(), local=LOOPBACK)._socket
+
+    assert sock.getsockopt(socket.IPPROTO_IP, udp.IP_MTU_DISCOVER) == udp.IP_PMTUDISC_PROBE
+    assert sock.getsockopt(udp.SOL_UDP, udp.UDP_GRO) == 1
+
+
+async def test_ipv6_leaves_without_fragments_and_is_no_ipv4(open_endpoint: Open) -> None:
+    sock = open_endpoint(FakeReceiver(), local=Address(socket.AF_INET6, ("::1", 0)))._socket
+
+    assert sock.getsockopt(socket.IPPROTO_IPV6, udp.IPV6_MTU_DISCOVER) == udp.IPV6_PMTUDISC_PROBE
+    assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
