@@ -12,6 +12,7 @@ from smbquic.cli.loop import run
 from smbquic.cli.output import StandardOutput
 from smbquic.client.streams import write_all
 from smbquic.client.url import SmbUrl
+from smbquic.wire.cursor import Buffer
 
 
 @command("cat")
@@ -31,10 +32,15 @@ async def write_content(client: Client, url: SmbUrl) -> None:
     sys.stdout.flush()
     async with client.share(url) as share, aclosing(share.stream(url.path)) as chunks:
         async for chunk in chunks:
-            try:
-                await write_all(sys.stdout.fileno(), chunk)
-            except BrokenPipeError:
-                # Nobody reads any more, as in `smbquic cat URL | head`: nothing to talk about.
-                raise click.exceptions.Exit(ExitCode.PARTLY) from None
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, StandardOutput.NAME) from error
+            await write_output(chunk)
+
+
+async def write_output(data: Buffer) -> None:
+    """Write some of the content to standard output."""
+    try:
+        await write_all(sys.stdout.fileno(), data)
+    except BrokenPipeError:
+        # Nobody reads any more, as in `smbquic cat URL | head`: nothing to talk about.
+        raise click.exceptions.Exit(ExitCode.PARTLY) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, StandardOutput.NAME) from error

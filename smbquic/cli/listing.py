@@ -31,11 +31,12 @@ def _time(nanoseconds: int) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _document(entry: Stat, path: str) -> dict[str, Any]:
+def document(entry: Stat, path: str) -> dict[str, Any]:
+    """Return what --json prints of an entry."""
     return {
         "name": shown(entry.name),
         "path": shown(path),
-        "type": _kind(entry),
+        "type": kind_of(entry),
         "size": entry.size,
         "allocation_size": entry.allocation_size,
         "attributes": [name for name in (flag.name for flag in entry.attributes) if name],
@@ -46,7 +47,8 @@ def _document(entry: Stat, path: str) -> dict[str, Any]:
     }
 
 
-def _kind(entry: Stat) -> str:
+def kind_of(entry: Stat) -> str:
+    """Return whether an entry is a file, a directory or a link."""
     if entry.is_link:
         return "link"
     return "directory" if entry.is_directory else "file"
@@ -54,7 +56,7 @@ def _kind(entry: Stat) -> str:
 
 def _line(entry: Stat) -> str:
     letters = "".join(letter if entry.attributes & bit else "-" for bit, letter in _LETTERS)
-    first = {"directory": "d", "link": "l", "file": "-"}[_kind(entry)]
+    first = {"directory": "d", "link": "l", "file": "-"}[kind_of(entry)]
     mark = "/" if entry.is_directory else ""
     count = "" if entry.is_directory else f"{entry.size}"
     return (
@@ -84,7 +86,7 @@ def ls(client: Client, url: SmbUrl, *, long: bool, everything: bool) -> None:
         async with client.share(url) as share:
             entries = await _entries(share, url.path, everything=everything)
         if client.as_json:
-            emit({"entries": [_document(entry, path) for path, entry in entries]})
+            emit({"entries": [document(entry, path) for path, entry in entries]})
             return
         for _, entry in entries:
             click.echo(_line(entry) if long else printable(entry.name) + "/" * entry.is_directory)
@@ -144,7 +146,7 @@ class _Tree:
         for index, (inner, entry) in enumerate(entries):
             last = index == len(entries) - 1
             if self.client.as_json:
-                emit(_document(entry, inner))
+                emit(document(entry, inner))
             else:
                 mark = "/" if entry.is_directory else f"  {size(entry.size)}"
                 branch = "`-- " if last else "|-- "
@@ -171,12 +173,12 @@ def stat(client: Client, url: SmbUrl) -> None:
 
     async def work() -> dict[str, Any]:
         async with client.share(url) as share:
-            return _document(await share.stat(url.path), url.path)
+            return document(await share.stat(url.path), url.path)
 
-    document = run(work())
+    found = run(work())
     if client.as_json:
-        emit(document)
+        emit(found)
         return
-    for name, value in document.items():
+    for name, value in found.items():
         text = ", ".join(value) if isinstance(value, list) else value
         click.echo(f"{name.replace('_', ' '):15} {printable(str(text))}")

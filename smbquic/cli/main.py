@@ -44,7 +44,11 @@ _COMMANDS = {
     "demo": LazyCommand(
         "smbquic.cli.demo:demo", "Try it out: a PKI, a server and a client on this machine."
     ),
+    "find": LazyCommand("smbquic.cli.find:find", "List what is below a folder."),
     "get": LazyCommand("smbquic.cli.transfers:get", "Copy from a share to this machine."),
+    "head": LazyCommand(
+        "smbquic.cli.head_tail:head", "Write the beginning of a file to standard output."
+    ),
     "ls": LazyCommand("smbquic.cli.listing:ls", "List a folder."),
     "mkdir": LazyCommand("smbquic.cli.files:mkdir", "Make folders."),
     "mv": LazyCommand("smbquic.cli.files:mv", "Rename or move within a share."),
@@ -75,6 +79,9 @@ _COMMANDS = {
     "sync": LazyCommand(
         "smbquic.cli.trees:sync",
         "Make TARGET like SOURCE: copy what differs, and delete what SOURCE has not.",
+    ),
+    "tail": LazyCommand(
+        "smbquic.cli.head_tail:tail", "Write the end of a file to standard output."
     ),
     "tree": LazyCommand("smbquic.cli.listing:tree", "Show a folder and all below it."),
     "user": LazyCommand("smbquic.cli.user:group", "Manage the users of a server."),

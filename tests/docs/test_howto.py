@@ -44,6 +44,9 @@ def test_using_a_share(machine: ReaderMachine) -> None:
         reader.run("export SMBQUIC_CA", client)
         assert (machine.home / "photos" / "sea.jpg").read_bytes() == b"waves"
         assert (machine.srv / "data" / "in" / "report.pdf").is_file()
+        shown = reader.run("smbquic find", client)
+        assert "in/report.pdf" in shown
+        assert "ent well." in shown
 
         client.run("mkdir -p ~/.config/smbquic")
         reader.write("[profiles.fs]", client, file="~/.config/smbquic/config.toml")
@@ -62,8 +65,11 @@ def test_using_a_share(machine: ReaderMachine) -> None:
         reader.leave_out("net use", why="for Windows")
 
         assert "It went well" in reader.python("import asyncio", client)
+        shown = reader.python("import asyncio", client)
+        assert r"['first\n', 'second\n']" in shown
+        assert "modified in/notes.txt" in shown
         assert "report.pdf 22" in reader.python("import getpass", client)
-        assert "['report.pdf']" in reader.python("import asyncio", client)
+        assert "'report.pdf'" in reader.python("import asyncio", client)
 
 
 def test_keeping_folders_alike(machine: ReaderMachine) -> None:
