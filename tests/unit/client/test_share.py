@@ -8,3 +8,5 @@ async def test_properties(share: Share, transport: FakeTransport) -> None:
     assert share.name == "data"
     assert share.peer is transport.peer
     assert share.session.connection is share.tree.connection
+    assert share.stages is share.tree.connection.stages
+    assert share.statistics() == transport.statistics()

@@ -284,6 +284,17 @@ def test_the_umask_decides_on_modes(storage: LocalStorage, root: Path) -> None:
     assert stat.S_IMODE((root / "closed").stat().st_mode) == 0
 
 
+@pytest.mark.parametrize("directory", [False, True])
+def test_what_is_made_has_no_attributes_that_nobody_asked_for(
+    directory: bool, storage: LocalStorage
+) -> None:
+    file = storage.create("new", directory=directory)
+    file.close()
+
+    expected = types.DIRECTORY if directory else types.ARCHIVE
+    assert storage.stat("new").attributes == expected
+
+
 def test_a_new_file_that_nothing_may_be_stored_with(
     storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
