@@ -146,13 +146,21 @@ class RemoteResumablePart(RemotePartialFile):
         """Open it; waits while the server thinks that an earlier client has it open."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + IN_USE
+        warned = False
         while True:
             try:
                 return await super().begin(*middle)
             except DeniedError as error:
                 if error.status != NtStatus.SHARING_VIOLATION or clock() > deadline:
                     raise
-                log.info("%s: another transfer has it open; waiting", self._path)
+                if not warned:
+                    log.warning(
+                        "%s: the server has the part open, perhaps for a client that was killed;"
+                        " waiting until that ends, %.0f s at most",
+                        self._path,
+                        IN_USE,
+                    )
+                warned = True
                 await asyncio.sleep(1)
 
     async def abandon(self, error: BaseException) -> None:

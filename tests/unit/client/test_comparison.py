@@ -3,7 +3,7 @@ import pytest
 from smbquic.client.comparison import Comparison
 from smbquic.client.file_tree import Entry
 from smbquic.options.sync import ComparisonOptions
-from tests.unit.client.trees import MemoryTree
+from tests.unit.client.trees import FakeTree
 
 SECOND = 10**9
 
@@ -28,12 +28,12 @@ def file(size: int, modified: int) -> Entry:
     ],
 )
 def test_difference(options: dict[str, object], other: Entry, difference: str | None) -> None:
-    comparison = Comparison(MemoryTree(), MemoryTree(), ComparisonOptions(**options))  # type: ignore[arg-type]
+    comparison = Comparison(FakeTree(), FakeTree(), ComparisonOptions(**options))  # type: ignore[arg-type]
     assert comparison.difference(file(5, 7 * SECOND), other) == difference
 
 
 async def test_contents() -> None:
-    one, two = MemoryTree({"a": (b"x", 0)}), MemoryTree({"A": (b"x", 0), "b": (b"y", 0)})
+    one, two = FakeTree({"a": (b"x", 0)}), FakeTree({"A": (b"x", 0), "b": (b"y", 0)})
     comparison = Comparison(one, two, ComparisonOptions())
     assert await comparison.same_content("a", "A")
     assert not await comparison.same_content("a", "b")

@@ -11,10 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.client import resume
+from smbquic.client import file as file_module
+from smbquic.client import resume, transfer
 from smbquic.client.resume import ResumablePart, resume_at, sample_places
-from smbquic.errors import SourceChangedError
+from smbquic.client.share import Share
+from smbquic.errors import DeniedError, SourceChangedError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.options.transfer import TransferOptions
 from smbquic.storage.partial import is_unfinished
+from smbquic.wire.create import CreateOptions
+from smbquic.wire.fscc.file_information import FileInformationClass
+from smbquic.wire.header import Command
+from smbquic.wire.read import ReadResponse
+from smbquic.wire.write import WriteResponse
+from tests.unit.client.fakes import Answer, FakeServer, Received, opened
+from tests.unit.client.test_transfer import CONTENT, deletions, renames, serve_content, sets
 
 
 def reader(data: bytes) -> Callable[[int, int], Coroutine[Any, Any, bytes]]:
@@ -131,3 +142,150 @@ def test_nobody_elses_file_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.M
     os.mkfifo(tmp_path / name)
     with pytest.raises(OSError, match="not a file of yours"):
         ResumablePart(tmp_path / "x", SOURCE, fsync=False)
+
+
+# --- whole transfers --------------------------------------------------------------------------
+
+
+class ResumedFile:
+    """A file on a server that keeps what is written into it."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.data = bytearray()
+        self.name = ""
+        self.fail_at: int | None = None
+        server.handlers[Command.CREATE] = self.create
+        server.handlers[Command.WRITE] = self.write
+        server.handlers[Command.READ] = self.read
+        server.handlers[Command.QUERY_DIRECTORY] = lambda _: (NtStatus.NO_SUCH_FILE, None)
+
+    def create(self, request: Received) -> Answer:
+        if request.body.create_options & CreateOptions.FILE_DIRECTORY_FILE:
+            return opened()
+        self.name = request.body.name
+        return opened(len(self.data))
+
+    def write(self, request: Received) -> Answer:
+        offset, data = request.body.offset, bytes(request.body.data)
+        if self.fail_at is not None and offset >= self.fail_at:
+            return NtStatus.DISK_FULL, None
+        self.data.extend(bytes(max(offset + len(data) - len(self.data), 0)))
+        self.data[offset : offset + len(data)] = data
+        return WriteResponse(len(data))
+
+    def read(self, request: Received) -> Answer:
+        offset = request.body.offset
+        return ReadResponse(bytes(self.data[offset : offset + request.body.length]))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A local file of ten chunks."""
+    path = tmp_path / "source"
+    path.write_bytes(CONTENT)
+    return path
+
+
+@pytest.fixture
+def small_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_module, "CHUNK", 1024)
+    monkeypatch.setattr(resume, "MARGIN", 2048)
+    monkeypatch.setattr(transfer, "MARGIN", 2048)
+
+
+async def test_a_put_goes_on_where_it_was_interrupted(
+    share: Share, server: FakeServer, source: Path, small_margin: None
+) -> None:
+    part = ResumedFile(server)
+    part.fail_at = 7168
+    with pytest.raises(StatusError):
+        await share.put(source, "y", options=TransferOptions(resume=True))
+    name = part.name
+    assert is_unfinished(name)
+    assert deletions(server) == 0
+    part.fail_at = None
+    server.seen.clear()
+    done: list[int] = []
+    await share.put(
+        source,
+        "y",
+        options=TransferOptions(resume=True),
+        progress=lambda count, _: done.append(count),
+    )
+    assert part.name == name
+    assert bytes(part.data) == CONTENT
+    assert min(server.written()) == done[0] == 7168 - 2048
+    assert [rename.file_name for rename in renames(server)] == ["y"]
+
+
+async def test_a_put_whose_part_differs_starts_again(
+    share: Share, server: FakeServer, source: Path, small_margin: None
+) -> None:
+    part = ResumedFile(server)
+    part.data = bytearray(8192)
+    await share.put(source, "y", options=TransferOptions(resume=True))
+    assert min(server.written()) == 0
+    assert len(sets(server, FileInformationClass.FileEndOfFileInformation)) == 1
+
+
+async def test_a_put_whose_source_changes_leaves_no_part(
+    share: Share, server: FakeServer, source: Path, small_margin: None
+) -> None:
+    ResumedFile(server)
+
+    def change(done: int, total: int) -> None:
+        os.utime(source)
+
+    with pytest.raises(SourceChangedError):
+        await share.put(source, "y", options=TransferOptions(resume=True), progress=change)
+    assert deletions(server) == 1
+
+
+async def test_a_put_waits_for_the_client_of_the_last_attempt(
+    share: Share,
+    server: FakeServer,
+    source: Path,
+    small_margin: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part, refusals = ResumedFile(server), [1, 1]
+
+    def create(request: Received) -> Answer:
+        if refusals:
+            refusals.pop()
+            return NtStatus.SHARING_VIOLATION, None
+        return part.create(request)
+
+    server.handlers[Command.CREATE] = create
+    sleep = asyncio.sleep
+    monkeypatch.setattr(asyncio, "sleep", lambda seconds: sleep(0))
+    await share.put(source, "y", options=TransferOptions(resume=True))
+    assert bytes(part.data) == CONTENT
+    refusals.append(1)
+    monkeypatch.setattr(resume, "IN_USE", -1.0)
+    with pytest.raises(DeniedError):
+        await share.put(source, "y", options=TransferOptions(resume=True))
+
+
+async def test_a_get_goes_on_where_it_was_interrupted(
+    share: Share, server: FakeServer, tmp_path: Path, small_margin: None
+) -> None:
+    def broken(request: Received) -> Answer:
+        offset, length = request.body.offset, request.body.length
+        if offset >= 7168:
+            return NtStatus.FILE_CLOSED, None
+        return ReadResponse(CONTENT[offset : offset + length])
+
+    serve_content(server)
+    server.handlers[Command.READ] = broken
+    with pytest.raises(StatusError):
+        await share.get("x", tmp_path / "y", options=TransferOptions(resume=True))
+    [left] = names(tmp_path)
+    assert is_unfinished(left)
+    serve_content(server)
+    server.seen.clear()
+    await share.get("x", tmp_path / "y", options=TransferOptions(resume=True))
+    assert (tmp_path / "y").read_bytes() == CONTENT
+    assert names(tmp_path) == ["y"]
+    chunks = [body.offset for body in server.bodies(Command.READ) if body.length == 1024]
+    assert min(offset for offset in chunks if offset) >= 7168 - 2048 - 1024

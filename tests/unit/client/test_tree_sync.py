@@ -16,7 +16,7 @@ from smbquic.options.filter import FilterOptions
 from smbquic.options.sync import ComparisonOptions, SyncOptions
 from smbquic.options.transfer import TransferOptions
 from smbquic.storage.partial import temporary_name
-from tests.unit.client.trees import SECOND, TREES, Files, MemoryTree, folders_of
+from tests.unit.client.trees import SECOND, TREES, FakeTree, Files, folders_of
 
 
 async def copy_in_memory(
@@ -28,8 +28,8 @@ async def copy_in_memory(
     progress: Progress,
     options: TransferOptions,
 ) -> None:
-    assert isinstance(source, MemoryTree)
-    assert isinstance(target, MemoryTree)
+    assert isinstance(source, FakeTree)
+    assert isinstance(target, FakeTree)
     if path in source.refused:
         raise source.refused[path]
     assert path.rpartition("/")[0] in target.folders
@@ -43,7 +43,7 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def sync(
-    source: MemoryTree, target: MemoryTree, *, exclude: tuple[str, ...] = (), **options: Any
+    source: FakeTree, target: FakeTree, *, exclude: tuple[str, ...] = (), **options: Any
 ) -> SyncResult:
     delete = options.pop("delete", True)
     return await tree_sync.sync_tree(
@@ -88,7 +88,7 @@ async def test_the_target_becomes_what_the_model_says(
 ) -> None:
     excluded = "c.jpg" if filtered else ""
     exclude = (excluded,) if filtered else ()
-    one, other = MemoryTree(source), MemoryTree(target)
+    one, other = FakeTree(source), FakeTree(target)
     result = await sync(one, other, exclude=exclude, delete=delete)
     assert other.files == expected(source, target, delete=delete, excluded=excluded)
     assert one.files == source
@@ -103,7 +103,7 @@ async def test_the_target_becomes_what_the_model_says(
 async def test_a_dry_run_does_nothing_and_says_what_would_be_done(
     source: Files, target: Files
 ) -> None:
-    one, other = MemoryTree(source), MemoryTree(target)
+    one, other = FakeTree(source), FakeTree(target)
     folders = set(other.folders)
     foreseen = await sync(one, other, dry_run=True)
     assert (other.files, other.folders) == (target, folders)
@@ -114,7 +114,7 @@ async def test_a_dry_run_does_nothing_and_says_what_would_be_done(
 
 @given(TREES, TREES)
 async def test_the_check_finds_what_a_sync_would_do(source: Files, target: Files) -> None:
-    one, other = MemoryTree(source), MemoryTree(target)
+    one, other = FakeTree(source), FakeTree(target)
     checked = await check_tree(one, other)
     foreseen = await sync(one, other, dry_run=True)
     assert checked.same == foreseen.unchanged
@@ -129,9 +129,9 @@ DENIED = DeniedError(NtStatus.ACCESS_DENIED, "CREATE", "b")
 
 
 async def test_nothing_is_deleted_when_a_part_of_the_source_cannot_be_listed() -> None:
-    source = MemoryTree({"a": (b"", 0), "b/c": (b"", 0)})
+    source = FakeTree({"a": (b"", 0), "b/c": (b"", 0)})
     source.refused["b"] = DENIED
-    target = MemoryTree({"b/c": (b"", 0), "x": (b"", 0)})
+    target = FakeTree({"b/c": (b"", 0), "x": (b"", 0)})
     result = await sync(source, target)
     assert sorted(target.files) == ["a", "b/c", "x"]
     (path, error), (_, reason) = result.failures
@@ -141,7 +141,7 @@ async def test_nothing_is_deleted_when_a_part_of_the_source_cannot_be_listed() -
 
 
 async def test_a_source_that_is_not_there_empties_no_target() -> None:
-    source, target = MemoryTree(), MemoryTree({"x": (b"", 0)})
+    source, target = FakeTree(), FakeTree({"x": (b"", 0)})
     source.missing = True
     with pytest.raises(FileNotFoundError):
         await sync(source, target)
@@ -149,14 +149,14 @@ async def test_a_source_that_is_not_there_empties_no_target() -> None:
 
 
 async def test_a_lost_connection_ends_it() -> None:
-    source = MemoryTree({"a": (b"", 0)})
+    source = FakeTree({"a": (b"", 0)})
     source.refused["a"] = ConnectionClosed("gone")
     with pytest.raises(ConnectionClosed):
-        await sync(source, MemoryTree({"x": (b"", 0)}))
+        await sync(source, FakeTree({"x": (b"", 0)}))
 
 
 async def test_nothing_is_deleted_if_it_would_be_too_much() -> None:
-    source, target = MemoryTree(), MemoryTree({"x": (b"", 0), "y": (b"", 0)})
+    source, target = FakeTree(), FakeTree({"x": (b"", 0), "y": (b"", 0)})
     result = await sync(source, target, max_delete=1)
     assert len(target.files) == 2
     assert "2 files would be deleted, and no more than 1" in str(result.failures[0][1])
@@ -165,8 +165,8 @@ async def test_nothing_is_deleted_if_it_would_be_too_much() -> None:
 
 
 async def test_while_files_are_copied_no_more_is_deleted_than_may_be() -> None:
-    source = MemoryTree()
-    target = MemoryTree({"x": (b"", 0), "y": (b"", 0), "z": (b"", 0)})
+    source = FakeTree()
+    target = FakeTree({"x": (b"", 0), "y": (b"", 0), "z": (b"", 0)})
     result = await sync(source, target, max_delete=2, delete_during=True)
     assert result.deleted == 2
     assert len(target.files) == 1
@@ -174,25 +174,25 @@ async def test_while_files_are_copied_no_more_is_deleted_than_may_be() -> None:
 
 
 async def test_deleting_meanwhile_does_not_wait_for_errors() -> None:
-    source = MemoryTree({"a": (b"", 0)})
+    source = FakeTree({"a": (b"", 0)})
     source.refused["a"] = DENIED
-    target = MemoryTree({"x/y": (b"", 0)})
+    target = FakeTree({"x/y": (b"", 0)})
     result = await sync(source, target, delete_during=True)
     assert target.files == {}
     assert "nothing more is deleted" in str(result.failures[-1][1])
 
 
 async def test_what_cannot_be_deleted_stops_no_other() -> None:
-    target = MemoryTree({"x": (b"", 0), "y": (b"", 0)})
+    target = FakeTree({"x": (b"", 0), "y": (b"", 0)})
     target.refused["x"] = DENIED
-    result = await sync(MemoryTree(), target)
+    result = await sync(FakeTree(), target)
     assert list(target.files) == ["x"]
     assert [path for path, _ in result.failures] == ["x"]
 
 
 async def test_what_is_replaced_or_deleted_is_kept() -> None:
-    source = MemoryTree({"a": (b"new", SECOND)})
-    target = MemoryTree({"a": (b"old", 0), "b/c": (b"gone", 0)})
+    source = FakeTree({"a": (b"new", SECOND)})
+    target = FakeTree({"a": (b"old", 0), "b/c": (b"gone", 0)})
     result = await sync(source, target, backup_dir="/old")
     assert target.files == source.files
     assert target.backups == {"/old/a": (b"old", 0), "/old/b/c": (b"gone", 0)}
@@ -200,33 +200,33 @@ async def test_what_is_replaced_or_deleted_is_kept() -> None:
 
 
 async def test_the_backup_is_no_part_of_the_target() -> None:
-    source = MemoryTree({"a": (b"new", SECOND)})
+    source = FakeTree({"a": (b"new", SECOND)})
     for backup in ("/tree", "/tree/old"):
         with pytest.raises(ValueError, match="lies in the target"):
-            await sync(source, MemoryTree(), backup_dir=backup)
-    target = MemoryTree({"a": (b"", 0), "old/a": (b"older", 0)})
+            await sync(source, FakeTree(), backup_dir=backup)
+    target = FakeTree({"a": (b"", 0), "old/a": (b"older", 0)})
     await sync(source, target, backup_dir="/tree/old", exclude=("/old/**",))
     assert target.backups == {"/tree/old/a": (b"", 0)}
     assert target.files == {"a": (b"new", SECOND), "old/a": (b"older", 0)}
 
 
 async def test_names_that_only_differ_in_case() -> None:
-    source = MemoryTree({"A": (b"1", 0), "a": (b"2", 0), "B": (b"3", 0)})
-    target = MemoryTree({"a": (b"old", 0), "b": (b"3", 0)}, ignores_case=True)
+    source = FakeTree({"A": (b"1", 0), "a": (b"2", 0), "B": (b"3", 0)})
+    target = FakeTree({"a": (b"old", 0), "b": (b"3", 0)}, ignores_case=True)
     result = await sync(source, target)
     assert target.files == {"a": (b"2", 0), "b": (b"3", 0)}
     assert result.unchanged == 1
     [(path, error)] = result.failures
     assert path == "A"
     assert isinstance(error, NameCollisionError)
-    case_sensitive = MemoryTree({"a": (b"old", 0), "b": (b"3", 0)})
-    await sync(MemoryTree({"B": (b"3", 0)}), case_sensitive)
+    case_sensitive = FakeTree({"a": (b"old", 0), "b": (b"3", 0)})
+    await sync(FakeTree({"B": (b"3", 0)}), case_sensitive)
     assert case_sensitive.files == {"B": (b"3", 0)}
 
 
 async def test_contents_are_compared_where_that_is_asked_for() -> None:
-    source = MemoryTree({"a": (b"1", 0), "b": (b"2", 0)})
-    target = MemoryTree({"a": (b"x", 0), "b": (b"2", 9)})
+    source = FakeTree({"a": (b"1", 0), "b": (b"2", 0)})
+    target = FakeTree({"a": (b"x", 0), "b": (b"2", 9)})
     result = await sync(source, target, checksum=True)
     assert target.files == {"a": (b"1", 0), "b": (b"2", 9)}
     assert (result.files, result.unchanged) == (1, 1)
@@ -236,9 +236,9 @@ async def test_contents_are_compared_where_that_is_asked_for() -> None:
 
 
 async def test_links_and_temporary_files_stay_where_they_are() -> None:
-    source = MemoryTree({"a": (b"", 0), temporary_name(): (b"", 0)})
+    source = FakeTree({"a": (b"", 0), temporary_name(): (b"", 0)})
     source.others["l"] = "a symbolic link"
-    target = MemoryTree({"l": (b"", 0), temporary_name(): (b"", 0)})
+    target = FakeTree({"l": (b"", 0), temporary_name(): (b"", 0)})
     target.others["x"] = "a device"
     before = set(target.files)
     result = await sync(source, target)
@@ -250,8 +250,8 @@ async def test_events_and_progress() -> None:
     events: list[TreeEvent] = []
     seen: list[int] = []
     await tree_sync.sync_tree(
-        MemoryTree({"a/b": (b"xy", 0)}),
-        MemoryTree({"c/d": (b"", 0)}),
+        FakeTree({"a/b": (b"xy", 0)}),
+        FakeTree({"c/d": (b"", 0)}),
         report=events.append,
         progress=lambda result: seen.append(result.bytes),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from smbquic.client.file_tree import Entry
 from smbquic.client.filters import Filters, Rule
 from smbquic.client.tree_walk import FOLDERS, TreeWalk, Work
-from tests.unit.client.trees import MemoryTree
+from tests.unit.client.trees import FakeTree
 
 
 class Walk(TreeWalk):
@@ -14,8 +14,8 @@ class Walk(TreeWalk):
 
     def __init__(
         self,
-        source: MemoryTree,
-        target: MemoryTree,
+        source: FakeTree,
+        target: FakeTree,
         rules: Sequence[Rule] = (),
         *,
         extras: bool = True,
@@ -55,8 +55,8 @@ EMPTY = (b"", 0)
 
 
 async def test_what_is_where() -> None:
-    source = MemoryTree({"a": EMPTY, "b/c": EMPTY, "new/d": EMPTY, "f": EMPTY})
-    target = MemoryTree({"a": EMPTY, "b/x": EMPTY, "old/d": EMPTY, "f/y": EMPTY})
+    source = FakeTree({"a": EMPTY, "b/c": EMPTY, "new/d": EMPTY, "f": EMPTY})
+    target = FakeTree({"a": EMPTY, "b/x": EMPTY, "old/d": EMPTY, "f/y": EMPTY})
     walk = Walk(source, target)
     await walk.run()
     assert sorted(walk.found) == [
@@ -72,16 +72,16 @@ async def test_what_is_where() -> None:
 
 
 async def test_extras_are_looked_at_only_if_they_matter() -> None:
-    target = MemoryTree({"old/d": EMPTY, "e": EMPTY})
-    walk = Walk(MemoryTree(), target, extras=False)
+    target = FakeTree({"old/d": EMPTY, "e": EMPTY})
+    walk = Walk(FakeTree(), target, extras=False)
     await walk.run()
     assert walk.found == []
     assert target.listed == [""]
 
 
 async def test_folders_that_filters_exclude_are_not_listed() -> None:
-    source = MemoryTree({"cache/a": EMPTY, "keep/a": EMPTY})
-    target = MemoryTree({"cache/b": EMPTY})
+    source = FakeTree({"cache/a": EMPTY, "keep/a": EMPTY})
+    target = FakeTree({"cache/b": EMPTY})
     walk = Walk(source, target, rules=[Rule.make("cache/", include=False)])
     await walk.run()
     assert walk.found == [("missing", "keep"), ("source", "keep/a")]
@@ -89,7 +89,7 @@ async def test_folders_that_filters_exclude_are_not_listed() -> None:
 
 
 async def test_no_more_files_than_asked_for_are_under_way() -> None:
-    walk = Walk(MemoryTree({f"{n % 7}/{n}": EMPTY for n in range(70)}), MemoryTree())
+    walk = Walk(FakeTree({f"{n % 7}/{n}": EMPTY for n in range(70)}), FakeTree())
     await walk.run()
     assert len([path for kind, path in walk.found if kind == "source"]) == 70
     assert walk.most == 3

@@ -14,7 +14,7 @@ Files = dict[str, tuple[bytes, int]]
 """The content and the time of each file, by its path."""
 
 
-class MemoryTree:
+class FakeTree:
     """A `FileTree` in memory."""
 
     def __init__(
