@@ -29,6 +29,10 @@ class Arguments:
         self.done: list[str] = []
         self.failures: Failures = []
 
+    def expect_several(self) -> None:
+        """Let no argument's error end the command from now on: there are more than was known."""
+        self._count = max(self._count, 2)
+
     @contextmanager
     def attempt(self, what: str) -> Iterator[None]:
         """Handle one argument inside the ``with``; `what` names it in messages."""

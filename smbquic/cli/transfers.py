@@ -6,6 +6,7 @@ exists already or not. A file goes into a target that is a folder, or ends with 
 
 import sys
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from smbquic.client.url import SmbUrl
 from smbquic.errors import FileExpectedError
 from smbquic.options.sync import RateOptions
 from smbquic.options.transfer import CopyOptions, TransferOptions, WriteOptions
+from smbquic.storage.names import escape
+from smbquic.storage.partial import is_unfinished
 
 _STANDARD = "-"
 _CHUNK = 1 << 20
@@ -76,6 +79,26 @@ def _made(given: Given, kind: type[CopyOptions]) -> TransferOptions:
         raise click.UsageError(str(error)) from error
 
 
+_WILDCARDS = str.maketrans({escape(each): each for each in "*?"})
+"""Wildcards as they are in the path of a URL, which is of names; and what they are in a pattern."""
+
+
+async def expanded(share: Share, url: SmbUrl) -> list[SmbUrl]:
+    """Return the URLs of the files that a URL with wildcards matches; else the URL itself.
+
+    A file whose name is the same as the pattern is meant itself.
+    """
+    pattern = url.path.translate(_WILDCARDS)
+    if not any(each in pattern for each in "*?[") or await share.exists(url.path):
+        return [url]
+    found = [
+        path
+        async for path, entry in share.glob(pattern)
+        if not entry.is_directory and not is_unfinished(entry.name)
+    ]
+    return [replace(url, path=path) for path in sorted(found)] or [url]
+
+
 @command("get")
 @click.argument("urls", type=SHARE_URL, nargs=-1, required=True)
 @click.argument("target", type=_LOCAL)
@@ -89,12 +112,14 @@ def get(
 
     \b
     smbquic get smb+quic://alice@fs.example/data/report.pdf .
+    smbquic get 'smb+quic://alice@fs.example/data/*.pdf' .
     smbquic get -r smb+quic://alice@fs.example/data/reports ./reports
     smbquic get smb+quic://alice@fs.example/data/backup.tar - | tar x
 
     A file goes into TARGET if that is a folder, and is called TARGET otherwise; it appears under
     its name only when it is complete. With -r, the contents of the folder go into TARGET, whether
-    TARGET exists already or not. TARGET - is standard output.
+    TARGET exists already or not. TARGET - is standard output. Wildcards in a URL (*, ?, [a-z], and
+    ** for folders of any depth) stand for all files that match; quote them.
     """
     if target == _STANDARD:
         _get_to_output(client, urls, recursive=recursive)
@@ -128,11 +153,21 @@ def get(
                 raise click.UsageError(f"{url} is a folder; {advice}") from error
             report.add_file(size)
 
+    async def copy_all(share: Share, url: SmbUrl) -> None:
+        found = await expanded(share, url)
+        if len(found) > 1 and not into:
+            raise click.UsageError(f"{target} is not a folder, and {len(found)} files need one")
+        if len(found) > 1:
+            report.expect_several()
+        for each in found:
+            with report.attempt(each.path or each.share):
+                await copy(share, each)
+
     async def work() -> None:
         async with Shares(client, rate.bwlimit) as shares:
             for url in urls:
                 with report.attempt(url.path or url.share):
-                    await copy(await shares.connect(url), url)
+                    await copy_all(await shares.connect(url), url)
 
     run(work())
     report.end()

@@ -338,3 +338,32 @@ def test_a_fifo_goes_up(served: Served, tmp_path: Path) -> None:
     writer.join()
     assert (result.returncode, result.stderr) == (0, "")
     assert (served.folder / "from-fifo").read_bytes() == content
+
+
+# --- wildcards ----------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no disk there has such names")
+def test_wildcards_stand_for_files(served: Served, tmp_path: Path, transport: str) -> None:
+    folder = served.folder / f"{transport}-wild"
+    for name in ("a.jpg", "b.jpg", "c.png", "deep/d.jpg", "[x].txt", "x.txt", "star*.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+
+    def got(pattern: str) -> list[str]:
+        target = tmp_path / str(len(list(tmp_path.iterdir())))
+        target.mkdir()
+        result = served.run("get", served.url(f"{folder.name}/{pattern}", transport), str(target))
+        assert result.returncode == 0, result.stderr
+        return names(target)
+
+    assert got("*.jpg") == ["a.jpg", "b.jpg"]
+    assert got("?.[jp]*g") == ["a.jpg", "b.jpg", "c.png"]
+    assert got("**/d.jpg") == ["d.jpg"]
+    assert got("[x].txt") == ["[x].txt"]
+    assert got("star*.txt") == ["star*.txt"]
+    nothing = served.run("get", served.url(f"{folder.name}/*.gif", transport), str(tmp_path))
+    is_one_line(nothing, 5, "no such file")
+    several = served.run("get", served.url(f"{folder.name}/*.jpg", transport), str(tmp_path / "x"))
+    assert several.returncode == 2
+    assert "2 files need one" in several.stderr
