@@ -11,7 +11,6 @@ import pytest
 
 from smbquic.client.fsspec import SmbQuicFileSystem, SmbTcpFileSystem
 
-
 WORKERS = 4
 """Threads for what blocks: names of hosts, and files of this machine."""
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from fsspec.asyn import sync
 from fsspec.spec import AbstractBufferedFile
@@ -17,11 +17,28 @@ from smbquic.client.fsspec.upload import FileUpload
 from smbquic.client.share import Share
 from smbquic.errors import SmbError
 
-if TYPE_CHECKING:
-    from smbquic.client.fsspec.filesystem import SmbQuicFileSystem
+
+class UploadingFileSystem(Protocol):
+    """What a file needs of its file system."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that its connections are used on."""
+
+    async def open_file(self, path: str, mode: str) -> tuple[Share, File]:
+        """Open a file of a share."""
+
+    async def start_upload(self, path: str) -> FileUpload:
+        """Begin to write a file that appears when it is whole."""
+
+    async def _pipe_file(self, path: str, value: bytes) -> None:
+        """Write a whole file."""
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        """Forget the listings of the file's folder."""
 
 
-class BufferedSmbFile(AbstractBufferedFile):
+class BufferedSmbFile(AbstractBufferedFile):  # type: ignore[misc]
     """A file that is read with a cache, or written in blocks.
 
     A file that is written (``wb``) appears when it is whole: at the end of the ``with``, or of the
@@ -31,7 +48,7 @@ class BufferedSmbFile(AbstractBufferedFile):
 
     def __init__(
         self,
-        fs: "SmbQuicFileSystem",
+        fs: UploadingFileSystem,
         path: str,
         mode: str = "rb",
         block_size: int | str | None = None,
@@ -39,6 +56,7 @@ class BufferedSmbFile(AbstractBufferedFile):
         **options: Any,
     ) -> None:
         self.fs = fs
+        self._process = os.getpid()
         self._share: Share | None = None
         self._file: File | None = None
         self._upload: FileUpload | None = None
@@ -151,5 +169,5 @@ class BufferedSmbFile(AbstractBufferedFile):
 
     def __del__(self) -> None:
         # A process that was forked leaves the files to its parent.
-        if os.getpid() == self.fs._pid:
+        if os.getpid() == self._process:
             super().__del__()

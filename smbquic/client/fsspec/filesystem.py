@@ -21,6 +21,7 @@ from smbquic.client.fsspec.connections import ShareConnections
 from smbquic.client.fsspec.paths import Info
 from smbquic.client.fsspec.ranges import read_ranges
 from smbquic.client.fsspec.upload import FileUpload
+from smbquic.client.opening import Opening
 from smbquic.client.share import Share
 from smbquic.client.url import PORTS, SmbUrl, TransportName
 from smbquic.errors import FileExpectedError, NotFoundError
@@ -37,7 +38,7 @@ _FSSPEC = frozenset(
 )
 
 
-class SmbQuicFileSystem(AsyncFileSystem):
+class SmbQuicFileSystem(AsyncFileSystem):  # type: ignore[misc]
     """A server reached over QUIC; its paths are ``/SHARE/FOLDER/FILE``.
 
     The keywords are those of `smbquic.connect`, such as `password`, `ca` and `guest`, and those of
@@ -46,7 +47,7 @@ class SmbQuicFileSystem(AsyncFileSystem):
     it is needed; `close` closes them, as does the end of the program.
     """
 
-    protocol = ("smb+quic", "smbquic")
+    protocol: tuple[str, ...] = ("smb+quic", "smbquic")
     root_marker = "/"
     url_transport: TransportName = "quic"
 
@@ -134,7 +135,8 @@ class SmbQuicFileSystem(AsyncFileSystem):
         share, inside = await self._locate(path)
 
         async def opened() -> File:
-            return await share.open(inside, mode)
+            opening: Opening[File] = share.open(inside, mode, buffering=0)
+            return await opening
 
         file = await (opened() if mode == "rb" else self._creating(path, opened))
         return share, file
