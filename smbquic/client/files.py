@@ -11,6 +11,7 @@ from smbquic.client import requests
 from smbquic.client.concurrency import ByteBudget
 from smbquic.client.file import CHUNK, WINDOW, File
 from smbquic.client.names import check_listed, parent, to_wire
+from smbquic.client.open_slots import OpenSlots
 from smbquic.client.opening import BinaryMode, Opening, TextMode
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.repeatable import are_repeatable
@@ -81,6 +82,7 @@ class ShareFiles:
         self.share_tree = share_tree
         self.memory = ByteBudget(WINDOW * CHUNK)
         """The bytes that all transfers together may have in memory."""
+        self.open_slots = OpenSlots()
 
     @property
     def tree(self) -> TreeConnect:
@@ -93,7 +95,9 @@ class ShareFiles:
         The responses, the close's left out. Raises the first error; what was opened is closed in
         any case.
         """
-        *done, _ = await self.once_closed(opening, *middle, requests.close(), path=path)
+        *done, _ = await self.open_slots.run_beside(
+            lambda: self.once_closed(opening, *middle, requests.close(), path=path)
+        )
         return done
 
     async def once_closed(
@@ -110,11 +114,11 @@ class ShareFiles:
                 await tree.connection.request(requests.close(opened.file_id), tree.target)
             return [*done, closing]
 
-        *done, closing = await self.share_tree.repeat(send, repeatable=are_repeatable(bodies))
+        responses = await self.share_tree.repeat(send, repeatable=are_repeatable(bodies))
         # A server that deletes or writes late may say only at the close that it could not.
-        for response in (*done, closing):
+        for response in responses:
             check(response, path)
-        return [*done, closing]
+        return responses
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -160,10 +164,13 @@ class ShareFiles:
 
         async def begin(tree: TreeConnect) -> tuple[TreeConnect, list[Response]]:
             query.file_id = FileId.RELATED
-            return tree, await tree.compound([opening, query])
+            responses = await tree.compound([opening, query])
+            check(responses[0], path)
+            return tree, responses
 
-        tree, (opened, listing) = await self.share_tree.repeat(begin, repeatable=True)
-        check(opened, path)
+        tree, (opened, listing) = await self.open_slots.run(
+            lambda: self.share_tree.repeat(begin, repeatable=True)
+        )
         query.file_id = opened.body.file_id
         tree.connection.monitor.add_open()
         size = 0

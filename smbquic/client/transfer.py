@@ -7,6 +7,7 @@ All transfers of a share together have at most `WINDOW` chunks in memory.
 
 import asyncio
 import logging
+import stat
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -82,6 +83,21 @@ async def get(
     With `expected`, the caller flushes the folder of `target` to the disk. `written`
     knows the other files of the transfer.
     """
+    # A slot is taken before memory everywhere: otherwise two files could wait for each other.
+    return await share.open_slots.run(
+        lambda: _get(share, path, target, progress, expected, written, options)
+    )
+
+
+async def _get(
+    share: ShareFiles,
+    path: str,
+    target: Path,
+    progress: Progress | None,
+    expected: int | None,
+    written: WrittenFiles | None,
+    options: TransferOptions,
+) -> int:
     if expected is not None and 0 < expected <= read_step(share):
         async with share.memory.hold(expected):
             opened, reading, closed = await share.once_closed(
@@ -234,9 +250,23 @@ async def put(
     options: TransferOptions = DEFAULTS,
 ) -> int:
     """See `Share.put`. The caller may know how large the file is about to be."""
-    limit = write_step(share)
     if expected is None:
         expected = await in_thread(_size, source)
+        if expected is None:
+            return await _put(share, source, path, 0, progress, options)
+    size = expected
+    return await share.open_slots.run(lambda: _put(share, source, path, size, progress, options))
+
+
+async def _put(
+    share: ShareFiles,
+    source: Path,
+    path: str,
+    expected: int,
+    progress: Progress | None,
+    options: TransferOptions,
+) -> int:
+    limit = write_step(share)
     async with share.memory.hold(min(expected, limit)):
         loaded = await in_thread(Source.load, source, limit, undo=_close_source)
         if not isinstance(loaded, Source):
@@ -267,12 +297,16 @@ async def _while_lost(attempt: Callable[[], Awaitable[None]]) -> None:
     return await attempt()
 
 
-def _size(path: Path) -> int:
-    """How large a file is; what is wrong with it is for `Source.load` to say."""
+def _size(path: Path) -> int | None:
+    """Return the size of a regular file, None for what is none and can be read only once.
+
+    What is wrong with it is for `Source.load` to say.
+    """
     try:
-        return path.stat().st_size
+        status = path.stat()
     except OSError:
-        return 0
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _close_source(loaded: Source | tuple[bytes, int]) -> None:
@@ -428,7 +462,12 @@ async def copy(
     to: ShareFiles | None = None,
 ) -> int:
     """See `Share.copy`. `to` is the share that the copy goes to, if that is another one."""
-    to = to or share
+    return await share.open_slots.run(lambda: _copy(share, path, new_path, progress, to or share))
+
+
+async def _copy(
+    share: ShareFiles, path: str, new_path: str, progress: Progress | None, to: ShareFiles
+) -> int:
     step = min(read_step(share), write_step(to))
     part = RemotePartialFile(to, new_path)
     async with share.open(path, buffering=0) as source:

@@ -416,9 +416,10 @@ async def test_files_that_are_not_as_the_server_says(
             if whole:
                 await share.read_bytes("file")
             else:
-                await share.get("file", target / "file")
+                with pytest.raises((smbquic.SmbError, OSError)):  # a disk may refuse the size, too
+                    await share.get("file", target / "file")
 
-    assert await ends_well(work(whole=False)) is not None
+    await ends_well(work(whole=False))
     nothing_astray(target)
     await ends_well(work(whole=True))
 
