@@ -59,13 +59,14 @@ class NameTable:
 
     A bucket is a row of ``NUL folded / raw``, so that a name is found by one search for bytes;
     where both are the same, the second is left out. Neither NUL nor ``/`` is in any name. `size` is
-    in bytes.
+    in bytes, `count` in names.
     """
 
-    __slots__ = ("_buckets", "size")
+    __slots__ = ("_buckets", "count", "size")
 
     def __init__(self) -> None:
         self._buckets: dict[int, bytearray] = {}
+        self.count = 0
         self.size = 0
 
     def add(self, raw: bytes) -> None:
@@ -74,6 +75,7 @@ class NameTable:
         bucket = self._buckets.setdefault(hash(folded) % _BUCKETS, bytearray())
         spelled = b"" if raw == folded else raw
         bucket += b"\0%b/%b" % (folded, spelled)
+        self.count += 1
         self.size += len(folded) + len(spelled) + _ENTRY
 
     def find(self, folded: str) -> list[bytes]:
@@ -136,7 +138,9 @@ class CaseIndex:
         `NotReady` for a large folder whose names are not known.
         """
         folded, stamp = fold(name), Stamp.of(directory)
-        listing = self._known(stamp, folded) or self._scan(directory, stamp, folded, AT_ONCE)
+        listing = self._known(stamp, folded)
+        if listing is None and not self._is_large(stamp.folder):
+            listing = self._scan(directory, stamp, folded, AT_ONCE)
         if listing is None:
             raise NotReady(_Preparation(self, directory, folded))
         if listing.failure is not None:
@@ -181,6 +185,15 @@ class CaseIndex:
                 return None
             self._listings.move_to_end(stamp.folder)
             return listing
+
+    def _is_large(self, folder: tuple[int, int]) -> bool:
+        """Return whether a folder had too many names to be read at once when it was last read.
+
+        Else each of many requests would begin to read it, in vain, until a thread has done so.
+        """
+        with self._lock:
+            listing = self._listings.get(folder)
+            return listing is not None and listing.table.count > AT_ONCE
 
     @contextmanager
     def _alone(self, folder: tuple[int, int]) -> Iterator[None]:

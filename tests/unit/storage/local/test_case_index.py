@@ -419,3 +419,26 @@ def test_a_failure_to_read_a_large_folder_is_told(
 
     with pytest.raises(OSError, match="bad disk"):
         index.find(folder, "c")
+
+
+def test_a_folder_that_was_large_is_not_begun_to_be_read_for_each_search(
+    root: Path, folder: int, index: CaseIndex, clock: Clock, scans: list[int], large: None
+) -> None:
+    for name in "abc":
+        (root / name).touch()
+    with pytest.raises(NotReady) as raised:
+        found(index, folder, "A")
+    raised.value.prepare()
+    assert found(index, folder, "A") == b"a"
+    clock.advance(2)
+    scans.clear()
+    for _ in range(3):
+        with pytest.raises(NotReady) as raised:
+            found(index, folder, "A")
+    assert scans == []
+    (root / "a").unlink()
+    (root / "b").unlink()
+    raised.value.prepare()
+    assert found(index, folder, "C") == b"c"
+    clock.advance(2)
+    assert found(index, folder, "C") == b"c"  # it is small by now
