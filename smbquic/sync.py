@@ -277,7 +277,7 @@ class SyncTextFile:
 
     @property
     def errors(self) -> str:
-        """What is done about bytes and characters that the encoding does not have."""
+        """The treatment of bytes and characters that the encoding does not have."""
         return self._file.errors
 
     @property

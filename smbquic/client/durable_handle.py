@@ -34,7 +34,7 @@ def has_durable_handles(tree: TreeConnect) -> bool:
 
 
 class DurableHandle:
-    """What makes one open durable: the GUID that the client finds it by, and the key of its lease.
+    """The keys of one durable open: the GUID that finds it again, and the key of its lease.
 
     Each open has its own: a GUID stands for one CREATE.
     """

@@ -23,7 +23,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is in a folder: its name on a share, and its time in nanoseconds since 1970.
+    """An entry of a folder: its name on a share, and its time in nanoseconds since 1970.
 
     `what` says what it is if it is neither a file nor a folder.
     """
@@ -140,7 +140,7 @@ class LocalTree:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.written: WrittenFiles | None = None
-        """What was written, on a disk where names that differ may be one."""
+        """The files written so far, on a disk where names that differ may be one."""
         self._ignores_case: bool | None = None
 
     def at(self, path: str) -> Path:

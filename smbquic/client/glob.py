@@ -17,7 +17,7 @@ _ANY_FOLDERS = "**"
 _WILDCARDS = re.compile(r"[*?[]")
 _WILDCARD = re.compile(r"(?:\[!?\]?[^]]*\]|[*?])+")
 _OF_SERVERS = frozenset('<>"')
-"""What a server takes for wildcards of DOS, and a pattern for itself."""
+"""Characters that a server takes for wildcards of DOS, and a pattern for themselves."""
 EVERYTHING = "*"
 
 _NO_FOLDER = frozenset(

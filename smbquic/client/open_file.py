@@ -16,7 +16,7 @@ _LINES = 1
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """What the arguments of `open` ask for. `coding` is that of a text, None for bytes."""
+    """The arguments of `open`, checked. `coding` is that of a text, None for bytes."""
 
     mode: OpenMode
     buffering: int

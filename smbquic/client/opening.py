@@ -1,4 +1,4 @@
-"""What the modes of the builtin `open` ask of a server, and a file that is about to be opened."""
+"""The modes of the builtin `open` as requests, and a file that is about to be opened."""
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager
@@ -37,7 +37,7 @@ _DISPOSITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class OpenMode:
-    """What a mode asks for; with `append`, writing starts at the end of the file."""
+    """A mode as a request; with `append`, writing starts at the end of the file."""
 
     access: AccessMask
     disposition: CreateDisposition

@@ -10,7 +10,7 @@ from smbquic.transport.resolver import Resolver
 
 
 class ProbeStep(StrEnum):
-    """What a probe checks, in this order."""
+    """The steps of a probe, in their order."""
 
     NAME = "name"
     ADDRESSES = "addresses"
@@ -36,7 +36,7 @@ class ProbeOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What a step found, in words; `advice` is what to do, `error` why it failed.
+    """The result of a step, in words; `advice` is what to do, `error` why it failed.
 
     `family` is IPv6 or IPv4 where a name has both, and each is probed on its own.
     """

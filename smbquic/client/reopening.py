@@ -87,7 +87,7 @@ class Reopening:
         self._opening = replace(opening, create_disposition=CreateDisposition.FILE_OPEN)
         self._identity = identity(opened)
         self._durable: DurableHandle | None = None
-        """What the server was asked for, and whether it has granted it."""
+        """The handle that the server was asked for; `_is_granted` is its answer."""
         self._is_granted = False
 
     def note(

@@ -46,11 +46,11 @@ _SETTINGS = frozenset(
         FileInformationClass.FileEndOfFileInformation,
     }
 )
-"""What a file is set to; a second rename or deletion could hit another file of the name."""
+"""Settings of a file; a second rename or deletion could hit another file of the name."""
 _CONTROLS = frozenset(
     {Fsctl.GET_REPARSE_POINT, Fsctl.SRV_ENUMERATE_SNAPSHOTS, Fsctl.SRV_REQUEST_RESUME_KEY}
 )
-"""What only asks for something."""
+"""Requests that only ask for something."""
 
 
 def are_repeatable(bodies: Iterable[Message]) -> bool:

@@ -1,4 +1,4 @@
-"""What copies of files and trees report, meanwhile and at the end."""
+"""Reports of copies of files and trees, meanwhile and at the end."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ TreeProgress = Callable[["TreeResult"], None]
 
 @dataclass(slots=True)
 class TreeResult:
-    """What became of a tree, or of what of it is done so far.
+    """The state of a copy of a tree, at its end or so far.
 
     `total_files` and `total_bytes` grow while folders are still being listed. `skipped` are
     links, devices and the like, each with what it is; `failures` what could not be copied, with
@@ -33,12 +33,12 @@ class TreeResult:
 
 
 Action = Literal["copied", "deleted", "moved", "made", "removed", "skipped", "failed", "differs"]
-"""What became of a file or folder: `made` and `removed` are folders, `moved` into the backup."""
+"""The outcome for a file or folder: `made` and `removed` are folders, `moved` into the backup."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreeEvent:
-    """What became of a file or folder, by its path below both trees. `reason` says why."""
+    """An action on a file or folder, by its path below both trees. `reason` says why."""
 
     action: Action
     path: str
@@ -48,7 +48,7 @@ class TreeEvent:
 
 @dataclass(slots=True)
 class SyncResult(TreeResult):
-    """What a copy that compares first has done; in a dry run, what it would have done.
+    """The state of a copy that compares first; in a dry run, of what it would do.
 
     `files` and `bytes` were copied, `unchanged` files were the same on both sides. `deleted` files
     and `removed` folders were only at the target.
@@ -80,7 +80,7 @@ class CheckResult:
 
 @dataclass(slots=True)
 class Usage:
-    """What is in a folder, itself not counted. `allocated` is what it takes on the disk."""
+    """Totals of a folder, itself not counted. `allocated` is what it takes on the disk."""
 
     files: int = 0
     folders: int = 0

@@ -61,7 +61,7 @@ class Share(ShareFiles):
         return self.tree.connection.stages
 
     def statistics(self) -> PathStatistics:
-        """What the connection has seen of its path so far, losses too."""
+        """Return what the connection has measured of its path so far, losses too."""
         return self.tree.connection.transport.statistics()
 
     async def volume(self) -> Volume:

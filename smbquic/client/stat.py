@@ -1,4 +1,4 @@
-"""What a server says about its shares, their files and folders, and the volumes of those."""
+"""Descriptions of shares, of their files and folders, and of the volumes of those."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -34,7 +34,7 @@ class Stat:
 
     @classmethod
     def of(cls, name: str, what: CreateResponse | DirectoryEntry) -> "Stat":
-        """What a CREATE response or a directory entry says."""
+        """Return what a CREATE response or a directory entry says."""
         return cls(
             name,
             what.end_of_file,

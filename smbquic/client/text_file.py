@@ -104,7 +104,7 @@ class TextFile:
 
     @property
     def errors(self) -> str:
-        """What is done about bytes and characters that the encoding does not have."""
+        """The treatment of bytes and characters that the encoding does not have."""
         return self._coding.errors
 
     @property

@@ -43,13 +43,13 @@ DEFAULT_CHANGES = (
     | CompletionFilter.FILE_NOTIFY_CHANGE_SIZE
     | CompletionFilter.FILE_NOTIFY_CHANGE_LAST_WRITE
 )
-"""What is reported unless a program asks for something else: names, content, attributes."""
+"""The changes that are reported by default: of names, content and attributes."""
 
 _GONE = frozenset({NtStatus.NOTIFY_CLEANUP, NtStatus.DELETE_PENDING})
 
 
 class ChangeKind(StrEnum):
-    """What happened to a file or folder."""
+    """A change of a file or folder."""
 
     ADDED = "added"
     REMOVED = "removed"

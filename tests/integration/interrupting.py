@@ -208,7 +208,7 @@ class Plan:
 
 @dataclass
 class Result:
-    """What came of one interruption."""
+    """The outcome of one interruption."""
 
     plan: Plan
     seconds: float

@@ -1,4 +1,4 @@
-"""What programs do with a share of our server, over TCP and over QUIC with each engine."""
+"""The uses of a share of our server by programs, over TCP and over QUIC with each engine."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

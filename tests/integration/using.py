@@ -1,4 +1,4 @@
-"""What a program does with a share, for every server and every transport.
+"""The uses of a share by a program, for every server and every transport.
 
 Each use begins with an empty share, and checks what it finds by other calls of the library.
 """

@@ -108,7 +108,7 @@ def instead_of_smbprotocol() -> Iterator[None]:
 
 
 class Fixtures(AbstractFixtures):  # type: ignore[misc]
-    """What fsspec's tests need to know."""
+    """The parameters of fsspec's tests."""
 
     @pytest.fixture
     def fs(self, file_system: FileSystem) -> FileSystem:
@@ -199,7 +199,7 @@ def test_a_file_appears_when_it_is_whole(fs: FileSystem, folder: Path, size: int
 
 
 def left_after_transfers(folder: Path) -> list[str]:
-    """What is in a folder once the temporary files are gone, which a server removes by itself."""
+    """Return what is in a folder once the server has removed the temporary files."""
     until = time.monotonic() + 10
     while any(name.endswith(".part") for name in names(folder)) and time.monotonic() < until:
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What programs do with a share, on Debian's smbd, which shares no code with our server."""
+"""The uses of a share by programs, on Debian's smbd, which shares no code with our server."""
 
 import os
 from collections.abc import Iterator

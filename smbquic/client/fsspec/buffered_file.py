@@ -19,7 +19,7 @@ from smbquic.errors import SmbError
 
 
 class UploadingFileSystem(Protocol):
-    """What a file needs of its file system."""
+    """The part of a file system that a file needs."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

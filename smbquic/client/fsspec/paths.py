@@ -11,10 +11,10 @@ from smbquic.client.stat import Stat
 from smbquic.client.url import SmbUrl
 
 Info = dict[str, Any]
-"""What fsspec knows of a file or folder."""
+"""A file or folder as fsspec describes it."""
 
 SCHEMES = ("smb+quic", "smbquic", "smb")
-"""What URLs of shares begin with. The second is the first, for who cannot write a plus sign."""
+"""The schemes of URLs of shares. The second is the first, for who cannot write a plus sign."""
 
 
 def parse_url(text: str) -> SmbUrl | None:

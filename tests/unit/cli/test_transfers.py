@@ -1,4 +1,4 @@
-"""What `get`, `put` and `cp` refuse before they connect."""
+"""Arguments that `get`, `put` and `cp` refuse before they connect."""
 
 from pathlib import Path
 

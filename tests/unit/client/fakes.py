@@ -312,7 +312,7 @@ class FakeServer:
         return [body.name for body in bodies]
 
     def written(self) -> dict[int, bytes]:
-        """What was written, by offset."""
+        """Return what was written, by offset."""
         bodies: list[WriteRequest] = self.bodies(Command.WRITE)
         return {body.offset: bytes(body.data) for body in bodies}
 

@@ -1,4 +1,4 @@
-"""What one message does with the files and folders of a share."""
+"""Operations of one message on the files and folders of a share."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What of an interrupted transfer is kept, and when it is not."""
+"""The parts of interrupted transfers: which are kept, and how much of them."""
 
 import asyncio
 import os

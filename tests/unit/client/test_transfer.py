@@ -376,7 +376,7 @@ async def test_a_failed_copy_cleans_up(share: Share, server: FakeServer) -> None
 
 
 def changed(**fields: int) -> CloseResponse:
-    """What CLOSE says of a file that is not as `opened` has it."""
+    """Return what CLOSE says of a file that is not as `opened` has it."""
     return CloseResponse(
         flags=CloseFlags.POSTQUERY_ATTRIB,
         **{

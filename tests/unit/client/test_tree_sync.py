@@ -64,7 +64,7 @@ def conflicts(source: Files, target: Files, source_folders: set[str]) -> set[str
 
 
 def expected(source: Files, target: Files, *, delete: bool, excluded: str) -> Files:
-    """What the target is like afterwards."""
+    """Return what the target is like afterwards."""
     counts = {path: value for path, value in source.items() if path.rpartition("/")[2] != excluded}
     folders = {folder for path in source for folder in folders_of(path)}
     wrong = conflicts(counts, target, folders)
