@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from importlib.util import find_spec
 
 import pytest
 
@@ -98,6 +99,29 @@ def test_keeping_folders_alike(machine: ReaderMachine) -> None:
         assert [path.name for path in (data / "this-year").rglob("*.*")] == ["sea.jpg"]
         assert "3 unchanged" in reader.run("smbquic copy --resume", client)
         assert "3 unchanged" in reader.python("import asyncio", client)
+
+
+def test_using_fsspec(machine: ReaderMachine) -> None:
+    server, client = machine.terminal("server"), machine.terminal("client")
+    server.start(
+        "smbquic serve --share data=/srv/data --user alice --name fs.example"
+        " --listen quic://0.0.0.0:8443 --listen tcp://0.0.0.0:4450\n"
+    )
+    server.wait_for(READY)
+    client.run("cp ~/.local/share/smbquic/pki/ca.pem .")
+    with Reader(machine, "docs/howto/python-ecosystem.md") as reader:
+        reader.leave_out("pip install", why="it is installed, and there is no network")
+        shown = reader.python("import getpass", client)
+        assert "['/data/in/notes.txt']" in shown
+        assert "b'two\\n'" in shown
+        if find_spec("pandas") is None:
+            reader.leave_out("import getpass", why="pandas is not installed")
+        else:
+            assert "3" in reader.python("import getpass", client)
+        assert "'copy.txt'" in reader.python("import getpass", client)
+        assert "'/data/in'" in reader.python("import getpass", client)
+        assert "notes.txt" in reader.python("import getpass", client)
+        assert (machine.home / "notes.txt").read_text() == "one\ntwo\n"
 
 
 def test_another_storage(machine: ReaderMachine) -> None:

@@ -20,6 +20,7 @@ REPLAYED = {
     "docs/howto/storage.md": "test_howto.py",
     "docs/howto/systemd.md": "test_systemd.py",
     "docs/howto/sync.md": "test_howto.py",
+    "docs/howto/python-ecosystem.md": "test_howto.py",
     "docs/howto/use-a-share.md": "test_howto.py",
     "docs/reference/api.md": "test_api.py",
     "docs/reference/command-line.md": "test_command_line.py",
