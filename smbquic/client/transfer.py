@@ -154,7 +154,8 @@ def _local_part(target: Path, file: File, options: TransferOptions) -> PartialFi
         return InplaceFile(target, options.fsync)
     if options.resume and file.opened.end_of_file > MARGIN and not _is_sparse(file):
         is_now = file.opened
-        times = (is_now.creation_time, is_now.last_write_time, is_now.change_time)
+        # Not the time of creation: Samba may make that of others, which reading changes.
+        times = (is_now.last_write_time, is_now.change_time)
         return ResumablePart(target, (file.path, is_now.end_of_file, *times), options.fsync)
     return PartialFile(target, options.fsync)
 
@@ -401,7 +402,9 @@ async def _put_large(
             counter.add(done)
         await run_window(chunks(ranges, step), store, limit=WINDOW)
         await in_thread(source.verify)
-        await part.seal(source.modified)
+        # Samba keeps what a file's name makes of it when it becomes sparse: hidden, for a dot.
+        attributes = FileAttributes.ARCHIVE if source.has_holes else None
+        await part.seal(source.modified, attributes=attributes)
         await part.commit()
         if isinstance(part, RemoteResumablePart):
             await part.remove_others()
