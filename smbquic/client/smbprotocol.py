@@ -2,7 +2,17 @@ r"""The smbprotocol package over QUIC.
 
 After ``register("fs.example", ca=..., username=..., password=...)`` every function of its
 ``smbclient`` module reaches that server over QUIC: ``smbclient.open_file(r"\\fs.example\data\x")``
-finds the connection in smbclient's cache, where one over TCP would be.
+finds the connection in smbclient's cache, where one over TCP would be. So does
+``smbclient.shutil``. Any number of servers may be registered, and a copy from one to another goes
+through this machine. `unregister` closes a connection.
+
+smbprotocol offers no way to bring a transport of one's own. These names of it are private, and
+another version may change them; so `pyproject.toml` has a bound, and a test looks for them:
+
+- ``smbclient._pool._SMB_CONNECTIONS``, the cache of connections, and the form of its keys;
+- ``Connection.transport``, which ``connect`` sets to a ``Tcp``, and the methods of that;
+- ``Connection._receive_timeout``, the seconds of silence before an ECHO;
+- ``Connection._check_worker_running``, which every request calls first.
 """
 
 import uuid
@@ -23,6 +33,9 @@ from smbquic.errors import ConnectionClosed
 from smbquic.options.client import TransportOptions
 from smbquic.options.keywords import keywords
 from smbquic.transport.base import MessageTransport
+
+TCP_PORT = 445
+"""The port that smbclient's functions assume."""
 
 KEEP_ALIVE = 10
 """Seconds of silence after which smbprotocol sends an ECHO for each session."""
@@ -167,10 +180,9 @@ def register(host: str, options: RegisterOptions) -> SmbprotocolConnection:
     It stands in `connection_cache` (smbclient's own by default) both for `port` and for 445,
     which smbclient's functions assume. The options are those of `RegisterOptions`. Raises
     `TransportError`, `PkiError` or `EngineError` of ours, `SMBException` of smbprotocol's where the
-    logon fails. Call it again after the connection was lost.
+    logon fails. Call it again after the connection was lost: that closes what there was.
     """
-    cache = options.connection_cache
-    cache = _SMB_CONNECTIONS if cache is None else cache
+    cache = _cache(options.connection_cache)
     guid = ClientConfig().client_guid
     connection = SmbprotocolConnection(guid, host, options.port, options=options)
     connection.connect(timeout=options.timeout)
@@ -181,6 +193,34 @@ def register(host: str, options: RegisterOptions) -> SmbprotocolConnection:
     except BaseException:
         connection.disconnect(close=False)
         raise
-    for key in (options.port, 445):
-        cache[f"{host.lower()}:{key}"] = connection
+    unregister(host, options.port, connection_cache=cache)
+    for key in _keys(host, options.port):
+        cache[key] = connection
     return connection
+
+
+def unregister(
+    host: str, port: int = 443, *, connection_cache: dict[str, Any] | None = None
+) -> None:
+    """Log off and close what `register` has made for a server; does nothing where it has not.
+
+    Another port of the same host that was registered later keeps the name of the host to itself.
+    """
+    cache = _cache(connection_cache)
+    connection = cache.get(_keys(host, port)[0])
+    if not isinstance(connection, SmbprotocolConnection):
+        return
+    for key in [key for key in _keys(host, port) if cache.get(key) is connection]:
+        del cache[key]
+    connection.disconnect()
+
+
+def _cache(connection_cache: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the connections that smbclient's functions use, by their keys."""
+    cache: dict[str, Any] = _SMB_CONNECTIONS if connection_cache is None else connection_cache
+    return cache
+
+
+def _keys(host: str, port: int) -> tuple[str, str]:
+    """Return the keys of a connection: that of its port, and the one that functions assume."""
+    return f"{host.lower()}:{port}", f"{host.lower()}:{TCP_PORT}"

@@ -1,8 +1,10 @@
 """The smbprotocol package against our server: over TCP, and over QUIC through our adapter."""
 
+import inspect
 import random
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +17,21 @@ from smbprotocol.exceptions import (  # type: ignore[import-untyped]
 )
 from smbprotocol.header import NtStatus  # type: ignore[import-untyped]
 from smbprotocol.session import Session  # type: ignore[import-untyped]
+from smbprotocol.transport import Tcp  # type: ignore[import-untyped]
 
-from smbquic.client.smbprotocol import register
+from smbquic.client.smbprotocol import register, unregister
 from smbquic.errors import HandshakeError
-from smbquic.pki import FaultyPki
+from smbquic.pki import FaultyPki, PkiDirectory
 from smbquic.pki.faults import Fault
-from tests.interop.processes import PASSWORD, READ_ONLY_SHARE, SHARE, USER, ServerProcess
+from tests.interop.processes import (
+    PASSWORD,
+    READ_ONLY_SHARE,
+    SHARE,
+    USER,
+    ServerProcess,
+    empty,
+    running_server,
+)
 
 HOST = "localhost"
 DIALECTS = [
@@ -216,3 +227,72 @@ def test_a_certificate_of_another_authority_is_refused(
     certificate = bad_pki.server(Fault.SELF_SIGNED).certificate
     with pytest.raises(HandshakeError):
         register(HOST, server.ports["quic"], username=USER, password=PASSWORD, ca=certificate)
+
+
+@pytest.fixture(scope="module")
+def other_server(
+    pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    with running_server(tmp_path_factory.mktemp("other-server"), pki) as server:
+        yield server
+
+
+def test_several_servers_at_once(server: ServerProcess, other_server: ServerProcess) -> None:
+    hosts = {"localhost": server, "127.0.0.1": other_server}
+    empty(other_server.share)
+    for host, each in hosts.items():
+        port = each.ports["quic"]
+        register(host, port, username=USER, password=PASSWORD, ca=each.pki.ca)
+    try:
+        here, there = rf"\\localhost\{SHARE}", rf"\\127.0.0.1\{SHARE}"
+        smbclient.makedirs(rf"{here}\tree\folder")
+        with smbclient.open_file(rf"{here}\tree\folder\file", "wb") as file:
+            file.write(CONTENT)
+        smbclient.shutil.copytree(rf"{here}\tree", rf"{there}\copy")
+        assert (other_server.share / "copy" / "folder" / "file").read_bytes() == CONTENT
+        smbclient.shutil.copyfile(rf"{there}\copy\folder\file", rf"{here}\again")
+        assert (server.share / "again").read_bytes() == CONTENT
+        smbclient.shutil.rmtree(rf"{there}\copy")
+        assert list(other_server.share.iterdir()) == []
+        assert smbclient.path.exists(rf"{here}\tree")
+    finally:
+        for host, each in hosts.items():
+            unregister(host, each.ports["quic"])
+
+
+def test_shutil_with_files_of_this_machine(server: ServerProcess, way: Way, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(CONTENT)
+    smbclient.shutil.copy2(str(tmp_path / "file"), path("file"), **way)
+    assert (server.share / "file").read_bytes() == CONTENT
+    smbclient.shutil.copyfile(path("file"), str(tmp_path / "copy"), **way)
+    assert (tmp_path / "copy").read_bytes() == CONTENT
+
+
+def test_a_server_is_registered_again_and_unregistered(server: ServerProcess) -> None:
+    cache: dict[str, Any] = {}
+    port = server.ports["quic"]
+    first, second = (
+        register(
+            HOST, port, username=USER, password=PASSWORD, ca=server.pki.ca, connection_cache=cache
+        )
+        for _ in range(2)
+    )
+    assert not first.transport.alive
+    assert cache == {f"{HOST}:{port}": second, f"{HOST}:445": second}
+    assert smbclient.listdir(path(), connection_cache=cache) == []
+    unregister(HOST, port, connection_cache=cache)
+    assert cache == {}
+    assert not second.transport.alive
+    unregister(HOST, port, connection_cache=cache)
+
+
+def test_private_names_of_smbprotocol_are_there() -> None:
+    connection = Connection(uuid.uuid4(), HOST)
+    assert isinstance(smbclient._pool._SMB_CONNECTIONS, dict)
+    assert 'f"{server.lower()}:{port}"' in inspect.getsource(smbclient._pool.register_session)
+    assert connection.transport is None
+    assert "self.transport = Tcp(" in inspect.getsource(Connection.connect)
+    assert connection._receive_timeout > 0
+    assert "self._check_worker_running()" in inspect.getsource(Connection)
+    for method in ("connect", "close", "send", "recv"):
+        assert callable(getattr(Tcp, method))
