@@ -3,7 +3,9 @@
 import os
 import pickle
 import posixpath
-import time
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -198,14 +200,6 @@ def test_a_file_appears_when_it_is_whole(fs: FileSystem, folder: Path, size: int
     assert names(folder) == ["file"]
 
 
-def left_after_transfers(folder: Path) -> list[str]:
-    """Return what is in a folder once the server has removed the temporary files."""
-    until = time.monotonic() + 10
-    while any(name.endswith(".part") for name in names(folder)) and time.monotonic() < until:
-        time.sleep(0.01)
-    return names(folder)
-
-
 @pytest.mark.parametrize("size", [10, 1_000_000])
 def test_an_exception_leaves_what_was_there(fs: FileSystem, folder: Path, size: int) -> None:
     (folder / "file").write_bytes(b"before")
@@ -217,7 +211,7 @@ def test_an_exception_leaves_what_was_there(fs: FileSystem, folder: Path, size: 
 
     with pytest.raises(ZeroDivisionError):
         write()
-    assert left_after_transfers(folder) == ["file"]
+    assert names(folder) == ["file"]
     assert (folder / "file").read_bytes() == b"before"
 
 
@@ -237,7 +231,7 @@ def test_transactions(fs: FileSystem, folder: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         write()
-    assert left_after_transfers(folder) == ["a", "b"]
+    assert names(folder) == ["a", "b"]
     with fs.transaction, pytest.raises(NotImplementedError, match="cannot be undone"):
         fs.open(f"{ROOT}/a", "ab")
 
@@ -423,3 +417,101 @@ def test_callbacks(fs: FileSystem, folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "copy").read_bytes() == CONTENT
     with pytest.raises(FileExistsError):
         fs.put_file(str(source), f"{ROOT}/file", mode="create")
+
+
+def run_program(server: ServerProcess, program: str) -> str:
+    """What a program prints that has a file system `fs`; it may print no errors."""
+    options = {
+        "host": "localhost",
+        "port": server.ports["quic"],
+        "user": USER,
+        "password": PASSWORD,
+        "ca": str(server.pki.ca),
+    }
+    begin = f"import asyncio, os, fsspec\noptions = {options!r}\n"
+    done = subprocess.run(
+        [sys.executable, "-c", begin + textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_a_program_ends_without_closing_anything(server: ServerProcess) -> None:
+    (server.share / "file").write_bytes(CONTENT)
+    printed = run_program(
+        server,
+        """
+        fs = fsspec.filesystem("smb+quic", **options)
+        file = fs.open("/data/file")
+        print(len(file.read(10)))
+        half = fs.open("/data/half", "wb", block_size=1000)
+        half.write(bytes(10_000))
+        """,
+    )
+    assert printed == "10\n"
+    assert names(server.share) == ["file"]
+
+
+def test_a_process_that_was_forked_connects_for_itself(server: ServerProcess) -> None:
+    printed = run_program(
+        server,
+        """
+        fs = fsspec.filesystem("smb+quic", **options)
+        fs.pipe("/data/a", b"1")
+        file = fs.open("/data/a")
+        if not (child := os.fork()):
+            try:
+                fs.ls("/data")
+            except RuntimeError as error:
+                print(error, flush=True)
+            own = fsspec.filesystem("smb+quic", **options)
+            assert own is not fs
+            own.pipe("/data/b", b"2")
+            del file
+            raise SystemExit
+        assert os.waitpid(child, 0)[1] == 0
+        print(file.read(), fs.find("/data"))
+        """,
+    )
+    assert printed == "This class is not fork-safe\nb'1' ['/data/a', '/data/b']\n"
+
+
+def test_coroutines_on_several_loops(server: ServerProcess) -> None:
+    printed = run_program(
+        server,
+        """
+        fs = fsspec.filesystem("smb+quic", asynchronous=True, **options)
+
+        async def main(number):
+            await fs._pipe_file(f"/data/{number}", b"x" * number)
+            sizes = await asyncio.gather(*(fs._size(f"/data/{number}") for _ in range(5)))
+            await fs._close()
+            return sizes
+
+        print(asyncio.run(main(1)), asyncio.run(main(2)))
+        """,
+    )
+    assert printed == "[1, 1, 1, 1, 1] [2, 2, 2, 2, 2]\n"
+
+
+def test_options_from_the_configuration_of_fsspec(server: ServerProcess) -> None:
+    printed = run_program(
+        server,
+        """
+        from fsspec.config import conf, set_conf_env
+
+        user, host, port = (options[name] for name in ("user", "host", "port"))
+        environment = {
+            "FSSPEC_SMBQUIC_CA": options["ca"], "FSSPEC_SMBQUIC_PASSWORD": options["password"]
+        }
+        set_conf_env(conf, environment)
+        fs, root = fsspec.url_to_fs(f"smb+quic://{user}@{host}:{port}/data")
+        fs.pipe(f"{root}/file", b"")
+        print(fs.ls(root, detail=False))
+        """,
+    )
+    assert printed == "['/data/file']\n"

@@ -3,10 +3,11 @@
 import asyncio
 import os
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from smbquic.api.client import connect, open_session
+from smbquic.client.fsspec.upload import FileUpload
 from smbquic.client.share import Share
 from smbquic.client.stat import ShareEntry
 from smbquic.client.url import SmbUrl
@@ -16,6 +17,14 @@ CLOSE_TIMEOUT = 5.0
 """Seconds that a program waits at its end until the connections are closed."""
 
 Connected = tuple[AbstractAsyncContextManager[Share], Share]
+
+
+@dataclass
+class LoopConnections:
+    """What belongs to one event loop."""
+
+    shares: dict[str, "asyncio.Task[Connected]"] = field(default_factory=dict)
+    uploads: set[FileUpload] = field(default_factory=set)
 
 
 class ShareConnections:
@@ -28,14 +37,14 @@ class ShareConnections:
     def __init__(self, url: SmbUrl, options: SessionOptions) -> None:
         self._url = url
         self._options: dict[str, Any] = {
-            name: getattr(options, name) for name in asdict(SessionOptions())
+            each.name: getattr(options, each.name) for each in fields(options)
         }
         self._process = os.getpid()
-        self._loops: dict[asyncio.AbstractEventLoop, dict[str, asyncio.Task[Connected]]] = {}
+        self._loops: dict[asyncio.AbstractEventLoop, LoopConnections] = {}
 
     async def share(self, name: str) -> Share:
         """Return a share, connected to on the running loop. Raises what `connect` does."""
-        shares = self._of_running_loop()
+        shares = self._of_running_loop().shares
         key = name.casefold()
         connecting = shares.get(key)
         if connecting is None:
@@ -50,10 +59,18 @@ class ShareConnections:
             raise
         return share
 
-    def _of_running_loop(self) -> dict[str, "asyncio.Task[Connected]"]:
+    async def start_upload(self, name: str, path: str) -> FileUpload:
+        """Begin to write a file of a share, which appears when it is whole."""
+        upload = FileUpload(await self.share(name), path)
+        uploads = self._of_running_loop().uploads
+        uploads.add(upload)
+        upload.task.add_done_callback(lambda _: uploads.discard(upload))
+        return upload
+
+    def _of_running_loop(self) -> LoopConnections:
         for loop in [loop for loop in self._loops if loop.is_closed()]:
             self._loops.pop(loop, None)
-        return self._loops.setdefault(asyncio.get_running_loop(), {})
+        return self._loops.setdefault(asyncio.get_running_loop(), LoopConnections())
 
     async def _connect(self, name: str) -> Connected:
         manager = connect(replace(self._url, share=name), **self._options)
@@ -65,8 +82,14 @@ class ShareConnections:
             return await session.shares()
 
     async def close(self) -> None:
-        """Close the connections of the running loop; those that are needed later are made again."""
-        shares = self._loops.pop(asyncio.get_running_loop(), {})
+        """Close the connections of the running loop; those that are needed later are made again.
+
+        What there is of files that are not whole yet is removed.
+        """
+        connections = self._loops.pop(asyncio.get_running_loop(), LoopConnections())
+        shares = connections.shares
+        for upload in list(connections.uploads):
+            await upload.abort()
         for connecting in shares.values():
             if not connecting.done():
                 connecting.cancel()

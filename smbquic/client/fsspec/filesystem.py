@@ -143,10 +143,9 @@ class SmbQuicFileSystem(AsyncFileSystem):  # type: ignore[misc]
 
     async def start_upload(self, path: str) -> FileUpload:
         """Begin to write a file that appears when it is whole."""
-        share, inside = await self._locate(path)
         if self.auto_mkdir:
             await self._makedirs(self._parent(path), exist_ok=True)
-        return FileUpload(share, inside)
+        return await self._connections.start_upload(*paths.split(self._strip_protocol(path)))
 
     # --- what there is ------------------------------------------------------------------------
 

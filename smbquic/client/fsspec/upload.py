@@ -4,36 +4,50 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from smbquic.client.share import Share
+from smbquic.errors import ConnectionClosed
 
 
 class FileUpload:
     """A file that is being written; it takes its name when it is whole."""
 
     def __init__(self, share: Share, path: str) -> None:
-        # The writer waits while one piece is being sent and the next one is here.
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(1)
-        self._task = asyncio.create_task(share.put_stream(self._each_piece(), path))
+        self.task = asyncio.create_task(share.put_stream(self._each_piece(), path))
 
     async def _each_piece(self) -> AsyncGenerator[bytes, None]:
-        while (piece := await self._pieces.get()) is not None:
+        while True:
+            piece = await self._pieces.get()
+            self._pieces.task_done()
+            if piece is None:
+                return
             yield piece
 
+    async def _hand_over(self, piece: bytes | None) -> None:
+        """Wait until the transfer takes a piece; then the file is there under a temporary name."""
+        await self._pieces.put(piece)
+        await self._pieces.join()
+
     async def send(self, piece: bytes | None) -> None:
-        """Send further content; None ends it. Raises what the transfer raises."""
-        putting = asyncio.create_task(self._pieces.put(piece))
+        """Send further content; None ends it. Raises what the transfer raises.
+
+        `ConnectionClosed` if the connections were closed before the file was whole.
+        """
+        handing = asyncio.create_task(self._hand_over(piece))
         try:
-            await asyncio.wait({putting, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({handing, self.task}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            putting.cancel()
-        if self._task.done() and piece is not None:
-            self._task.result()
+            handing.cancel()
+        if self.task.cancelled():
+            raise ConnectionClosed("the connection was closed before the file was whole")
+        if self.task.done() and piece is not None:
+            self.task.result()
 
     async def finish(self) -> None:
         """Wait until the file is whole and has its name."""
         await self.send(None)
-        await self._task
+        await self.task
 
     async def abort(self) -> None:
         """Remove what there is of the file."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)

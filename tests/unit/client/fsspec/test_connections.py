@@ -21,6 +21,15 @@ from smbquic.options.client import SessionOptions
 URL = SmbUrl("quic", "fs.example", 443, user="alice")
 
 
+class EndlessShare:
+    """A share that never has the whole of a file."""
+
+    async def put_stream(self, chunks: AsyncIterator[bytes], path: str) -> int:
+        async for _ in chunks:
+            pass
+        return 0
+
+
 class Network:
     """Notes what is connected to."""
 
@@ -41,7 +50,7 @@ class Network:
         if self.error is not None:
             raise self.error
         self.opened.append(url.share)
-        yield cast(Share, object())
+        yield cast(Share, EndlessShare())
         self.closed.append(url.share)
         if len(self.closed) == len(self.opened):
             self.all_closed.set()
@@ -148,6 +157,16 @@ async def test_not_closed_by_a_process_that_was_forked(
         shares.finalize()
     assert network.closed == []
     await shares.close()
+
+
+async def test_files_that_are_not_whole_are_given_up(
+    network: Network, shares: ShareConnections
+) -> None:
+    upload = await shares.start_upload("data", "file")
+    await upload.send(b"one")
+    await shares.close()
+    assert upload.task.cancelled()
+    assert network.closed == ["data"]
 
 
 async def test_a_loop_that_is_busy_is_not_waited_for_long(

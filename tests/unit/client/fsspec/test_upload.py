@@ -6,6 +6,7 @@ import pytest
 
 from smbquic.client.fsspec.upload import FileUpload
 from smbquic.client.share import Share
+from smbquic.errors import ConnectionClosed
 
 
 class SlowShare:
@@ -45,12 +46,12 @@ async def test_pieces_in_their_order() -> None:
 async def test_a_writer_waits_for_the_network() -> None:
     share = SlowShare()
     upload = upload_to(share)
-    await upload.send(b"one")
-    sending = asyncio.create_task(upload.send(b"two"))
+    sending = asyncio.create_task(upload.send(b"one"))
     await asyncio.sleep(0)
     assert not sending.done()
     share.go.set()
     await sending
+    await upload.send(b"two")
     await upload.finish()
     assert share.content == b"onetwo"
 
@@ -69,7 +70,12 @@ async def test_a_failure_is_raised_where_it_is_noticed() -> None:
 
 async def test_an_aborted_file_is_never_whole() -> None:
     share = SlowShare()
+    share.go.set()
     upload = upload_to(share)
     await upload.send(b"one")
     await upload.abort()
     assert not share.whole
+    with pytest.raises(ConnectionClosed, match="before the file was whole"):
+        await upload.send(b"two")
+    with pytest.raises(ConnectionClosed):
+        await upload.finish()
