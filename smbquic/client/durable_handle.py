@@ -33,7 +33,7 @@ def has_durable_handles(tree: TreeConnect) -> bool:
     return protocol.dialect >= Dialect.SMB_3_0 and bool(leasing)
 
 
-class DurableHandle:
+class DurableHandleKeys:
     """The keys of one durable open: the GUID that finds it again, and the key of its lease.
 
     Each open has its own: a GUID stands for one CREATE.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from smbquic.client import requests
-from smbquic.client.durable_handle import DurableHandle, has_durable_handles
+from smbquic.client.durable_handle import DurableHandleKeys, has_durable_handles
 from smbquic.client.file import File
 from smbquic.client.file_handle import Reopened, Reopener
 from smbquic.client.reconnect import ShareTree
@@ -65,14 +65,14 @@ async def open_file(
     return await share_tree.repeat(send, repeatable=repeatable)
 
 
-def _durable_handle(tree: TreeConnect, opening: CreateRequest) -> DurableHandle | None:
+def _durable_handle(tree: TreeConnect, opening: CreateRequest) -> DurableHandleKeys | None:
     """Return a durable handle to ask for: for who writes, and where the server has them.
 
     Who only reads loses nothing when the file is opened again. A lease makes others wait until it
     is given back, so it is not asked for without need.
     """
     writes = opening.desired_access & AccessMask.FILE_WRITE_DATA
-    return DurableHandle() if writes and has_durable_handles(tree) else None
+    return DurableHandleKeys() if writes and has_durable_handles(tree) else None
 
 
 class Reopening:
@@ -86,12 +86,12 @@ class Reopening:
         # What the first request made or truncated is only to be opened from now on.
         self._opening = replace(opening, create_disposition=CreateDisposition.FILE_OPEN)
         self._identity = identity(opened)
-        self._durable: DurableHandle | None = None
+        self._durable: DurableHandleKeys | None = None
         """The handle that the server was asked for; `_is_granted` is its answer."""
         self._is_granted = False
 
     def note(
-        self, tree: TreeConnect, durable: DurableHandle | None, opened: CreateResponse
+        self, tree: TreeConnect, durable: DurableHandleKeys | None, opened: CreateResponse
     ) -> None:
         """Remember what came of asking for a durable handle, and answer breaks of its lease."""
         self._durable = durable

@@ -39,7 +39,7 @@ ALLOWED_TWICE = 2 * MARGIN
 
 
 @dataclass
-class Relay:
+class ByteRelay:
     """Carries bytes between a client and a server, counts them, and can stop doing so."""
 
     port: int
@@ -72,9 +72,9 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def udp_relay(port: int) -> AsyncIterator[Relay]:
+async def udp_relay(port: int) -> AsyncIterator[ByteRelay]:
     """Between clients and a server's UDP port; `move` gives the client another address."""
-    loop, relay = asyncio.get_running_loop(), Relay(port)
+    loop, relay = asyncio.get_running_loop(), ByteRelay(port)
     outside: dict[tuple[str, int], asyncio.DatagramTransport] = {}
 
     async def connect(client: tuple[str, int]) -> None:
@@ -113,9 +113,9 @@ async def udp_relay(port: int) -> AsyncIterator[Relay]:
 
 
 @asynccontextmanager
-async def tcp_relay(port: int) -> AsyncIterator[Relay]:
+async def tcp_relay(port: int) -> AsyncIterator[ByteRelay]:
     """Between clients and a server's TCP port; `move` ends the connections."""
-    relay = Relay(port)
+    relay = ByteRelay(port)
     writers: set[asyncio.StreamWriter] = set()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -159,7 +159,7 @@ async def tcp_relay(port: int) -> AsyncIterator[Relay]:
 
 
 @dataclass
-class Server:
+class KilledServer:
     """`smbquic serve` on fixed ports, which can be killed and started again."""
 
     folder: Path
@@ -207,7 +207,7 @@ class Plan:
 
 
 @dataclass
-class Result:
+class InterruptionResult:
     """The outcome of one interruption."""
 
     plan: Plan
@@ -224,7 +224,9 @@ class Result:
         )
 
 
-async def interrupt(server: Server, plan: Plan, source: Path, size: int, silence: float) -> Result:
+async def interrupt(
+    server: KilledServer, plan: Plan, source: Path, size: int, silence: float
+) -> InterruptionResult:
     """One transfer of `source`, interrupted once at this part of its bytes."""
     share, got = server.folder / "share", server.folder / "got"
     place = (got if plan.verb == "get" else share) / "x"
@@ -277,7 +279,7 @@ async def interrupt(server: Server, plan: Plan, source: Path, size: int, silence
         wrong = _check(place, source, twice)
     place.unlink(missing_ok=True)
     seconds = time.monotonic() - started
-    return Result(plan, seconds, twice, wrong)
+    return InterruptionResult(plan, seconds, twice, wrong)
 
 
 def _check(place: Path, source: Path, twice: int) -> str:
@@ -294,10 +296,10 @@ def _check(place: Path, source: Path, twice: int) -> str:
 
 async def interrupt_many(
     folder: Path, pki: PkiDirectory, points: int, size: int, *, seed: int, silence: float
-) -> list[Result]:
+) -> list[InterruptionResult]:
     """Interrupt transfers of a file of `size` bytes; every kind, transport and verb in turn."""
     chance = random.Random(seed)
-    server = Server(folder, pki)
+    server = KilledServer(folder, pki)
     await server.start()
     results = []
     (folder / "got").mkdir()

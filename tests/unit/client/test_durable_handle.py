@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from smbquic.client import requests
-from smbquic.client.durable_handle import DurableHandle, has_durable_handles
+from smbquic.client.durable_handle import DurableHandleKeys, has_durable_handles
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_context import CreateContext
@@ -49,7 +49,7 @@ def test_who_has_durable_handles(
 
 
 def test_what_is_asked_for() -> None:
-    durable = DurableHandle()
+    durable = DurableHandleKeys()
     request = durable.request(OPENING)
     assert request.name == "a"
     assert request.requested_oplock_level == OplockLevel.OPLOCK_LEVEL_LEASE
@@ -69,13 +69,13 @@ def test_what_is_asked_for() -> None:
 
 
 def test_each_open_has_its_own() -> None:
-    one, two = DurableHandle(), DurableHandle()
+    one, two = DurableHandleKeys(), DurableHandleKeys()
     assert one.lease_key != two.lease_key
     assert one.request(OPENING).contexts[1] != two.request(OPENING).contexts[1]
 
 
 def test_what_is_granted() -> None:
     response = opened()
-    assert not DurableHandle.is_granted(response)
+    assert not DurableHandleKeys.is_granted(response)
     response.contexts.append(DurableHandleResponseV2(60_000).context())
-    assert DurableHandle.is_granted(response)
+    assert DurableHandleKeys.is_granted(response)

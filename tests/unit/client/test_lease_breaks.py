@@ -23,7 +23,7 @@ BOTH = READ | LeaseState.HANDLE_CACHING
 TARGET = Target(None, 5)
 
 
-class Server:
+class SlowServer:
     """Answers when it is told to."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ def notification(
 
 
 async def test_a_break_is_acknowledged_once_until_the_server_has_answered() -> None:
-    server = Server()
+    server = SlowServer()
     breaks = LeaseBreaks(server.compound)
     breaks.add(KEY, TARGET)
     for _ in range(1000):
@@ -67,7 +67,7 @@ async def test_a_break_is_acknowledged_once_until_the_server_has_answered() -> N
 
 
 async def test_what_is_not_to_be_acknowledged() -> None:
-    server = Server()
+    server = SlowServer()
     breaks = LeaseBreaks(server.compound)
     breaks.add(KEY, TARGET)
     breaks.add(OTHER, TARGET)
@@ -82,7 +82,7 @@ async def test_what_is_not_to_be_acknowledged() -> None:
 
 
 async def test_a_connection_that_ends_meanwhile() -> None:
-    server = Server()
+    server = SlowServer()
     breaks = LeaseBreaks(server.compound)
     breaks.add(KEY, TARGET)
     breaks.add(OTHER, TARGET)

@@ -10,7 +10,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 
 
-class Server:
+class LimitedServer:
     """Lets a user have so many files open."""
 
     def __init__(self, most: int) -> None:
@@ -35,7 +35,7 @@ class Server:
             self.open -= 1
 
 
-async def run_all(slots: OpenSlots, server: Server, count: int) -> list[int]:
+async def run_all(slots: OpenSlots, server: LimitedServer, count: int) -> list[int]:
     async def one(number: int) -> int:
         return await slots.run(lambda: server.work(number))
 
@@ -44,20 +44,20 @@ async def run_all(slots: OpenSlots, server: Server, count: int) -> list[int]:
 
 @pytest.mark.parametrize("most", [1, 2, 7, 120])
 async def test_everything_is_done_whatever_the_server_allows(most: int) -> None:
-    server = Server(most)
+    server = LimitedServer(most)
     assert await run_all(OpenSlots(), server, 300) == list(range(300))
     assert sorted(server.done) == list(range(300))
     assert server.peak <= most
 
 
 async def test_where_nothing_is_refused_nobody_waits() -> None:
-    server = Server(1000)
+    server = LimitedServer(1000)
     await run_all(OpenSlots(), server, 300)
     assert server.peak == 300
 
 
 async def test_more_is_tried_after_a_while() -> None:
-    server, slots = Server(4), OpenSlots()
+    server, slots = LimitedServer(4), OpenSlots()
     await run_all(slots, server, 100)
     server.most = 1000
     server.peak = server.refused = 0
@@ -67,7 +67,7 @@ async def test_more_is_tried_after_a_while() -> None:
 
 
 async def test_files_that_somebody_else_has_open_are_not_waited_for() -> None:
-    server, slots = Server(0), OpenSlots()
+    server, slots = LimitedServer(0), OpenSlots()
     with pytest.raises(StatusError) as caught:
         await slots.run(lambda: server.work(1))
     assert caught.value.status == NtStatus.TOO_MANY_OPENED_FILES
@@ -85,7 +85,7 @@ async def test_other_errors_are_raised_at_once() -> None:
 
 
 async def test_who_is_cancelled_while_waiting_takes_no_place() -> None:
-    server, slots = Server(2), OpenSlots()
+    server, slots = LimitedServer(2), OpenSlots()
     await run_all(slots, server, 10)
     tasks = [asyncio.create_task(slots.run(lambda: server.work(1))) for _ in range(10)]
     await asyncio.sleep(0)
@@ -100,7 +100,7 @@ async def test_what_takes_no_slot_comes_after_those_that_have_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(open_slots, "_DELAY", 0)
-    server, slots = Server(1), OpenSlots()
+    server, slots = LimitedServer(1), OpenSlots()
     _, beside = await asyncio.gather(
         slots.run(lambda: server.work(1)), slots.run_beside(lambda: server.work(2))
     )
@@ -113,7 +113,7 @@ async def test_what_takes_no_slot_is_not_attempted_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(open_slots, "_DELAY", 0)
-    server, slots = Server(0), OpenSlots()
+    server, slots = LimitedServer(0), OpenSlots()
     with pytest.raises(StatusError):
         await slots.run_beside(lambda: server.work(1))
     assert server.refused == 1

@@ -24,7 +24,7 @@ from smbquic.errors import (
 LOST = ConnectionClosed("the server was restarted")
 
 
-class Server:
+class LogonServer:
     """Logs on unless it is told to fail, and notes what it was asked."""
 
     def __init__(self) -> None:
@@ -57,8 +57,8 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Server:
-    return Server()
+def server() -> LogonServer:
+    return LogonServer()
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def reconnector(server: Server) -> AsyncIterator[Reconnector]:
+async def reconnector(server: LogonServer) -> AsyncIterator[Reconnector]:
     reconnector = Reconnector(server.log_on, 60)
     await reconnector.start()
     yield reconnector
@@ -81,7 +81,9 @@ async def share_tree(reconnector: Reconnector) -> ShareTree:
     return ShareTree(session, await session.tree("data"), reconnector)
 
 
-async def test_one_new_session_for_all_who_ask(reconnector: Reconnector, server: Server) -> None:
+async def test_one_new_session_for_all_who_ask(
+    reconnector: Reconnector, server: LogonServer
+) -> None:
     lost = reconnector.session
     server.failures = [ConnectError("nobody answers"), LOST, HandshakeError("ends", "refused")]
 
@@ -96,7 +98,7 @@ async def test_one_new_session_for_all_who_ask(reconnector: Reconnector, server:
 
 
 async def test_what_another_attempt_would_not_change_is_raised_at_once(
-    reconnector: Reconnector, server: Server
+    reconnector: Reconnector, server: LogonServer
 ) -> None:
     for error in (
         AuthenticationError("the password is wrong"),
@@ -111,7 +113,7 @@ async def test_what_another_attempt_would_not_change_is_raised_at_once(
     assert renewed.session_id == 2
 
 
-async def test_nobody_waits_for_ever(server: Server) -> None:
+async def test_nobody_waits_for_ever(server: LogonServer) -> None:
     reconnector = Reconnector(server.log_on, 0.005)
     await reconnector.start()
     server.failures = [ConnectError("nobody answers")] * 1000
@@ -123,7 +125,7 @@ async def test_nobody_waits_for_ever(server: Server) -> None:
     await reconnector.close()
 
 
-async def test_without_time_nothing_is_tried(server: Server) -> None:
+async def test_without_time_nothing_is_tried(server: LogonServer) -> None:
     reconnector = Reconnector(server.log_on, 0)
     await reconnector.start()
     with pytest.raises(ConnectionClosed) as caught:
@@ -135,7 +137,7 @@ async def test_without_time_nothing_is_tried(server: Server) -> None:
 
 
 async def test_one_who_gives_up_does_not_stop_the_others(
-    reconnector: Reconnector, server: Server
+    reconnector: Reconnector, server: LogonServer
 ) -> None:
     lost = reconnector.session
     first = asyncio.create_task(reconnector.renew(lost, LOST))
@@ -147,7 +149,7 @@ async def test_one_who_gives_up_does_not_stop_the_others(
         await first
 
 
-async def test_closing_ends_an_attempt(server: Server) -> None:
+async def test_closing_ends_an_attempt(server: LogonServer) -> None:
     reconnector = Reconnector(server.log_on, 60)
     await reconnector.start()
     server.failures = [ConnectError("nobody answers")] * 100_000
@@ -161,7 +163,7 @@ async def test_closing_ends_an_attempt(server: Server) -> None:
 # --- the share ----------------------------------------------------------------------------------
 
 
-async def test_the_share_is_connected_again(share_tree: ShareTree, server: Server) -> None:
+async def test_the_share_is_connected_again(share_tree: ShareTree, server: LogonServer) -> None:
     lost = share_tree.current
     server.tree_failures = [LOST]
 
@@ -203,7 +205,9 @@ async def test_work_begins_again(share_tree: ShareTree, sent: bool, repeatable: 
     assert len(set(map(id, trees))) == LOSSES_ALLOWED + 1
 
 
-async def test_what_must_not_be_done_twice_is_not(share_tree: ShareTree, server: Server) -> None:
+async def test_what_must_not_be_done_twice_is_not(
+    share_tree: ShareTree, server: LogonServer
+) -> None:
     async def work(tree: TreeConnect) -> None:
         raise lose(1, sent=True)[0]
 
@@ -214,7 +218,7 @@ async def test_what_must_not_be_done_twice_is_not(share_tree: ShareTree, server:
 
 
 async def test_a_request_that_ends_every_connection_is_given_up(
-    share_tree: ShareTree, server: Server
+    share_tree: ShareTree, server: LogonServer
 ) -> None:
     async def work(tree: TreeConnect) -> None:
         raise lose(1, sent=True)[0]
@@ -225,7 +229,7 @@ async def test_a_request_that_ends_every_connection_is_given_up(
 
 
 async def test_a_server_that_breaks_the_protocol_is_not_asked_again(
-    share_tree: ShareTree, server: Server
+    share_tree: ShareTree, server: LogonServer
 ) -> None:
     error = ConnectionClosed("a signature is wrong")
     error.__cause__ = SecurityError("a signature is wrong")

@@ -8,7 +8,7 @@ import pytest
 
 from smbquic.client import requests
 from smbquic.client.connection import ClientConnection
-from smbquic.client.durable_handle import DurableHandle
+from smbquic.client.durable_handle import DurableHandleKeys
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.reopening import Reopening, open_file
 from smbquic.client.share import Share
@@ -192,7 +192,7 @@ async def test_who_writes_asks_for_a_durable_handle(
 async def test_a_handle_that_was_kept_is_taken_over(
     share_tree: ShareTree, server: FakeServer, leasing: ClientConnection
 ) -> None:
-    durable = DurableHandle()
+    durable = DurableHandleKeys()
     reopening = Reopening(share_tree, "a/b", WRITING, response(7))
     granted = response(7)
     granted.contexts.append(DurableHandleResponseV2(60_000).context())
@@ -217,7 +217,7 @@ async def test_a_handle_that_was_not_kept_is_opened_by_name(
     server.handlers[Command.CREATE] = granting
     file, _ = await open_file(share_tree, "a/b", lambda: WRITING)
     reopening = Reopening(share_tree, "a/b", WRITING, file.opened)
-    reopening.note(share_tree.current, DurableHandle(), file.opened)
+    reopening.note(share_tree.current, DurableHandleKeys(), file.opened)
     server.seen.clear()
 
     def restarted(request: Received) -> Answer:
@@ -238,7 +238,7 @@ async def test_what_was_not_granted_is_not_asked_back(
     share_tree: ShareTree, server: FakeServer, leasing: ClientConnection
 ) -> None:
     reopening = Reopening(share_tree, "a/b", WRITING, response(7))
-    reopening.note(share_tree.current, DurableHandle(), response(7))
+    reopening.note(share_tree.current, DurableHandleKeys(), response(7))
     server.handlers[Command.CREATE] = lambda request: response(7)
     assert not (await reopening.open(OTHER_TREE, OLD_ID, LOST)).kept
     [request] = cast(list[CreateRequest], server.bodies(Command.CREATE))
