@@ -181,6 +181,48 @@ async def test_who_needs_the_file_otherwise_does_not_wait_long(
     assert not (place.folder / "file").exists()
 
 
+async def test_a_watch_says_that_something_may_be_missing(
+    share: smbquic.Share, place: Place
+) -> None:
+    async with share.watch() as watch:
+        changes = aiter(watch)
+        await lose(share)
+        assert (await anext(changes)).kind is smbquic.ChangeKind.OVERFLOW
+        (place.folder / "new").mkdir()
+        while (change := await anext(changes)).path != "new":
+            pass
+        assert change.kind is smbquic.ChangeKind.ADDED
+
+
+async def test_locks_that_are_lost_are_not_taken_for_held(
+    share: smbquic.Share, place: Place
+) -> None:
+    (place.folder / "file").write_bytes(b"content")
+    async with share.open("file", "r+b") as file:
+        await file.lock(0, 1)
+        await place.stop()
+        await place.start()
+        for _ in range(2):
+            with pytest.raises(ConnectionClosed, match="and its locks with it"):
+                await file.read(1)
+    async with share.open("file", "r+b") as file, file.lock(0, 1, blocking=False):
+        assert await file.read() == b"content"
+
+
+async def test_a_copy_on_the_server_goes_on(share: smbquic.Share, place: Place) -> None:
+    content = CONTENT * 15
+    (place.folder / "file").write_bytes(content)
+    losing: list[asyncio.Task[None]] = []
+
+    def lose_once(done: int, total: int) -> None:
+        if not losing:
+            losing.append(asyncio.create_task(lose(share)))
+
+    assert await share.copy("file", "copy", progress=lose_once) == len(content)
+    await losing[0]
+    assert (place.folder / "copy").read_bytes() == content
+
+
 async def test_another_file_of_the_name_is_not_taken_for_it(
     share: smbquic.Share, place: Place
 ) -> None:

@@ -201,3 +201,23 @@ async def test_nothing_is_in_doubt_where_the_server_has_kept_the_file_open() -> 
     first.lost = True
     await handle.compound(FLUSH)
     assert len(second.seen) == 1
+
+
+async def test_locks_that_are_lost_leave_only_the_close() -> None:
+    first, second = Tree(1, lost=True), Tree(2)
+    handle, _ = handle_on(first, second)
+    handle.locks = 1
+    for _ in range(2):
+        with pytest.raises(ConnectionClosed, match="a/b: the connection was lost, and its locks"):
+            await handle.compound(READ)
+    await handle.compound(one(requests.close))
+    assert second.seen == [requests.close(FileId(2, 0))]
+
+
+async def test_locks_that_the_server_has_kept_are_held() -> None:
+    first, second = Tree(1, lost=True), Tree(2)
+    handle, reopener = handle_on(first, second)
+    handle.locks = 1
+    reopener.kept = True
+    await handle.compound(READ)
+    assert second.seen == [requests.read(0, 5, FileId(2, 0))]
