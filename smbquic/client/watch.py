@@ -113,10 +113,8 @@ class Watch:
         """Open the folder, and return once the server watches it. Raises `StatusError`."""
         await self._open()
         try:
-            self._ask()
-            await asyncio.sleep(0)  # the request is sent
+            await self._begin()
             self._receiving = asyncio.create_task(self._receive())
-            await self._reach_server()
         except BaseException:
             await self.aclose()
             raise
@@ -179,6 +177,7 @@ class Watch:
         await self._close()
         await self._share_tree.renew(self._tree, cause)
         await self._open()
+        await self._begin()
 
     async def _close(self) -> None:
         if self._file_id is None:
@@ -188,6 +187,12 @@ class Watch:
         if not self._tree.connection.closed:
             with suppress(SmbError):  # the server closes it with the connection
                 await self._tree.request(requests.close(file_id), self.path)
+
+    async def _begin(self) -> None:
+        """Have the first request under way, and return once the server watches the folder."""
+        self._ask()
+        await asyncio.sleep(0)  # the request is sent
+        await self._reach_server()
 
     async def _reach_server(self) -> None:
         """Wait for the answer to a request that comes after the first CHANGE_NOTIFY.
@@ -226,7 +231,6 @@ class Watch:
                     response = await self._answer()
                 except ConnectionClosed as error:
                     await self._open_again(error)
-                    self._ask()
                     self._overflow()
                     continue
                 if response.status in _GONE:
