@@ -29,7 +29,10 @@ OTHER_USES = {
     "smbquic.client.tree": "copies of folders",
     "smbquic.pki.authority": "issuing certificates",
     "smbquic.wire.create_contexts": "a server",
+    "fsspec": "programs that open URLs",
     "rich": "progress bars",
+    "smbclient": "programs that use smbprotocol",
+    "upath": "programs that use universal_pathlib",
 }
 """Modules that a client which lists a folder does without, and what they are for."""
 USED = {"quic": [FASTEST], "tcp": []}

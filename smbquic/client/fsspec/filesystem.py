@@ -19,7 +19,7 @@ from smbquic.client.fsspec import paths
 from smbquic.client.fsspec.buffered_file import BufferedSmbFile
 from smbquic.client.fsspec.connections import ShareConnections
 from smbquic.client.fsspec.paths import Info
-from smbquic.client.fsspec.ranges import read_ranges
+from smbquic.client.fsspec.ranges import Slice, read_ranges, slices_by_file
 from smbquic.client.fsspec.upload import FileUpload
 from smbquic.client.opening import Opening
 from smbquic.client.share import Share
@@ -257,9 +257,7 @@ class SmbQuicFileSystem(AsyncFileSystem):  # type: ignore[misc]
         [content] = await self._read_slices(path, [(start, end)])
         return content
 
-    async def _read_slices(
-        self, path: str, slices: Sequence[tuple[int | None, int | None]]
-    ) -> list[bytes]:
+    async def _read_slices(self, path: str, slices: Sequence[Slice]) -> list[bytes]:
         """Return parts of a file, whose ends may be missing or count from its end."""
         share, file = await self.open_file(path, "rb")
         async with file:
@@ -280,31 +278,22 @@ class SmbQuicFileSystem(AsyncFileSystem):  # type: ignore[misc]
         """Read parts of files: each file is opened once, and all parts are read at once."""
         if max_gap is not None:
             raise NotImplementedError("max_gap: parts of files are not merged")
-        if not isinstance(paths, list):
-            raise TypeError("paths is a list, one for each part")
-        count = len(paths)
-        starts = list(starts) if isinstance(starts, Sequence) else [starts] * count
-        ends = list(ends) if isinstance(ends, Sequence) else [ends] * count
-        if not count == len(starts) == len(ends):
-            raise ValueError("paths, starts and ends are as many")
-        numbers: dict[str, list[int]] = {}
-        for number, path in enumerate(paths):
-            numbers.setdefault(self._strip_protocol(path), []).append(number)
+        files = slices_by_file(self._strip_protocol(paths), starts, ends)
         contents = await _run_coros_in_chunks(
             [
-                self._read_slices(path, [(starts[number], ends[number]) for number in wanted])
-                for path, wanted in numbers.items()
+                self._read_slices(path, [part[1:] for part in slices])
+                for path, slices in files.items()
             ],
             batch_size=batch_size or self.batch_size,
             return_exceptions=True,
         )
-        parts: list[bytes | BaseException] = [b""] * count
-        for wanted, content in zip(numbers.values(), contents, strict=True):
-            if isinstance(content, BaseException) and on_error != "return":
+        parts: list[bytes | BaseException] = [b""] * len(paths)
+        for slices, content in zip(files.values(), contents, strict=True):
+            failed = isinstance(content, BaseException)
+            if failed and on_error != "return":
                 raise content
-            for place, number in enumerate(wanted):
-                failed = isinstance(content, BaseException)
-                parts[number] = content if failed else content[place]
+            for place, part in enumerate(slices):
+                parts[part[0]] = content if failed else content[place]
         return parts
 
     def _open(

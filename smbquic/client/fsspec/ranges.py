@@ -1,11 +1,35 @@
 """Parts of open files, read with many requests under way at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from smbquic.client.chunks import read_exactly, read_step
 from smbquic.client.concurrency import run_window
 from smbquic.client.file import WINDOW, File
 from smbquic.client.share import Share
+
+Slice = tuple[int | None, int | None]
+"""The first byte of a part and the one behind its last, as in a slice of Python."""
+
+
+def slices_by_file(
+    paths: Sequence[str], starts: Any, ends: Any
+) -> dict[str, list[tuple[int, int | None, int | None]]]:
+    """Sort parts by their files, each part with its number. One start or end may be for all.
+
+    Raises ValueError where there are not as many paths as starts and ends.
+    """
+    if isinstance(paths, str):
+        raise TypeError("the paths are a list, one for each part")
+    count = len(paths)
+    starts = list(starts) if isinstance(starts, Iterable) else [starts] * count
+    ends = list(ends) if isinstance(ends, Iterable) else [ends] * count
+    if not count == len(starts) == len(ends):
+        raise ValueError("there are not as many paths as starts and ends")
+    files: dict[str, list[tuple[int, int | None, int | None]]] = {}
+    for number, (path, start, end) in enumerate(zip(paths, starts, ends, strict=True)):
+        files.setdefault(path, []).append((number, start, end))
+    return files
 
 
 async def read_ranges(share: Share, file: File, ranges: Sequence[tuple[int, int]]) -> list[bytes]:

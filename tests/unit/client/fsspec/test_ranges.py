@@ -5,7 +5,7 @@ import pytest
 
 from smbquic.client.file import File
 from smbquic.client.fsspec import ranges
-from smbquic.client.fsspec.ranges import read_ranges
+from smbquic.client.fsspec.ranges import read_ranges, slices_by_file
 from smbquic.client.share import Share
 from smbquic.errors import StatusError
 
@@ -42,3 +42,16 @@ async def test_parts_of_a_file() -> None:
 async def test_a_file_that_became_shorter() -> None:
     with pytest.raises(StatusError):
         await read(ShortFile(), (950, 1050))
+
+
+def test_parts_by_their_files() -> None:
+    assert slices_by_file(["a", "b", "a"], [1, 2, None], [4, 5, -6]) == {
+        "a": [(0, 1, 4), (2, None, -6)],
+        "b": [(1, 2, 5)],
+    }
+    assert slices_by_file(["a", "b"], 0, None) == {"a": [(0, 0, None)], "b": [(1, 0, None)]}
+    assert slices_by_file([], [], []) == {}
+    with pytest.raises(ValueError, match="not as many"):
+        slices_by_file(["a"], [1, 2], [3])
+    with pytest.raises(TypeError):
+        slices_by_file("a", 1, 2)
