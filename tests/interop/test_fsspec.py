@@ -26,7 +26,6 @@ from smbquic.client.fsspec import SmbQuicFileSystem, SmbTcpFileSystem
 from tests.fsspec_thread import fsspec_thread  # noqa: F401  (a fixture)
 from tests.interop.processes import (
     PASSWORD,
-    READ_ONLY_SHARE,
     SHARE,
     USER,
     ServerProcess,
@@ -45,7 +44,6 @@ def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
 
 
 @pytest.fixture(
-    scope="module",
     params=[
         "quic",
         "tcp",
@@ -71,8 +69,6 @@ def connected(
         port, user, ca, folder = server.ports[request.param], USER, server.pki.ca, server.share
     kind = SmbQuicFileSystem if request.param == "quic" else SmbTcpFileSystem
     fs = kind("localhost", port, user, password=PASSWORD, ca=ca, auto_mkdir=True)
-    fs.ls(f"/{SHARE}")
-    fs.ls(f"/{READ_ONLY_SHARE}")
     yield fs, folder
     fs.close()
 
