@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from smbquic.client.text_file import TextFile
     from smbquic.client.tree_sync import check_tree, sync_tree
     from smbquic.client.url import SmbUrl
-    from smbquic.client.watch import Change, ChangeKind, Watch
+    from smbquic.client.watch import ShareChange, ShareChangeKind, ShareWatch
     from smbquic.config.profile import ClientProfile
     from smbquic.config.profiles import profile
     from smbquic.errors import (
@@ -80,8 +80,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError",
     "BufferedFile",
-    "Change",
-    "ChangeKind",
     "CheckResult",
     "ClientProfile",
     "ComparisonOptions",
@@ -123,7 +121,10 @@ __all__ = [
     "Session",
     "SessionOptions",
     "Share",
+    "ShareChange",
+    "ShareChangeKind",
     "ShareEntry",
+    "ShareWatch",
     "SigningPolicy",
     "SmbError",
     "SmbUrl",
@@ -146,7 +147,6 @@ __all__ = [
     "UserStore",
     "UsersError",
     "Volume",
-    "Watch",
     "WireError",
     "WrittenFiles",
     "__version__",
@@ -179,7 +179,7 @@ _load = lazy_names(
         "smbquic.client.stat": ("ShareEntry", "Stat", "StreamEntry", "Volume"),
         "smbquic.client.text_file": ("TextFile",),
         "smbquic.client.range_lock": ("RangeLock",),
-        "smbquic.client.watch": ("Change", "ChangeKind", "Watch"),
+        "smbquic.client.watch": ("ShareChange", "ShareChangeKind", "ShareWatch"),
         "smbquic.client.results": (
             "CheckResult",
             "SyncResult",

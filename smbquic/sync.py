@@ -38,7 +38,7 @@ from smbquic.client.stages import Stages
 from smbquic.client.stat import Stat, StreamEntry, Volume
 from smbquic.client.tree_sync import sync_tree
 from smbquic.client.url import SmbUrl
-from smbquic.client.watch import Change
+from smbquic.client.watch import ShareChange
 from smbquic.errors import StatusError
 from smbquic.options.client import SessionOptions
 from smbquic.options.filter import NO_FILTERS, FilterOptions
@@ -432,7 +432,7 @@ class SyncShare:
         *,
         recursive: bool = False,
         changes: CompletionFilter | None = None,
-    ) -> Generator[Change, None, None]:
+    ) -> Generator[ShareChange, None, None]:
         """See `smbquic.Share.watch`. The changes count from the first `next` on."""
         watch = self._share.watch(path, recursive=recursive, changes=changes)
         return _iterate(aiter(watch), self._loop)

@@ -10,7 +10,7 @@ from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, printable, shown
 from smbquic.client.url import SmbUrl
-from smbquic.client.watch import Change, ChangeKind
+from smbquic.client.watch import ShareChange, ShareChangeKind
 
 _WIDTH = 16
 
@@ -41,7 +41,7 @@ def watch(client: Client, url: SmbUrl, *, recursive: bool) -> None:
     run(work())
 
 
-def show(client: Client, change: Change) -> None:
+def show(client: Client, change: ShareChange) -> None:
     """Print one change as a line."""
     if client.as_json:
         document: dict[str, Any] = {"event": str(change.kind), "path": shown(change.path)}
@@ -52,7 +52,7 @@ def show(client: Client, change: Change) -> None:
     text = printable(change.path)
     if change.old_path is not None:
         text = f"{printable(change.old_path)} -> {text}"
-    if change.kind is ChangeKind.OVERFLOW:
+    if change.kind is ShareChangeKind.OVERFLOW:
         text = "too much has changed: list the folder again"
     click.echo(f"{change.kind:{_WIDTH}}{text}")
     sys.stdout.flush()

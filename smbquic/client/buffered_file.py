@@ -8,7 +8,7 @@ from typing import Any
 
 from smbquic.client.file import File, chunk_size
 from smbquic.client.file_handle import Reopener
-from smbquic.client.opening import OpenMode
+from smbquic.client.opening import FileMode
 from smbquic.client.range_lock import RangeLock
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.protocol.credits import CREDIT_SIZE
@@ -38,7 +38,7 @@ class BufferedFile(File):
         opened: CreateResponse,
         reopener: Reopener | None = None,
         *,
-        mode: OpenMode,
+        mode: FileMode,
         buffering: int,
     ) -> None:
         super().__init__(tree, path, opened, reopener)

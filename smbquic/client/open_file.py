@@ -6,7 +6,7 @@ from typing import Self
 from smbquic.client.buffered_file import BufferedFile
 from smbquic.client.file import File
 from smbquic.client.file_handle import Reopener
-from smbquic.client.opening import OpenMode
+from smbquic.client.opening import FileMode
 from smbquic.client.text_file import TextCoding, TextFile
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.wire.create import CreateResponse
@@ -18,7 +18,7 @@ _LINES = 1
 class FileKind:
     """The arguments of `open`, checked. `coding` is that of a text, None for bytes."""
 
-    mode: OpenMode
+    mode: FileMode
     buffering: int
     coding: TextCoding | None
 
@@ -32,7 +32,7 @@ class FileKind:
         newline: str | None,
     ) -> Self:
         """Return the kind that `open` would make. Raises ValueError and LookupError for none."""
-        parsed = OpenMode.parse(mode)
+        parsed = FileMode.parse(mode)
         if parsed.text:
             if buffering == 0:
                 raise ValueError("text needs a buffer: use a mode with b, or another buffering")

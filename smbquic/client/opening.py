@@ -36,7 +36,7 @@ _DISPOSITIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class OpenMode:
+class FileMode:
     """A mode as a request; with `append`, writing starts at the end of the file."""
 
     access: AccessMask
@@ -55,7 +55,7 @@ class OpenMode:
         return bool(self.access & AccessMask.FILE_WRITE_DATA)
 
     @classmethod
-    def parse(cls, mode: str) -> "OpenMode":
+    def parse(cls, mode: str) -> "FileMode":
         """Read a mode as the builtin `open` does. Raises ValueError for one that is none."""
         kinds = [letter for letter in mode if letter in _DISPOSITIONS]
         rest = sorted(set(mode) - set(kinds))

@@ -26,7 +26,7 @@ from smbquic.wire.cursor import Buffer
 
 if TYPE_CHECKING:
     from smbquic.client.file_tree import RemoteTree
-    from smbquic.client.watch import Watch
+    from smbquic.client.watch import ShareWatch
 
 
 class Share(ShareFiles):
@@ -199,7 +199,7 @@ class Share(ShareFiles):
         *,
         recursive: bool = False,
         changes: CompletionFilter | None = None,
-    ) -> "Watch":
+    ) -> "ShareWatch":
         """Report the changes in a folder: ``async for change in share.watch(path)``.
 
         `recursive` is for all folders below it, too. `changes` says what counts: by default names,
@@ -210,10 +210,10 @@ class Share(ShareFiles):
         Raises `NotFoundError` once the folder is deleted, `SecurityError` for a name that could
         lead out of it.
         """
-        from smbquic.client.watch import DEFAULT_CHANGES, Watch
+        from smbquic.client.watch import DEFAULT_CHANGES, ShareWatch
 
         filters = DEFAULT_CHANGES if changes is None else changes
-        return Watch(self.share_tree, path, recursive=recursive, changes=filters)
+        return ShareWatch(self.share_tree, path, recursive=recursive, changes=filters)
 
     # --- whole files and trees ----------------------------------------------------------------
 

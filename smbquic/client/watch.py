@@ -48,7 +48,7 @@ DEFAULT_CHANGES = (
 _GONE = frozenset({NtStatus.NOTIFY_CLEANUP, NtStatus.DELETE_PENDING})
 
 
-class ChangeKind(StrEnum):
+class ShareChangeKind(StrEnum):
     """A change of a file or folder."""
 
     ADDED = "added"
@@ -62,32 +62,36 @@ class ChangeKind(StrEnum):
     """More has changed than was kept, or the connection was lost: list the folder again."""
 
 
-_KINDS: dict[int, ChangeKind] = {
-    NotifyAction.FILE_ACTION_ADDED: ChangeKind.ADDED,
-    NotifyAction.FILE_ACTION_REMOVED: ChangeKind.REMOVED,
-    NotifyAction.FILE_ACTION_REMOVED_BY_DELETE: ChangeKind.REMOVED,
-    NotifyAction.FILE_ACTION_MODIFIED: ChangeKind.MODIFIED,
-    NotifyAction.FILE_ACTION_RENAMED_NEW_NAME: ChangeKind.ADDED,
-    NotifyAction.FILE_ACTION_ADDED_STREAM: ChangeKind.STREAM_ADDED,
-    NotifyAction.FILE_ACTION_REMOVED_STREAM: ChangeKind.STREAM_REMOVED,
-    NotifyAction.FILE_ACTION_MODIFIED_STREAM: ChangeKind.STREAM_MODIFIED,
+_KINDS: dict[int, ShareChangeKind] = {
+    NotifyAction.FILE_ACTION_ADDED: ShareChangeKind.ADDED,
+    NotifyAction.FILE_ACTION_REMOVED: ShareChangeKind.REMOVED,
+    NotifyAction.FILE_ACTION_REMOVED_BY_DELETE: ShareChangeKind.REMOVED,
+    NotifyAction.FILE_ACTION_MODIFIED: ShareChangeKind.MODIFIED,
+    NotifyAction.FILE_ACTION_RENAMED_NEW_NAME: ShareChangeKind.ADDED,
+    NotifyAction.FILE_ACTION_ADDED_STREAM: ShareChangeKind.STREAM_ADDED,
+    NotifyAction.FILE_ACTION_REMOVED_STREAM: ShareChangeKind.STREAM_REMOVED,
+    NotifyAction.FILE_ACTION_MODIFIED_STREAM: ShareChangeKind.STREAM_MODIFIED,
 }
-_OF_STREAMS = {ChangeKind.STREAM_ADDED, ChangeKind.STREAM_REMOVED, ChangeKind.STREAM_MODIFIED}
+_OF_STREAMS = {
+    ShareChangeKind.STREAM_ADDED,
+    ShareChangeKind.STREAM_REMOVED,
+    ShareChangeKind.STREAM_MODIFIED,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ShareChange:
     """A change of the file or folder `path`, or of its stream that the path ends with.
 
     `old_path` is the name before a rename. For an overflow, `path` is the watched folder.
     """
 
-    kind: ChangeKind
+    kind: ShareChangeKind
     path: str
     old_path: str | None = None
 
 
-class Watch:
+class ShareWatch:
     """The changes of a folder: ``async for change in watch``.
 
     Inside ``async with share.watch(path) as watch``, all changes since it was entered are
@@ -105,7 +109,7 @@ class Watch:
         self._file_id: FileId | None = None
         self._asked: asyncio.Task[Response] | None = None
         self._receiving: asyncio.Task[None] | None = None
-        self._kept: deque[Change] = deque()
+        self._kept: deque[ShareChange] = deque()
         self._arrived = asyncio.Event()
         self._old_name: str | None = None
 
@@ -137,15 +141,15 @@ class Watch:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._close()
 
-    def __aiter__(self) -> AsyncGenerator[Change, None]:
+    def __aiter__(self) -> AsyncGenerator[ShareChange, None]:
         return self._changes() if self._receiving is not None else self._entered()
 
-    async def _entered(self) -> AsyncGenerator[Change, None]:
+    async def _entered(self) -> AsyncGenerator[ShareChange, None]:
         async with self, aclosing(self._changes()) as changes:
             async for change in changes:
                 yield change
 
-    async def _changes(self) -> AsyncGenerator[Change, None]:
+    async def _changes(self) -> AsyncGenerator[ShareChange, None]:
         """Yield what has been kept and what comes. Raises what ends the watch."""
         while True:
             while self._kept:
@@ -264,10 +268,10 @@ class Watch:
         """Forget all changes: a program that lists the folder again sees what they were."""
         self._old_name = None
         self._kept.clear()
-        self._kept.append(Change(ChangeKind.OVERFLOW, self.path))
+        self._kept.append(ShareChange(ShareChangeKind.OVERFLOW, self.path))
         self._arrived.set()
 
-    def _understood(self, notification: NotifyInformation) -> Iterator[Change]:
+    def _understood(self, notification: NotifyInformation) -> Iterator[ShareChange]:
         """Yield the changes that a notification completes; a rename comes as two.
 
         Without its other half it is a file that came from, or went to, another folder.
@@ -275,7 +279,7 @@ class Watch:
         action = notification.action
         if action == NotifyAction.FILE_ACTION_RENAMED_NEW_NAME and self._old_name is not None:
             old_path, self._old_name = self._old_name, None
-            yield Change(ChangeKind.RENAMED, self._path(notification.file_name), old_path)
+            yield ShareChange(ShareChangeKind.RENAMED, self._path(notification.file_name), old_path)
             return
         yield from self._without_new_name()
         if action == NotifyAction.FILE_ACTION_RENAMED_OLD_NAME:
@@ -287,13 +291,13 @@ class Watch:
         name, mark, stream = notification.file_name, "", ""
         if kind in _OF_STREAMS:
             name, mark, stream = name.partition(":")
-        yield Change(kind, f"{self._path(name)}{mark}{stream}")
+        yield ShareChange(kind, f"{self._path(name)}{mark}{stream}")
 
-    def _without_new_name(self) -> Iterator[Change]:
+    def _without_new_name(self) -> Iterator[ShareChange]:
         """Yield what an old name means whose new one has not come."""
         if self._old_name is not None:
             old_name, self._old_name = self._old_name, None
-            yield Change(ChangeKind.REMOVED, old_name)
+            yield ShareChange(ShareChangeKind.REMOVED, old_name)
 
     def _path(self, name: str) -> str:
         """Return the path of a name that the server reports. Raises `SecurityError`."""

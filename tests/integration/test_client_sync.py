@@ -125,7 +125,7 @@ def test_watching(share: sync.SyncShare) -> None:
             change = next(changes)
         finally:
             done.set()
-    assert change.kind is smbquic.ChangeKind.ADDED
+    assert change.kind is smbquic.ShareChangeKind.ADDED
     changes.close()
 
 

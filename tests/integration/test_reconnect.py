@@ -187,11 +187,11 @@ async def test_a_watch_says_that_something_may_be_missing(
     async with share.watch() as watch:
         changes = aiter(watch)
         await lose(share)
-        assert (await anext(changes)).kind is smbquic.ChangeKind.OVERFLOW
+        assert (await anext(changes)).kind is smbquic.ShareChangeKind.OVERFLOW
         (place.folder / "new").mkdir()
         while (change := await anext(changes)).path != "new":
             pass
-        assert change.kind is smbquic.ChangeKind.ADDED
+        assert change.kind is smbquic.ShareChangeKind.ADDED
 
 
 async def test_locks_that_are_lost_are_not_taken_for_held(

@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.cli.client import Client
 from smbquic.cli.watch import show
-from smbquic.client.watch import Change, ChangeKind
+from smbquic.client.watch import ShareChange, ShareChangeKind
 from smbquic.pki import PkiDirectory
 from tests.integration.program import Served, running, serve_arguments
 from tests.integration.test_copying import started
@@ -55,10 +55,10 @@ def test_a_folder_that_is_missing(served: Served) -> None:
 
 def test_lines_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     client = Client({})
-    show(client, Change(ChangeKind.ADDED, "a/\x1b[2J"))
-    show(client, Change(ChangeKind.RENAMED, "a/new", "a/old"))
-    show(client, Change(ChangeKind.STREAM_MODIFIED, "a/file:stream"))
-    show(client, Change(ChangeKind.OVERFLOW, "a"))
+    show(client, ShareChange(ShareChangeKind.ADDED, "a/\x1b[2J"))
+    show(client, ShareChange(ShareChangeKind.RENAMED, "a/new", "a/old"))
+    show(client, ShareChange(ShareChangeKind.STREAM_MODIFIED, "a/file:stream"))
+    show(client, ShareChange(ShareChangeKind.OVERFLOW, "a"))
     assert capsys.readouterr().out.splitlines() == [
         r"added           a/\x1b[2J",
         "renamed         a/old -> a/new",

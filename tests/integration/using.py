@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from smbquic import Change, ChangeKind, Share, StatusError
+from smbquic import Share, ShareChange, ShareChangeKind, StatusError
 
 LINES = [f"line {number}: é日\n" for number in range(20_000)]
 
@@ -94,7 +94,7 @@ async def use_watch(share: Share) -> None:
     async with share.watch("folder", recursive=True) as watch:
         changes = aiter(watch)
 
-        async def until(path: str, *kinds: ChangeKind) -> Change:
+        async def until(path: str, *kinds: ShareChangeKind) -> ShareChange:
             async with asyncio.timeout(30):
                 while True:
                     change = await anext(changes)
@@ -102,17 +102,17 @@ async def use_watch(share: Share) -> None:
                         return change
 
         # Samba makes a folder under a temporary name first.
-        made = (ChangeKind.ADDED, ChangeKind.RENAMED)
+        made = (ShareChangeKind.ADDED, ShareChangeKind.RENAMED)
         await share.mkdir("folder/new")
         await until("folder/new", *made)
         await share.rename("folder/new", "folder/renamed")
-        renamed = await until("folder/renamed", ChangeKind.RENAMED)
+        renamed = await until("folder/renamed", ShareChangeKind.RENAMED)
         assert renamed.old_path == "folder/new"
         async with share.open("folder/below/file", "wb") as file:
             await file.write(b"content")
-        await until("folder/below/file", ChangeKind.ADDED)
+        await until("folder/below/file", ShareChangeKind.ADDED)
         await share.utime("folder/below/file", modified=10**18)
-        await until("folder/below/file", ChangeKind.MODIFIED)
+        await until("folder/below/file", ShareChangeKind.MODIFIED)
         # Many at once: they come in several answers, and none is lost.
         names = {f"folder/{number}" for number in range(50)}
         async with asyncio.TaskGroup() as making:
@@ -121,11 +121,11 @@ async def use_watch(share: Share) -> None:
         async with asyncio.timeout(30):
             while names:
                 change = await anext(changes)
-                assert change.kind is not ChangeKind.OVERFLOW
+                assert change.kind is not ShareChangeKind.OVERFLOW
                 if change.kind in made:
                     names.discard(change.path)
         await share.remove("folder/below/file")
-        await until("folder/below/file", ChangeKind.REMOVED)
+        await until("folder/below/file", ShareChangeKind.REMOVED)
     with pytest.raises(FileNotFoundError):
         async with share.watch("missing"):
             pytest.fail("it was entered")

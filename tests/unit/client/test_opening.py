@@ -1,6 +1,6 @@
 import pytest
 
-from smbquic.client.opening import OpenMode
+from smbquic.client.opening import FileMode
 from smbquic.wire.create import CreateDisposition
 
 OPEN, OVERWRITE = CreateDisposition.FILE_OPEN, CreateDisposition.FILE_OVERWRITE_IF
@@ -33,7 +33,7 @@ def test_modes(
     append: bool,
     text: bool,
 ) -> None:
-    parsed = OpenMode.parse(mode)
+    parsed = FileMode.parse(mode)
     assert (parsed.readable, parsed.writable) == (reads, writes)
     assert parsed.access & 0x80  # the size can be asked for whatever the mode
     assert (parsed.disposition, parsed.append, parsed.text) == (disposition, append, text)
@@ -42,4 +42,4 @@ def test_modes(
 @pytest.mark.parametrize("mode", ["", "w b", "rw", "b", "r++", "bbr", "rbt", "rU", "rr", "z"])
 def test_modes_that_are_none(mode: str) -> None:
     with pytest.raises(ValueError, match="mode"):
-        OpenMode.parse(mode)
+        FileMode.parse(mode)

@@ -5,7 +5,7 @@ import pytest
 
 from smbquic.client import watch as module
 from smbquic.client.share import Share
-from smbquic.client.watch import Change, ChangeKind, Watch
+from smbquic.client.watch import ShareChange, ShareChangeKind, ShareWatch
 from smbquic.errors import ConnectionClosed, DeniedError, NotFoundError, SecurityError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.change_notify import ChangeNotifyResponse, CompletionFilter
@@ -68,12 +68,12 @@ def folder(server: FakeServer) -> WatchedFolder:
     return WatchedFolder(server)
 
 
-async def take(changes: AsyncIterator[Change], count: int) -> list[Change]:
+async def take(changes: AsyncIterator[ShareChange], count: int) -> list[ShareChange]:
     return [await anext(changes) for _ in range(count)]
 
 
-def change(kind: ChangeKind, path: str, old_path: str | None = None) -> Change:
-    return Change(kind, path, old_path)
+def change(kind: ShareChangeKind, path: str, old_path: str | None = None) -> ShareChange:
+    return ShareChange(kind, path, old_path)
 
 
 async def test_changes_have_paths_of_the_share(
@@ -84,14 +84,14 @@ async def test_changes_have_paths_of_the_share(
         changes = aiter(watch)
         await folder.report((ADDED, "x"), (MODIFIED, r"sub\x"), (REMOVED, "x"))
         assert await take(changes, 3) == [
-            change(ChangeKind.ADDED, "a/b/x"),
-            change(ChangeKind.MODIFIED, "a/b/sub/x"),
-            change(ChangeKind.REMOVED, "a/b/x"),
+            change(ShareChangeKind.ADDED, "a/b/x"),
+            change(ShareChangeKind.MODIFIED, "a/b/sub/x"),
+            change(ShareChangeKind.REMOVED, "a/b/x"),
         ]
         await folder.report((NotifyAction.FILE_ACTION_ADDED_STREAM, "x:s:$DATA"))
-        assert await take(changes, 1) == [change(ChangeKind.STREAM_ADDED, "a/b/x:s:$DATA")]
+        assert await take(changes, 1) == [change(ShareChangeKind.STREAM_ADDED, "a/b/x:s:$DATA")]
         await folder.report((NotifyAction.FILE_ACTION_ID_NOT_TUNNELLED, "x"), (ADDED, "y"))
-        assert await take(changes, 1) == [change(ChangeKind.ADDED, "a/b/y")]
+        assert await take(changes, 1) == [change(ShareChangeKind.ADDED, "a/b/y")]
         await folder.server.until(lambda: len(folder.requests()) == 4)
     assert not transport.keep_alive
     [create] = server.bodies(Command.CREATE)
@@ -119,7 +119,7 @@ async def test_a_loop_without_a_block_watches_while_it_runs(
 ) -> None:
     changes = aiter(share.watch("a", changes=CompletionFilter.FILE_NOTIFY_CHANGE_EA))
     reporting = asyncio.create_task(folder.report((MODIFIED, "x")))
-    assert await anext(changes) == change(ChangeKind.MODIFIED, "a/x")
+    assert await anext(changes) == change(ShareChangeKind.MODIFIED, "a/x")
     await reporting
     await changes.aclose()
     assert server.bodies(Command.CHANGE_NOTIFY)[0].completion_filter == 0x80
@@ -133,11 +133,11 @@ async def test_renames(share: Share, folder: WatchedFolder) -> None:
         await folder.report((NEW, "d"), (OLD, "e"))
         await folder.report((ADDED, "f"))
         assert await take(changes, 5) == [
-            change(ChangeKind.RENAMED, "b", "a"),
-            change(ChangeKind.ADDED, "from elsewhere"),
-            change(ChangeKind.RENAMED, "d", "c"),
-            change(ChangeKind.REMOVED, "e"),
-            change(ChangeKind.ADDED, "f"),
+            change(ShareChangeKind.RENAMED, "b", "a"),
+            change(ShareChangeKind.ADDED, "from elsewhere"),
+            change(ShareChangeKind.RENAMED, "d", "c"),
+            change(ShareChangeKind.REMOVED, "e"),
+            change(ShareChangeKind.ADDED, "f"),
         ]
 
 
@@ -148,9 +148,9 @@ async def test_an_old_name_does_not_wait_for_ever(
     async with share.watch() as watch:
         changes = aiter(watch)
         await folder.report((OLD, "a"))
-        assert await anext(changes) == change(ChangeKind.REMOVED, "a")
+        assert await anext(changes) == change(ShareChangeKind.REMOVED, "a")
         await folder.report((ADDED, "b"))
-        assert await anext(changes) == change(ChangeKind.ADDED, "b")
+        assert await anext(changes) == change(ShareChangeKind.ADDED, "b")
 
 
 async def test_too_much_for_the_server(share: Share, folder: WatchedFolder) -> None:
@@ -159,11 +159,11 @@ async def test_too_much_for_the_server(share: Share, folder: WatchedFolder) -> N
         await folder.report((ADDED, "x"), (OLD, "y"))
         await folder.answer(NtStatus.NOTIFY_ENUM_DIR)
         await folder.server.until(lambda: len(folder.requests()) == 3)
-        assert await anext(changes) == change(ChangeKind.OVERFLOW, "a")
+        assert await anext(changes) == change(ShareChangeKind.OVERFLOW, "a")
         await folder.answer(NtStatus.SUCCESS)
-        assert await anext(changes) == change(ChangeKind.OVERFLOW, "a")
+        assert await anext(changes) == change(ShareChangeKind.OVERFLOW, "a")
         await folder.report((ADDED, "z"))
-        assert await anext(changes) == change(ChangeKind.ADDED, "a/z")
+        assert await anext(changes) == change(ShareChangeKind.ADDED, "a/z")
 
 
 async def test_too_much_for_the_program(
@@ -176,8 +176,8 @@ async def test_too_much_for_the_program(
         await folder.report((ADDED, "5"))
         await folder.server.until(lambda: len(folder.requests()) == 4)
         assert await take(aiter(watch), 2) == [
-            change(ChangeKind.OVERFLOW, "a"),
-            change(ChangeKind.ADDED, "a/5"),
+            change(ShareChangeKind.OVERFLOW, "a"),
+            change(ShareChangeKind.ADDED, "a/5"),
         ]
 
 
@@ -195,7 +195,7 @@ async def test_the_folder_is_deleted(share: Share, folder: WatchedFolder, status
         await folder.report((REMOVED, "x"))
         await folder.answer(status)
         changes = aiter(watch)
-        assert await anext(changes) == change(ChangeKind.REMOVED, "a/x")
+        assert await anext(changes) == change(ShareChangeKind.REMOVED, "a/x")
         with pytest.raises(NotFoundError, match="a: "):
             await anext(changes)
         with pytest.raises(StopAsyncIteration):
@@ -226,11 +226,11 @@ async def test_the_connection_ends(
 
 
 async def test_a_watch_that_is_closed_ends(share: Share, folder: WatchedFolder) -> None:
-    watch: Watch = share.watch("a")
+    watch: ShareWatch = share.watch("a")
     await watch.aclose()
     async with watch:
         changes = aiter(watch)
         await folder.report((ADDED, "x"))
-        assert await anext(changes) == change(ChangeKind.ADDED, "a/x")
+        assert await anext(changes) == change(ShareChangeKind.ADDED, "a/x")
     with pytest.raises(StopAsyncIteration):
         await anext(changes)
