@@ -95,16 +95,10 @@ def _place(error: Documented) -> tuple[bool, str, int]:
 def _sync() -> Iterator[str]:
     yield from ("", "## `smbquic.sync`", "")
     yield from _paragraphs(inspect.cleandoc(sync.__doc__ or "").split("\n"))
-    for name in (
-        "connect",
-        "serve",
-        "SyncShare",
-        "SyncFile",
-        "SyncBufferedFile",
-        "SyncRangeLock",
-        "SyncTextFile",
-    ):
+    for name in ("connect", "serve"):
         yield from _described(_find(name, getattr(sync, name), sync))
+    for name in ("SyncShare", "SyncFile", "SyncBufferedFile", "SyncRangeLock", "SyncTextFile"):
+        yield from _described(_find(name, getattr(sync, name)))
 
 
 def _pki() -> Iterator[str]:

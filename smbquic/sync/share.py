@@ -1,32 +1,11 @@
-"""The same API without `await`, for programs that have no event loop.
+"""A connected share without `await`."""
 
-    from getpass import getpass
-
-    import smbquic
-
-    url = "smb+quic://alice@fs.example:8443/data"
-    with smbquic.sync.connect(url, password=getpass(), ca="ca.pem") as share:
-        share.put("report.pdf", "report.pdf")
-        print(share.listdir())
-
-The work is done on a thread of its own; every call waits for it. Arguments, results and errors
-are those of `smbquic`. A share may be used by several threads.
-"""
-
-import os
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from datetime import datetime
-from functools import wraps
 from os import PathLike
-from types import TracebackType
-from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
-from smbquic.api import client as api_client
-from smbquic.api import server as api_server
 from smbquic.client import buffered_file as client_buffered_file
-from smbquic.client import file as client_file
-from smbquic.client import range_lock as client_range_lock
 from smbquic.client import share as client_share
 from smbquic.client import text_file as client_text_file
 from smbquic.client.background import LoopThread
@@ -37,68 +16,20 @@ from smbquic.client.results import Progress, SyncResult, TreeProgress, TreeResul
 from smbquic.client.stages import Stages
 from smbquic.client.stat import Stat, StreamEntry, Volume
 from smbquic.client.tree_sync import sync_tree
-from smbquic.client.url import SmbUrl
 from smbquic.client.watch import ShareChange
 from smbquic.errors import StatusError
-from smbquic.options.client import SessionOptions
 from smbquic.options.filter import NO_FILTERS, FilterOptions
-from smbquic.options.keywords import keywords
 from smbquic.options.sync import SYNC_DEFAULTS, SyncOptions
 from smbquic.options.transfer import DEFAULTS, TransferOptions
+from smbquic.sync.files import SyncBufferedFile, SyncFile, SyncTextFile
 from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.change_notify import CompletionFilter
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.fscc.attributes import FileAttributes
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 StrPath = str | PathLike[str]
-
-
-@contextmanager
-def _entered(manager: AbstractAsyncContextManager[T]) -> Iterator[tuple[T, LoopThread]]:
-    """Enter an asynchronous context manager on the event loop of a new thread.
-
-    Yields the value that it gives, and the thread.
-    """
-    loop = LoopThread()
-    try:
-        value = loop.run(manager.__aenter__())
-        try:
-            yield value, loop
-        except BaseException as error:
-            loop.run(manager.__aexit__(type(error), error, error.__traceback__))
-            raise
-        else:
-            loop.run(manager.__aexit__(None, None, None))
-    finally:
-        loop.stop()
-
-
-def _blocking(
-    manage: Callable[P, AbstractAsyncContextManager[T]],
-) -> Callable[P, AbstractContextManager[T]]:
-    """Return the same context manager, with the same arguments, for ``with``."""
-
-    @wraps(manage)
-    @contextmanager
-    def managed(*arguments: P.args, **options: P.kwargs) -> Iterator[T]:
-        with _entered(manage(*arguments, **options)) as (value, _):
-            yield value
-
-    return managed
-
-
-@keywords(SessionOptions)
-@contextmanager
-def connect(url: SmbUrl | str, options: SessionOptions) -> Iterator["SyncShare"]:
-    """See `smbquic.connect`."""
-    with _entered(api_client.connect(url, **vars(options))) as (share, loop):
-        yield SyncShare(share, loop)
-
-
-serve = _blocking(api_server.serve)
 
 
 def _iterate(iterator: AsyncGenerator[T, None], loop: LoopThread) -> Generator[T, None, None]:
@@ -118,218 +49,6 @@ def _iterate(iterator: AsyncGenerator[T, None], loop: LoopThread) -> Generator[T
     finally:
         if loop.running:
             loop.run(leave())
-
-
-class SyncFile:
-    """An open file; see `smbquic.File`."""
-
-    def __init__(self, file: client_file.File, loop: LoopThread) -> None:
-        self._file = file
-        self._loop = loop
-
-    @property
-    def path(self) -> str:
-        """Its path in the share."""
-        return self._file.path
-
-    @property
-    def closed(self) -> bool:
-        """Whether it is closed."""
-        return self._file.closed
-
-    def read(self, size: int = -1) -> bytes:
-        """See `smbquic.File.read`."""
-        return self._loop.run(self._file.read(size))
-
-    def write(self, data: Buffer) -> int:
-        """See `smbquic.File.write`."""
-        return self._loop.run(self._file.write(data))
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """See `smbquic.File.seek`."""
-        return self._loop.run(self._file.seek(offset, whence))
-
-    def tell(self) -> int:
-        """See `smbquic.File.tell`."""
-        return self._file.tell()
-
-    def read_at(self, offset: int, size: int) -> memoryview:
-        """See `smbquic.File.read_at`."""
-        return self._loop.run(self._file.read_at(offset, size))
-
-    def write_at(self, offset: int, data: Buffer) -> None:
-        """See `smbquic.File.write_at`."""
-        self._loop.run(self._file.write_at(offset, data))
-
-    def size(self) -> int:
-        """See `smbquic.File.size`."""
-        return self._loop.run(self._file.size())
-
-    def truncate(self, size: int | None = None) -> int:
-        """See `smbquic.File.truncate`."""
-        return self._loop.run(self._file.truncate(size))
-
-    def flush(self) -> None:
-        """See `smbquic.File.flush`."""
-        self._loop.run(self._file.flush())
-
-    def close(self) -> None:
-        """See `smbquic.File.close`."""
-        self._loop.run(self._file.close())
-
-    def lock(
-        self, offset: int, length: int, *, exclusive: bool = True, blocking: bool = True
-    ) -> "SyncRangeLock":
-        """See `smbquic.File.lock`; ``with file.lock(offset, length)`` releases it at the end."""
-
-        async def locked() -> client_range_lock.RangeLock:
-            return await self._file.lock(offset, length, exclusive=exclusive, blocking=blocking)
-
-        return SyncRangeLock(self._loop.run(locked()), self._loop)
-
-    def unlock(self, offset: int, length: int) -> None:
-        """See `smbquic.File.unlock`."""
-        self._loop.run(self._file.unlock(offset, length))
-
-    def readinto(self, target: bytearray | memoryview) -> int:
-        """See `smbquic.File.readinto`."""
-        return self._loop.run(self._file.readinto(target))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._loop.run(self._file.__aexit__(kind, error, trace))
-
-
-class SyncRangeLock:
-    """A lock that is held; see `smbquic.RangeLock`."""
-
-    def __init__(self, lock: client_range_lock.RangeLock, loop: LoopThread) -> None:
-        self._lock = lock
-        self._loop = loop
-
-    def release(self) -> None:
-        """See `smbquic.RangeLock.release`."""
-        self._loop.run(self._lock.release())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._loop.run(self._lock.__aexit__(kind, error, trace))
-
-
-class SyncBufferedFile(SyncFile):
-    """An open file with buffers; see `smbquic.BufferedFile`."""
-
-    def __init__(self, file: client_buffered_file.BufferedFile, loop: LoopThread) -> None:
-        super().__init__(file, loop)
-        self._buffered = file
-
-    def readable(self) -> bool:
-        """See `smbquic.BufferedFile.readable`."""
-        return self._buffered.readable()
-
-    def writable(self) -> bool:
-        """See `smbquic.BufferedFile.writable`."""
-        return self._buffered.writable()
-
-    def readline(self, size: int = -1) -> bytes:
-        """See `smbquic.BufferedFile.readline`."""
-        return self._loop.run(self._buffered.readline(size))
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self.readline, b"")
-
-    def drain(self) -> None:
-        """See `smbquic.BufferedFile.drain`."""
-        self._loop.run(self._buffered.drain())
-
-
-class SyncTextFile:
-    """An open file of text; see `smbquic.TextFile`."""
-
-    def __init__(self, file: client_text_file.TextFile, loop: LoopThread) -> None:
-        self._file = file
-        self._loop = loop
-        self.buffer = SyncBufferedFile(file.buffer, loop)
-
-    @property
-    def path(self) -> str:
-        """Its path in the share."""
-        return self._file.path
-
-    @property
-    def encoding(self) -> str:
-        """The name of the encoding."""
-        return self._file.encoding
-
-    @property
-    def errors(self) -> str:
-        """The treatment of bytes and characters that the encoding does not have."""
-        return self._file.errors
-
-    @property
-    def closed(self) -> bool:
-        """Whether it is closed."""
-        return self._file.closed
-
-    def read(self, size: int = -1) -> str:
-        """See `smbquic.TextFile.read`."""
-        return self._loop.run(self._file.read(size))
-
-    def readline(self, size: int = -1) -> str:
-        """See `smbquic.TextFile.readline`."""
-        return self._loop.run(self._file.readline(size))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.readline, "")
-
-    def write(self, text: str) -> int:
-        """See `smbquic.TextFile.write`."""
-        return self._loop.run(self._file.write(text))
-
-    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
-        """See `smbquic.TextFile.seek`."""
-        return self._loop.run(self._file.seek(position, whence))
-
-    def tell(self) -> int:
-        """See `smbquic.TextFile.tell`."""
-        return self._file.tell()
-
-    def truncate(self, size: int | None = None) -> int:
-        """See `smbquic.TextFile.truncate`."""
-        return self._loop.run(self._file.truncate(size))
-
-    def flush(self) -> None:
-        """See `smbquic.TextFile.flush`."""
-        self._loop.run(self._file.flush())
-
-    def close(self) -> None:
-        """See `smbquic.TextFile.close`."""
-        self._loop.run(self._file.close())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._loop.run(self._file.__aexit__(kind, error, trace))
 
 
 class SyncShare:
