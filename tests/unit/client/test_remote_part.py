@@ -12,7 +12,7 @@ from smbquic.options.transfer import TransferOptions
 from smbquic.wire.header import Command
 from smbquic.wire.write import WriteResponse
 from tests.unit.client.fakes import FakeServer
-from tests.unit.client.test_transfer import CONTENT, deletions, renames, serve_content
+from tests.unit.client.transferring import CONTENT, deletions, renames, serve_content
 
 
 @pytest.fixture(autouse=True)

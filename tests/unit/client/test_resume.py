@@ -25,7 +25,7 @@ from smbquic.wire.header import Command
 from smbquic.wire.read import ReadResponse
 from smbquic.wire.write import WriteResponse
 from tests.unit.client.fakes import Answer, FakeServer, Received, opened
-from tests.unit.client.test_transfer import CONTENT, deletions, renames, serve_content, sets
+from tests.unit.client.transferring import CONTENT, deletions, renames, serve_content, sets
 
 
 def reader(data: bytes) -> Callable[[int, int], Coroutine[Any, Any, bytes]]:
