@@ -126,12 +126,8 @@ def get(
         return
     folder = Path(target)
     into = folder.is_dir()
-    if len(urls) > 1 and not into:
-        raise click.UsageError(
-            f"{target} is not a folder, and several files need one; make it first"
-        )
-    if target.endswith("/") and not into and not recursive:
-        raise click.UsageError(f"there is no folder {target}; make it first")
+    if not into:
+        _check_target(target, len(urls), recursive=recursive)
     options, rate = _made(given, TransferOptions), RateOptions(**given[RateOptions])
     report = Report(client, "got", len(urls))
     written = WrittenFiles()
@@ -171,6 +167,16 @@ def get(
 
     run(work())
     report.end()
+
+
+def _check_target(target: str, count: int, *, recursive: bool) -> None:
+    """Raise a usage error where `count` URLs need a folder, and the target is none."""
+    if count > 1:
+        raise click.UsageError(
+            f"{target} is not a folder, and several files need one; make it first"
+        )
+    if target.endswith("/") and not recursive:
+        raise click.UsageError(f"there is no folder {target}; make it first")
 
 
 def _get_to_output(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from smbquic.client import transfer
+from smbquic.client import share_copy, transfer
 from smbquic.client.files import ShareFiles
 from smbquic.client.local import WrittenFiles, in_thread, kind_of_file
 from smbquic.client.names import from_local, join, parent, split_path, to_local
@@ -273,7 +273,7 @@ async def copy_file(
             options=options,
         )
     elif isinstance(source, RemoteTree) and isinstance(target, RemoteTree):
-        await transfer.copy(
+        await share_copy.copy(
             source.share, source.at(path), target.at(path), progress=progress, to=target.share
         )
     else:

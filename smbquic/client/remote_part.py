@@ -21,11 +21,16 @@ from smbquic.wire.create import (
     CreateRequest,
     ShareAccess,
 )
+from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.message import Message
 
 log = logging.getLogger(__name__)
 
 _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
+KEPT_ATTRIBUTES = (
+    FileAttributes.READONLY | FileAttributes.HIDDEN | FileAttributes.SYSTEM | FileAttributes.ARCHIVE
+)
+"""The attributes of a file that its copy on a share has, too."""
 
 
 class RemotePartialFile:

@@ -283,9 +283,9 @@ class Share(ShareFiles):
         The server does it where it can, else the content goes through this machine. It appears when
         it is whole. Raises `SourceChangedError` if it was changed meanwhile.
         """
-        from smbquic.client import transfer
+        from smbquic.client import share_copy
 
-        return await transfer.copy(self, path, new_path, progress=progress)
+        return await share_copy.copy(self, path, new_path, progress=progress)
 
     async def get_tree(
         self,

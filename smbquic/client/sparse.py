@@ -85,3 +85,8 @@ async def make_sparse(file: File, size: int) -> None:
 def has_holes(allocated: int, size: int) -> bool:
     """Return whether a file takes so little of a disk that it is worth to look for holes."""
     return allocated < size
+
+
+def is_sparse(file: File) -> bool:
+    """Return whether it is worth to ask for the holes of a file."""
+    return has_holes(file.opened.allocation_size, file.opened.end_of_file)

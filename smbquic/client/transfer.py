@@ -1,4 +1,4 @@
-"""Whole files, up, down and across, with many requests under way at once.
+"""Whole files, up and down, with many requests under way at once.
 
 Every copy is written under a temporary name and takes its real one only when it is whole, so that
 nobody ever sees half a file under the name of a whole one. What fails leaves the target as it was.
@@ -29,15 +29,18 @@ from smbquic.client.local import (
     sync_folder,
 )
 from smbquic.client.names import to_wire
-from smbquic.client.remote_part import RemoteInplaceFile, RemotePartialFile, inplace_request
+from smbquic.client.remote_part import (
+    RemoteInplaceFile,
+    RemotePartialFile,
+    inplace_request,
+)
 from smbquic.client.reopening import open_file
 from smbquic.client.results import Progress
 from smbquic.client.resume import MARGIN, RemoteResumablePart, ResumablePart
-from smbquic.client.server_side_copy import copy_content
 from smbquic.client.sparse import (
     Range,
     chunks,
-    has_holes,
+    is_sparse,
     local_ranges,
     make_sparse,
     remote_ranges,
@@ -57,10 +60,6 @@ from smbquic.wire.message import Message
 log = logging.getLogger(__name__)
 
 _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
-_KEPT = (
-    FileAttributes.READONLY | FileAttributes.HIDDEN | FileAttributes.SYSTEM | FileAttributes.ARCHIVE
-)
-"""The attributes of a file that its copy on a share has, too."""
 ATTEMPTS = 3
 """How often a file is put whose server loses what was there of it."""
 
@@ -152,17 +151,12 @@ def _local_part(target: Path, file: File, options: TransferOptions) -> PartialFi
     """Make the file that an open one is copied to."""
     if options.inplace:
         return InplaceFile(target, options.fsync)
-    if options.resume and file.opened.end_of_file > MARGIN and not _is_sparse(file):
+    if options.resume and file.opened.end_of_file > MARGIN and not is_sparse(file):
         is_now = file.opened
         # Not the time of creation: Samba may make that of others, which reading changes.
         times = (is_now.last_write_time, is_now.change_time)
         return ResumablePart(target, (file.path, is_now.end_of_file, *times), options.fsync)
     return PartialFile(target, options.fsync)
-
-
-def _is_sparse(file: File) -> bool:
-    """Return whether it is worth to ask for the holes of a file."""
-    return has_holes(file.opened.allocation_size, file.opened.end_of_file)
 
 
 async def _receive(
@@ -188,11 +182,11 @@ async def _receive(
         counter.add(count)
 
     async with WriteBack(part) as write_back:
-        if head and not start and not (size > step and _is_sparse(file)):
+        if head and not start and not (size > step and is_sparse(file)):
             await disk.call(part.write_at, 0, head)
             start = len(head)
         ranges = [(start, size)]
-        if size > step and not start and _is_sparse(file):
+        if size > step and not start and is_sparse(file):
             ranges = await remote_ranges(file, size)
             await disk.call(part.truncate, size)
         if done := size - sum(end - begin for begin, end in ranges):
@@ -450,59 +444,4 @@ async def put_stream(
     except BaseException:
         await part.discard()
         raise
-    return size
-
-
-# --- across -------------------------------------------------------------------------------------
-
-
-async def copy(
-    share: ShareFiles,
-    path: str,
-    new_path: str,
-    *,
-    progress: Progress | None = None,
-    to: ShareFiles | None = None,
-) -> int:
-    """See `Share.copy`. `to` is the share that the copy goes to, if that is another one."""
-    return await share.open_slots.run(lambda: _copy(share, path, new_path, progress, to or share))
-
-
-async def _copy(
-    share: ShareFiles, path: str, new_path: str, progress: Progress | None, to: ShareFiles
-) -> int:
-    step = min(read_step(share), write_step(to))
-    part = RemotePartialFile(to, new_path)
-    async with share.open(path, buffering=0) as source:
-        size: int = source.opened.end_of_file
-        counter = ProgressCounter(progress, size)
-        try:
-            file, _ = await part.begin()
-
-            async def move(chunk: Range) -> None:
-                offset, count = chunk
-                async with share.memory.hold(count):
-                    data = await read_exactly(source, offset, count)
-                    await file.write_at(offset, data)
-                counter.add(count)
-
-            ranges = [(0, size)]
-            if size > step and _is_sparse(source):
-                ranges = await remote_ranges(source, size)
-                await make_sparse(file, size)
-            if done := size - sum(end - begin for begin, end in ranges):
-                counter.add(done)
-            if not await copy_content(source, file, ranges, counter.add):
-                await run_window(chunks(ranges, step), move, limit=WINDOW)
-            await source.close_unchanged()
-            is_now = source.opened
-            await part.seal(
-                to_unix_ns(is_now.last_write_time),
-                created=to_unix_ns(is_now.creation_time),
-                attributes=is_now.file_attributes & _KEPT,
-            )
-            await part.commit()
-        except BaseException:
-            await part.discard()
-            raise
     return size

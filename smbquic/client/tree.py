@@ -7,7 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
-from smbquic.client import transfer
+from smbquic.client import share_copy, transfer
 from smbquic.client.concurrency import ByteBudget, JobQueue, run_each
 from smbquic.client.file_tree import REMOTE_LINK
 from smbquic.client.files import ShareFiles
@@ -222,7 +222,7 @@ async def copy(
                 copying.add_file(inner, entry.size, partial(file, inner, beside))
 
     async def file(old: str, new: str, count: Progress) -> None:
-        await transfer.copy(share, old, new, progress=count)
+        await share_copy.copy(share, old, new, progress=count)
 
     await copying.jobs.run(partial(folder, path, new_path))
     return copying.result

@@ -15,7 +15,6 @@ from smbquic.errors import (
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.create import CreateDisposition, CreateRequest
 from smbquic.wire.file_id import FileId
-from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.file_information import (
     BasicInformation,
     FileInformationClass,
@@ -23,7 +22,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.header import Command
 from smbquic.wire.read import ReadResponse
 from smbquic.wire.write import WriteResponse
-from tests.unit.client.fakes import Answer, FakeServer, FakeTransport, Received, opened
+from tests.unit.client.fakes import Answer, FakeServer, FakeTransport, Received
 from tests.unit.client.transferring import (
     CONTENT,
     deletions,
@@ -297,28 +296,6 @@ async def test_a_cancelled_get_cleans_up(share: Share, server: FakeServer, tmp_p
     assert names(tmp_path) == []
 
 
-# --- across -------------------------------------------------------------------------------------
-
-
-async def test_copying_within_the_share(share: Share, server: FakeServer) -> None:
-    serve_content(server)
-    await share.copy("a/x", "b/y")
-    written = server.written()
-    assert b"".join(written[offset] for offset in sorted(written)) == CONTENT
-    assert [rename.file_name for rename in renames(server)] == [r"b\y"]
-    [basic] = sets(server, FileInformationClass.FileBasicInformation)
-    assert BasicInformation.decode(memoryview(basic.buffer)).last_write_time == (116444736000000010)
-
-
-async def test_a_failed_copy_cleans_up(share: Share, server: FakeServer) -> None:
-    serve_content(server)
-    server.handlers[Command.READ] = lambda request: (NtStatus.ACCESS_DENIED, None)
-    with pytest.raises(DeniedError):
-        await share.copy("a/x", "b/y")
-    assert renames(server) == []
-    assert deletions(server) == 1
-
-
 @pytest.mark.parametrize("path", ["in/", "", "in\\"])
 async def test_a_file_has_no_name_of_a_folder(
     share: Share, server: FakeServer, source: Path, path: str
@@ -326,16 +303,3 @@ async def test_a_file_has_no_name_of_a_folder(
     with pytest.raises(PathError, match="is a folder"):
         await share.put(source, path)
     assert server.seen == []
-
-
-async def test_a_copy_has_the_attributes_and_times_of_its_source(
-    share: Share, server: FakeServer
-) -> None:
-    attributes = FileAttributes.HIDDEN | FileAttributes.READONLY | FileAttributes.COMPRESSED
-    server.handlers[Command.CREATE] = lambda request: opened(0, attributes)
-    await share.copy("a", "b")
-    [body] = sets(server, FileInformationClass.FileBasicInformation)
-    basic = BasicInformation.decode(memoryview(body.buffer))
-    assert basic.file_attributes == FileAttributes.HIDDEN | FileAttributes.READONLY
-    assert basic.creation_time == opened().creation_time
-    assert basic.last_write_time == opened().last_write_time
