@@ -42,6 +42,9 @@ class Reconnector:
         self._stack: AsyncExitStack | None = None
         self._session: Session | None = None
         self._renewal: asyncio.Task[None] | None = None
+        self._connected_at = 0.0
+        self._pause = FIRST_DELAY
+        """Seconds to wait if a connection is lost as soon as it was made."""
 
     @property
     def session(self) -> Session:
@@ -78,6 +81,12 @@ class Reconnector:
         clock = asyncio.get_running_loop().time
         deadline, delay = clock() + self._seconds, FIRST_DELAY
         log.info("the connection was lost, and is made again: %s", cause)
+        if clock() - self._connected_at < LONGEST_DELAY:
+            # A server that accepts clients and ends their connections is not to be asked at once.
+            await asyncio.sleep(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_DELAY)
+        else:
+            self._pause = FIRST_DELAY
         previous = self.session.session_id
         if self._stack is not None:
             stack, self._stack = self._stack, None
@@ -99,6 +108,7 @@ class Reconnector:
                 await asyncio.sleep(wait)
                 delay = min(2 * delay, LONGEST_DELAY)
             else:
+                self._connected_at = clock()
                 log.info("connected again to %s", self._session.host)
                 return
 

@@ -125,6 +125,30 @@ async def test_nobody_waits_for_ever(server: LogonServer) -> None:
     await reconnector.close()
 
 
+async def test_a_connection_that_does_not_last_is_made_again_after_a_while(
+    server: LogonServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconnect, "FIRST_DELAY", 100)
+    monkeypatch.setattr(reconnect, "LONGEST_DELAY", 300)
+    reconnector = Reconnector(server.log_on, 60)
+    await reconnector.start()
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    # The server's own calls of sleep(0) are in there as well.
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    for _ in range(6):
+        await reconnector.renew(reconnector.session, LOST)
+    assert [each for each in slept if each] == [100, 200, 300, 300, 300]
+    monkeypatch.setattr(reconnect, "LONGEST_DELAY", 0)
+    slept.clear()
+    await reconnector.renew(reconnector.session, LOST)
+    assert [each for each in slept if each] == []
+    await reconnector.close()
+
+
 async def test_without_time_nothing_is_tried(server: LogonServer) -> None:
     reconnector = Reconnector(server.log_on, 0)
     await reconnector.start()
