@@ -1,9 +1,10 @@
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from smbquic.client import transfer
+from smbquic.client import share_copy, transfer
 from smbquic.client.file_tree import Entry, LocalTree, RemoteTree, copy_file, overlap
 from smbquic.client.share import Share
 from smbquic.errors import SecurityError
@@ -131,14 +132,15 @@ async def test_which_copy_it_is(
 ) -> None:
     called: list[str] = []
 
-    def note(name: str) -> None:
+    def note(module: ModuleType, name: str) -> None:
         async def work(*arguments: object, **options: object) -> None:
             called.append(name)
 
-        monkeypatch.setattr(transfer, name, work)
+        monkeypatch.setattr(module, name, work)
 
-    for name in ("get", "put", "copy"):
-        note(name)
+    note(transfer, "get")
+    note(transfer, "put")
+    note(share_copy, "copy")
     local, remote = LocalTree(tmp_path), RemoteTree(share, "")
     for source, target in ((remote, local), (local, remote), (remote, remote)):
         await copy_file(
