@@ -2,7 +2,7 @@
 
 from smbquic.wire.access_mask import AccessMask
 
-# Plain numbers, for every open reckons with them, and flags take ten times as long.
+# Plain integers: every open computes with them, and flags are ten times slower.
 READ = int(
     AccessMask.FILE_READ_DATA
     | AccessMask.FILE_READ_EA
