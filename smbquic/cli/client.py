@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields, replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from smbquic.api import client as api
 from smbquic.cli.command import NO_SPACE, common_option, json_option
-from smbquic.cli.options import Given, takes
+from smbquic.cli.options import Given, given_options, takes
 from smbquic.cli.output import warn
 from smbquic.client.session import Session
 from smbquic.client.share import Share
@@ -253,7 +253,7 @@ class UrlType(click.ParamType[SmbUrl]):
         from smbquic.cli.remote_names import remote_names
 
         if split_name(incomplete) is not None:
-            return remote_names(ctx, incomplete)
+            return remote_names(incomplete, partial(_open_folder, ctx))
         found = complete_profiles(ctx, incomplete)
         return found if param.nargs == 1 else [*found, CompletionItem(incomplete, "file")]
 
@@ -268,6 +268,19 @@ def _profile_url(name: str, path: str, file: Path | None) -> ProfileUrl:
     return ProfileUrl(
         **{each.name: getattr(url, each.name) for each in fields(SmbUrl)}, profile=used
     )
+
+
+def _open_folder(
+    context: click.Context, above: str
+) -> tuple[AbstractAsyncContextManager[Share], str]:
+    """Return the share of a folder that is about to be completed; nobody is asked for a password.
+
+    Raises what the conversion of a URL, the options and the search for a password raise.
+    """
+    url = URL.convert(above, None, context)
+    sources = PasswordOptions(**given_options(context, PasswordOptions))
+    client = Client(given_options(context, SessionOptions), sources, interactive=False)
+    return client.share(url.need_share()), url.path
 
 
 class ShareUrlType(UrlType):

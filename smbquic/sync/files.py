@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from smbquic.client import buffered_file as client_buffered_file
 from smbquic.client import file as client_file
@@ -12,11 +12,13 @@ from smbquic.client import text_file as client_text_file
 from smbquic.client.background import LoopThread
 from smbquic.wire.cursor import Buffer
 
+AnyFile = TypeVar("AnyFile", bound=client_file.File | client_text_file.TextFile)
 
-class SyncFile:
-    """An open file; see `smbquic.File`."""
 
-    def __init__(self, file: client_file.File, loop: LoopThread) -> None:
+class _SyncOpenFile(Generic[AnyFile]):
+    """An open file, of bytes or of text."""
+
+    def __init__(self, file: AnyFile, loop: LoopThread) -> None:
         self._file = file
         self._loop = loop
 
@@ -30,6 +32,37 @@ class SyncFile:
         """Whether it is closed."""
         return self._file.closed
 
+    def tell(self) -> int:
+        """See `smbquic.File.tell` and `smbquic.TextFile.tell`."""
+        return self._file.tell()
+
+    def truncate(self, size: int | None = None) -> int:
+        """See `smbquic.File.truncate` and `smbquic.TextFile.truncate`."""
+        return self._loop.run(self._file.truncate(size))
+
+    def flush(self) -> None:
+        """See `smbquic.File.flush` and `smbquic.TextFile.flush`."""
+        self._loop.run(self._file.flush())
+
+    def close(self) -> None:
+        """See `smbquic.File.close` and `smbquic.TextFile.close`."""
+        self._loop.run(self._file.close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.run(self._file.__aexit__(kind, error, trace))
+
+
+class SyncFile(_SyncOpenFile[client_file.File]):
+    """An open file; see `smbquic.File`."""
+
     def read(self, size: int = -1) -> bytes:
         """See `smbquic.File.read`."""
         return self._loop.run(self._file.read(size))
@@ -42,10 +75,6 @@ class SyncFile:
         """See `smbquic.File.seek`."""
         return self._loop.run(self._file.seek(offset, whence))
 
-    def tell(self) -> int:
-        """See `smbquic.File.tell`."""
-        return self._file.tell()
-
     def read_at(self, offset: int, size: int) -> memoryview:
         """See `smbquic.File.read_at`."""
         return self._loop.run(self._file.read_at(offset, size))
@@ -57,18 +86,6 @@ class SyncFile:
     def size(self) -> int:
         """See `smbquic.File.size`."""
         return self._loop.run(self._file.size())
-
-    def truncate(self, size: int | None = None) -> int:
-        """See `smbquic.File.truncate`."""
-        return self._loop.run(self._file.truncate(size))
-
-    def flush(self) -> None:
-        """See `smbquic.File.flush`."""
-        self._loop.run(self._file.flush())
-
-    def close(self) -> None:
-        """See `smbquic.File.close`."""
-        self._loop.run(self._file.close())
 
     def lock(
         self, offset: int, length: int, *, exclusive: bool = True, blocking: bool = True
@@ -87,17 +104,6 @@ class SyncFile:
     def readinto(self, target: bytearray | memoryview) -> int:
         """See `smbquic.File.readinto`."""
         return self._loop.run(self._file.readinto(target))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._loop.run(self._file.__aexit__(kind, error, trace))
 
 
 class SyncRangeLock:
@@ -150,18 +156,12 @@ class SyncBufferedFile(SyncFile):
         self._loop.run(self._buffered.drain())
 
 
-class SyncTextFile:
+class SyncTextFile(_SyncOpenFile[client_text_file.TextFile]):
     """An open file of text; see `smbquic.TextFile`."""
 
     def __init__(self, file: client_text_file.TextFile, loop: LoopThread) -> None:
-        self._file = file
-        self._loop = loop
+        super().__init__(file, loop)
         self.buffer = SyncBufferedFile(file.buffer, loop)
-
-    @property
-    def path(self) -> str:
-        """Its path in the share."""
-        return self._file.path
 
     @property
     def encoding(self) -> str:
@@ -172,11 +172,6 @@ class SyncTextFile:
     def errors(self) -> str:
         """The treatment of bytes and characters that the encoding does not have."""
         return self._file.errors
-
-    @property
-    def closed(self) -> bool:
-        """Whether it is closed."""
-        return self._file.closed
 
     def read(self, size: int = -1) -> str:
         """See `smbquic.TextFile.read`."""
@@ -196,30 +191,3 @@ class SyncTextFile:
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
         """See `smbquic.TextFile.seek`."""
         return self._loop.run(self._file.seek(position, whence))
-
-    def tell(self) -> int:
-        """See `smbquic.TextFile.tell`."""
-        return self._file.tell()
-
-    def truncate(self, size: int | None = None) -> int:
-        """See `smbquic.TextFile.truncate`."""
-        return self._loop.run(self._file.truncate(size))
-
-    def flush(self) -> None:
-        """See `smbquic.TextFile.flush`."""
-        self._loop.run(self._file.flush())
-
-    def close(self) -> None:
-        """See `smbquic.TextFile.close`."""
-        self._loop.run(self._file.close())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._loop.run(self._file.__aexit__(kind, error, trace))

@@ -9,9 +9,9 @@ import pytest
 
 from smbquic import sync
 from smbquic.cli import remote_names as module
+from smbquic.cli.client import SHARE_URL
 from smbquic.cli.listing import ls
 from smbquic.cli.main import cli
-from smbquic.cli.remote_names import remote_names
 
 
 @pytest.fixture
@@ -49,7 +49,8 @@ password = "secret"
 def completed(text: str, *arguments: str) -> dict[str, str]:
     parent = click.Context(cli, info_name="smbquic")
     context = ls.make_context("ls", list(arguments), parent, resilient_parsing=True)
-    return {item.value: item.type for item in remote_names(context, text)}
+    [url] = [each for each in ls.params if each.type is SHARE_URL]
+    return {item.value: item.type for item in SHARE_URL.shell_complete(context, url, text)}
 
 
 def test_files_and_folders(config: Path) -> None:
