@@ -6,7 +6,7 @@ import os
 from collections.abc import Coroutine
 from typing import Any
 
-from smbquic.client.file import File, chunk_size
+from smbquic.client.file import File, read_size, write_size
 from smbquic.client.file_handle import Reopener
 from smbquic.client.opening import FileMode
 from smbquic.client.range_lock import RangeLock
@@ -43,10 +43,8 @@ class BufferedFile(File):
     ) -> None:
         super().__init__(tree, path, opened, reopener)
         self._mode = mode
-        negotiated = tree.connection.protocol.negotiated
-        assert negotiated is not None
-        self._read_size = chunk_size(tree, negotiated.max_read_size)
-        self._write_size = chunk_size(tree, negotiated.max_write_size)
+        self._read_size = read_size(tree)
+        self._write_size = write_size(tree)
         if buffering > 0:
             self._read_size = min(buffering, self._read_size)
             self._write_size = min(buffering, self._write_size)

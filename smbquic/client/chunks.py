@@ -1,6 +1,6 @@
 """The chunks that all copies are made of."""
 
-from smbquic.client.file import File, chunk_size
+from smbquic.client.file import File, read_size, write_size
 from smbquic.client.files import ShareFiles
 from smbquic.client.results import Progress
 from smbquic.errors import StatusError
@@ -9,16 +9,12 @@ from smbquic.ntstatus import NtStatus
 
 def read_step(share: ShareFiles) -> int:
     """Bytes of one READ."""
-    negotiated = share.tree.connection.protocol.negotiated
-    assert negotiated is not None
-    return chunk_size(share.tree, negotiated.max_read_size)
+    return read_size(share.tree)
 
 
 def write_step(share: ShareFiles) -> int:
     """Bytes of one WRITE."""
-    negotiated = share.tree.connection.protocol.negotiated
-    assert negotiated is not None
-    return chunk_size(share.tree, negotiated.max_write_size)
+    return write_size(share.tree)
 
 
 class ProgressCounter:

@@ -24,10 +24,9 @@ from smbquic.wire.close import CloseFlags, CloseResponse
 from smbquic.wire.create import CreateResponse
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
-from smbquic.wire.fscc.file_information import FileInformationClass, StandardInformation
+from smbquic.wire.fscc.file_information import StandardInformation
 from smbquic.wire.lock import LockFlags
 from smbquic.wire.message import Message
-from smbquic.wire.query_info import InfoType
 
 CHUNK = 1 << 20
 """Bytes that one READ or WRITE of a longer transfer moves, where the server allows as much."""
@@ -36,9 +35,22 @@ WINDOW = 16
 """READs or WRITEs of one transfer that are under way at once."""
 
 
-def chunk_size(tree: TreeConnect, limit: int) -> int:
-    """How much one READ or WRITE moves, given the server's `limit` and its credits."""
-    return tree.connection.credits.limit_payload(min(CHUNK, limit))
+def read_size(tree: TreeConnect) -> int:
+    """Return how many bytes one READ of a transfer moves, given the server's limits."""
+    negotiated = tree.connection.protocol.negotiated
+    assert negotiated is not None
+    return _limited(tree, negotiated.max_read_size)
+
+
+def write_size(tree: TreeConnect) -> int:
+    """Return how many bytes one WRITE of a transfer moves, given the server's limits."""
+    negotiated = tree.connection.protocol.negotiated
+    assert negotiated is not None
+    return _limited(tree, negotiated.max_write_size)
+
+
+def _limited(tree: TreeConnect, size: int) -> int:
+    return tree.connection.credits.limit_payload(min(CHUNK, size))
 
 
 class File:
@@ -107,10 +119,7 @@ class File:
         return data
 
     async def _read_all(self, start: int, size: int) -> bytes:
-        tree = self._handle.tree
-        negotiated = tree.connection.protocol.negotiated
-        assert negotiated is not None
-        step = chunk_size(tree, negotiated.max_read_size)
+        step = read_size(self._handle.tree)
         if size <= step:
             return bytes(await self.read_at(start, size))
         # The size is the server's word: memory follows what arrives.
@@ -138,11 +147,8 @@ class File:
 
     async def write(self, data: Buffer) -> int:
         """Write all of `data` at the position and move it on; the number of bytes."""
-        tree = self._handle.tree
-        negotiated = tree.connection.protocol.negotiated
-        assert negotiated is not None
         start, view = self._position, memoryview(data).cast("B")
-        step = chunk_size(tree, negotiated.max_write_size)
+        step = write_size(self._handle.tree)
         if len(view) <= step:
             await self.write_at(start, view)
         else:
@@ -254,14 +260,7 @@ class File:
 
     async def size(self) -> int:
         """How long the file is now, in bytes."""
-        response = await self.request(
-            partial(
-                requests.query,
-                InfoType.FILE,
-                FileInformationClass.FileStandardInformation,
-                StandardInformation.SIZE,
-            )
-        )
+        response = await self.request(requests.query_standard)
         return StandardInformation.decode(memoryview(response.body.buffer)).end_of_file
 
     async def truncate(self, size: int | None = None) -> int:

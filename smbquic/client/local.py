@@ -96,7 +96,7 @@ class Source:
         blocks = getattr(status, "st_blocks", None)
         self.has_holes = blocks is not None and blocks * 512 < self.size
         self.state = (self.size, self.modified, status.st_ino)
-        """Return what tells this file, as it is now, from others."""
+        """The size, time and number that tell this file, as it is now, from others."""
         self.is_stream = stat.S_ISFIFO(status.st_mode)
         if not (stat.S_ISREG(status.st_mode) or self.is_stream):
             self.close()

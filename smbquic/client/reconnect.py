@@ -7,11 +7,11 @@ ones, and `ShareTree` knows the newest tree connect of a share.
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
+from smbquic.client.retry import delays
 from smbquic.client.session import Session
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectError, ConnectionClosed, HandshakeError, ProtocolError
@@ -79,7 +79,7 @@ class Reconnector:
 
     async def _renew(self, cause: ConnectionClosed) -> None:
         clock = asyncio.get_running_loop().time
-        deadline, delay = clock() + self._seconds, FIRST_DELAY
+        deadline = clock() + self._seconds
         log.info("the connection was lost, and is made again: %s", cause)
         if clock() - self._connected_at < LONGEST_DELAY:
             # A server that accepts clients and ends their connections is not to be asked at once.
@@ -91,22 +91,19 @@ class Reconnector:
         if self._stack is not None:
             stack, self._stack = self._stack, None
             await stack.aclose()
-        while True:
+        for wait in delays(FIRST_DELAY, LONGEST_DELAY):
             try:
                 self._stack, self._session = await self._log_on(previous)
             except (ConnectError, ConnectionClosed, HandshakeError) as error:
                 # A server that ends refuses connections; what else fails in a handshake stays so.
                 if isinstance(error, HandshakeError) and error.reason != "refused":
                     raise
-                # Clients of a server that was restarted should not all come at the same time.
-                wait = delay * random.uniform(0.5, 1.5)  # noqa: S311
                 if clock() + wait > deadline:
                     raise ConnectionClosed(
                         f"{cause}; no new connection within {self._seconds:g} s: {error}"
                     ) from error
                 log.info("another attempt in %.1f s: %s", wait, error)
                 await asyncio.sleep(wait)
-                delay = min(2 * delay, LONGEST_DELAY)
             else:
                 self._connected_at = clock()
                 log.info("connected again to %s", self._session.host)

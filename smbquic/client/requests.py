@@ -20,6 +20,7 @@ from smbquic.wire.fscc.file_information import (
     EndOfFileInformation,
     FileInformationClass,
     RenameInformation,
+    StandardInformation,
 )
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlRequest
@@ -92,6 +93,12 @@ def query(
         flags=0,
         file_id=file_id,
     )
+
+
+def query_standard(file_id: FileId = FileId.RELATED) -> QueryInfoRequest:
+    """QUERY_INFO for the size of a file. [MS-FSCC] 2.4.47"""
+    information_class = FileInformationClass.FileStandardInformation
+    return query(InfoType.FILE, information_class, StandardInformation.SIZE, file_id)
 
 
 def ioctl(code: Fsctl, file_id: FileId, data: Buffer, max_output: int) -> IoctlRequest:

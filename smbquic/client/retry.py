@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from smbquic.errors import ConnectionClosed, StatusError
@@ -22,14 +22,26 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
+def delays(first: float, longest: float) -> Iterator[float]:
+    """Yield the seconds before each further attempt: twice as many each time, up to `longest`.
+
+    Half as much more or less by chance: clients that were refused together should not come again
+    together.
+    """
+    delay = first
+    while True:
+        yield delay * random.uniform(0.5, 1.5)  # noqa: S311
+        delay = min(2 * delay, longest)
+
+
 async def retry_while_busy(attempt: Callable[[], Awaitable[_T]], seconds: float) -> _T:
     """Call `attempt` until the server is not busy, and return what it returns.
 
     No attempt begins later than `seconds` after the first. Raises what the last one raised.
     """
     clock = asyncio.get_running_loop().time
-    deadline, delay, closes = clock() + seconds, FIRST_DELAY, 0
-    while True:
+    deadline, closes = clock() + seconds, 0
+    for wait in delays(FIRST_DELAY, LONGEST_DELAY):
         try:
             return await attempt()
         except StatusError as error:
@@ -41,10 +53,8 @@ async def retry_while_busy(attempt: Callable[[], Awaitable[_T]], seconds: float)
             if closes > CLOSES_ALLOWED:
                 raise
             reason = error
-        # Clients that were refused together should not come again together.
-        wait = delay * random.uniform(0.5, 1.5)  # noqa: S311
         if clock() + wait > deadline:
             raise reason
         _log.info("the server is asked again in %.1f s: %s", wait, reason)
         await asyncio.sleep(wait)
-        delay = min(2 * delay, LONGEST_DELAY)
+    raise AssertionError("there is always another delay")

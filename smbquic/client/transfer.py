@@ -266,7 +266,7 @@ async def _put(
         loaded = await in_thread(Source.load, source, limit, undo=_close_source)
         if not isinstance(loaded, Source):
             data, modified = loaded
-            await _while_lost(
+            await _put_again_if_lost(
                 lambda: _put_small(share, data, path, modified, inplace=options.inplace)
             )
             ProgressCounter(progress, len(data)).add(len(data))
@@ -276,13 +276,13 @@ async def _put(
             stream_chunks = read_chunks(loaded.descriptor, write_step(share))
             async with aclosing(stream_chunks):
                 return await put_stream(share, stream_chunks, path, progress=progress)
-        await _while_lost(lambda: _put_large(share, loaded, path, progress, options))
+        await _put_again_if_lost(lambda: _put_large(share, loaded, path, progress, options))
         return loaded.size
     finally:
         await in_thread(loaded.close)
 
 
-async def _while_lost(attempt: Callable[[], Awaitable[None]]) -> None:
+async def _put_again_if_lost(attempt: Callable[[], Awaitable[None]]) -> None:
     """Put a file, and again if the server has lost what was there of it, as by a restart."""
     for _ in range(ATTEMPTS - 1):
         try:

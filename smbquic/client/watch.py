@@ -21,13 +21,11 @@ from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, C
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
-from smbquic.wire.fscc.file_information import FileInformationClass, StandardInformation
 from smbquic.wire.fscc.notify_information import (
     NotifyAction,
     NotifyInformation,
     decode_notifications,
 )
-from smbquic.wire.query_info import InfoType
 
 ANSWER = 1 << 16
 """Bytes of changes that one answer may have; the server keeps as many between two requests."""
@@ -204,13 +202,7 @@ class ShareWatch:
         From that on the server keeps the changes between two requests ([MS-FSA] 2.1.5.11).
         """
         assert self._file_id is not None
-        query = requests.query(
-            InfoType.FILE,
-            FileInformationClass.FileStandardInformation,
-            StandardInformation.SIZE,
-            self._file_id,
-        )
-        await self._tree.request(query, self.path)
+        await self._tree.request(requests.query_standard(self._file_id), self.path)
 
     # --- what it reports ------------------------------------------------------------------------
 
