@@ -10,6 +10,7 @@ import pytest
 from smbquic.storage import Disposition, NameInvalid, PathNotFound, types
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
+from smbquic.storage.local.tree import FolderTree
 from tests.unit.storage.local.opening import Make
 
 # Renaming
@@ -101,6 +102,24 @@ def test_renaming_changes_nothing_but_case(
     assert [path.name for path in root.iterdir()] == ["NaMe"]
     file.rename("NaMe", replace=replace)
     assert [path.name for path in root.iterdir()] == ["NaMe"]
+
+
+def test_another_case_on_a_disk_that_ignores_case(
+    opened: Make, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a disk finds a file by its new name before it is renamed."""
+
+    def find_in_any_case(
+        tree: FolderTree, parent: int, component: str
+    ) -> tuple[bytes, os.stat_result | None]:
+        (on_disk,) = root.iterdir()
+        return component.encode(), on_disk.stat()
+
+    file = opened("name")
+    monkeypatch.setattr(FolderTree, "look_up", find_in_any_case)
+    file.rename("NAME", replace=False)
+    assert [path.name for path in root.iterdir()] == ["NAME"]
+    assert file.name == "NAME"
 
 
 def test_two_cases_of_a_name_are_two_files(opened: Make, root: Path) -> None:
