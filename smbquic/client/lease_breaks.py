@@ -1,10 +1,8 @@
-"""Giving back leases that the server breaks. [MS-SMB2] 3.2.5.19.2
-
-The client has leases for its durable handles only, and caches nothing under them.
-"""
+"""Giving back leases that the server breaks. [MS-SMB2] 3.2.5.19.2"""
 
 import asyncio
 import logging
+from typing import NamedTuple, Protocol
 
 from smbquic.client.response_waiters import SendCompound, Target
 from smbquic.errors import SmbError
@@ -18,40 +16,78 @@ from smbquic.wire.oplock_break import (
 log = logging.getLogger(__name__)
 
 
+class LeaseHolder(Protocol):
+    """Something that caches under a lease, and has to stop that when the lease is broken."""
+
+    @property
+    def state(self) -> int:
+        """What may still be cached."""
+
+    def reduce(self, notification: LeaseBreakNotification) -> None:
+        """Drop at once what may not be kept any more."""
+
+    async def give_back(self) -> bool:
+        """Write back and close what the lease does not allow to delay any more.
+
+        Returns whether the lease still has opens: if not, nothing has to be acknowledged.
+        """
+
+
+class _Held(NamedTuple):
+    target: Target
+    holder: LeaseHolder | None
+
+
 class LeaseBreaks:
-    """Acknowledges the breaks of the leases of one connection; others wait for that."""
+    """Acknowledges the breaks of the leases of one connection; others wait for that.
+
+    However many notifications a server sends, there is one task for each lease at most.
+    """
 
     def __init__(self, compound: SendCompound) -> None:
         self._compound = compound
-        self._targets: dict[bytes, Target] = {}
+        self._leases: dict[bytes, _Held] = {}
         self._tasks: dict[bytes, asyncio.Task[None]] = {}
 
-    def add(self, lease_key: bytes, target: Target) -> None:
-        """Acknowledge the breaks of this lease from now on."""
-        self._targets[lease_key] = target
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    def add(self, lease_key: bytes, target: Target, holder: LeaseHolder | None = None) -> None:
+        """Acknowledge the breaks of this lease from now on.
+
+        Without a `holder` nothing is cached under it, and it is given back at once.
+        """
+        self._leases[lease_key] = _Held(target, holder)
 
     def remove(self, lease_key: bytes) -> None:
         """Forget a lease: its file was closed."""
-        self._targets.pop(lease_key, None)
+        self._leases.pop(lease_key, None)
 
     def receive(self, notification: Message | None) -> None:
         """Take what the server sent unasked; all but the break of a known lease is left out."""
         if not isinstance(notification, LeaseBreakNotification):
             return
         key = notification.lease_key
-        target = self._targets.get(key)
-        acknowledged = notification.flags & NotifyBreakLeaseFlags.ACK_REQUIRED
-        # Until it has the acknowledgment, a server breaks this lease no further.
-        if target is None or not acknowledged or key in self._tasks:
+        held = self._leases.get(key)
+        if held is None:
             return
-        body = LeaseBreakAcknowledgment(key, notification.new_lease_state)
-        task = asyncio.create_task(self._acknowledge(body, target))
+        if held.holder is not None:
+            held.holder.reduce(notification)
+        # Until it has the acknowledgment, a server breaks this lease no further.
+        if not notification.flags & NotifyBreakLeaseFlags.ACK_REQUIRED or key in self._tasks:
+            return
+        task = asyncio.create_task(self._give_back(key, held, notification.new_lease_state))
         self._tasks[key] = task
         task.add_done_callback(lambda _: self._tasks.pop(key))
 
-    async def _acknowledge(self, body: LeaseBreakAcknowledgment, target: Target) -> None:
+    async def _give_back(self, key: bytes, held: _Held, left: int) -> None:
         try:
-            await self._compound([body], target)
+            if held.holder is not None:
+                if not await held.holder.give_back():
+                    return
+                # Read only now: it was granted less, or broken further, meanwhile.
+                left &= held.holder.state
+            await self._compound([LeaseBreakAcknowledgment(key, left)], held.target)
         except SmbError as error:
             log.debug("a lease was not given back: %s", error)
 

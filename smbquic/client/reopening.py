@@ -8,6 +8,7 @@ from smbquic.client import requests
 from smbquic.client.durable_handle import DurableHandleKeys, has_durable_handles
 from smbquic.client.file import File
 from smbquic.client.file_handle import Reopened, Reopener
+from smbquic.client.leases import OpenLease
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.repeatable import are_repeatable
 from smbquic.client.tree_connect import TreeConnect, check
@@ -41,12 +42,14 @@ async def open_file(
     *others: Message,
     repeatable: bool | None = None,
     make: MakeFile = File,
+    lease: OpenLease | None = None,
 ) -> tuple[File, list[Response]]:
     """Open a file and send `others` in the same message; the file, and their responses.
 
     `make_opening` makes a CREATE for each attempt. When the connection is lost after it was sent,
     it is sent again if that is `repeatable`, by default if the requests themselves are
-    (`are_repeatable`). `path` is what errors call the file, and `make` makes it.
+    (`are_repeatable`). `path` is what errors call the file, and `make` makes it. `lease` is one to
+    ask for.
     """
     if repeatable is None:
         repeatable = are_repeatable([make_opening(), *others])
@@ -54,55 +57,66 @@ async def open_file(
     async def send(tree: TreeConnect) -> tuple[File, list[Response]]:
         opening = make_opening()
         opening = replace(opening, contexts=[*opening.contexts, _QUERY_ON_DISK_ID])
-        durable = _durable_handle(tree, opening)
-        creating = opening if durable is None else durable.request(opening)
-        opened, *responses = await tree.compound([creating, *others])
-        check(opened, path)
-        reopening = Reopening(share_tree, path, opening, opened.body)
-        reopening.note(tree, durable, opened.body)
+        reopening = Reopening(share_tree, path, opening, lease)
+        try:
+            opened, *responses = await tree.compound([reopening.request(tree, opening), *others])
+            check(opened, path)
+        except BaseException:
+            reopening.closed(tree)
+            raise
+        reopening.opened(opened.body)
         return make(tree, path, opened.body, reopening), responses
 
     return await share_tree.repeat(send, repeatable=repeatable)
 
 
-def _durable_handle(tree: TreeConnect, opening: CreateRequest) -> DurableHandleKeys | None:
-    """Return a durable handle to ask for: for who writes, and where the server has them.
-
-    Who only reads loses nothing when the file is opened again. A lease makes others wait until it
-    is given back, so it is not asked for without need.
-    """
-    writes = opening.desired_access & AccessMask.FILE_WRITE_DATA
-    return DurableHandleKeys() if writes and has_durable_handles(tree) else None
-
-
 class Reopening:
-    """Opens the file again that `opening` has opened, with the response `opened`."""
+    """Opens the file again that `opening` has opened."""
 
     def __init__(
-        self, share_tree: ShareTree, path: str, opening: CreateRequest, opened: CreateResponse
+        self,
+        share_tree: ShareTree,
+        path: str,
+        opening: CreateRequest,
+        lease: OpenLease | None = None,
     ) -> None:
         self._share_tree = share_tree
         self._path = path
         # What the first request made or truncated is only to be opened from now on.
         self._opening = replace(opening, create_disposition=CreateDisposition.FILE_OPEN)
-        self._identity = identity(opened)
+        self._lease = lease
+        self._identity: tuple[object, ...] = ()
         self._durable: DurableHandleKeys | None = None
         """The handle that the server was asked for; `_is_granted` is its answer."""
         self._is_granted = False
 
-    def note(
-        self, tree: TreeConnect, durable: DurableHandleKeys | None, opened: CreateResponse
-    ) -> None:
-        """Remember what came of asking for a durable handle, and answer breaks of its lease."""
-        self._durable = durable
-        self._is_granted = durable is not None and durable.is_granted(opened)
-        if durable is not None:
-            tree.connection.lease_breaks.add(durable.lease_key, tree.target)
+    def request(self, tree: TreeConnect, opening: CreateRequest) -> CreateRequest:
+        """Return a CREATE that asks for the lease, and for a durable handle: for who writes.
+
+        Who only reads loses nothing when the file is opened again. A lease makes others wait until
+        it is given back, so it is not asked for without need.
+        """
+        writes = opening.desired_access & AccessMask.FILE_WRITE_DATA
+        self._durable = None
+        if writes and has_durable_handles(tree):
+            self._durable = DurableHandleKeys(self._lease)
+            return self._durable.request(tree, opening)
+        return opening if self._lease is None else self._lease.request(tree, opening)
+
+    def opened(self, response: CreateResponse) -> None:
+        """Note what the server has opened, and what it has granted."""
+        self._identity = identity(response)
+        self._is_granted = self._durable is not None and self._durable.is_granted(response)
+        self._note_lease(response)
+
+    def _note_lease(self, response: CreateResponse) -> None:
+        if self._lease is not None:
+            self._lease.opened(response)
 
     def closed(self, tree: TreeConnect) -> None:
         """See `Reopener`."""
         if self._durable is not None:
-            tree.connection.lease_breaks.remove(self._durable.lease_key)
+            self._durable.lease.closed(tree)
 
     async def open(self, lost: TreeConnect, file_id: FileId, cause: ConnectionClosed) -> Reopened:
         """Open it on a newer connection than that of `lost`, where it had the id `file_id`.
@@ -129,26 +143,29 @@ class Reopening:
             return None
         try:
             response = await tree.request(
-                self._durable.reconnect(self._opening, file_id), self._path
+                self._durable.reconnect(tree, self._opening, file_id), self._path
             )
         except StatusError as error:
             # It was restarted, somebody else needed the file, or the client came too late.
             log.debug("the server has not kept the open: %s", error)
             return None
-        tree.connection.lease_breaks.add(self._durable.lease_key, tree.target)
+        self._note_lease(response.body)
         return Reopened(tree, response.body.file_id, kept=True)
 
     async def _open_by_name(self, tree: TreeConnect) -> Reopened:
-        durable = _durable_handle(tree, self._opening)
-        opening = self._opening if durable is None else durable.request(self._opening)
-        response = await tree.request(opening, self._path)
+        try:
+            response = await tree.request(self.request(tree, self._opening), self._path)
+        except BaseException:
+            self.closed(tree)
+            raise
         opened: CreateResponse = response.body
         if identity(opened) != self._identity:
+            self.closed(tree)
             await tree.request(requests.close(opened.file_id), self._path)
             raise SourceChangedError(
                 f"{self._path}: the connection was lost, and meanwhile another file got this name"
             )
-        self.note(tree, durable, opened)
+        self.opened(opened)
         return Reopened(tree, opened.file_id, kept=False)
 
 

@@ -41,7 +41,11 @@ _ACCEPT = TransportCapability.ACCEPT_TRANSPORT_LEVEL_SECURITY
 
 def client_capabilities(settings: ClientSettings) -> GlobalCapabilities:
     """Return the capabilities of our NEGOTIATE request. [MS-SMB2] 3.2.4.2.2.2"""
-    capabilities = GlobalCapabilities.LARGE_MTU | GlobalCapabilities.LEASING
+    capabilities = (
+        GlobalCapabilities.LARGE_MTU
+        | GlobalCapabilities.LEASING
+        | GlobalCapabilities.DIRECTORY_LEASING
+    )
     if settings.encryption is not EncryptionPolicy.OFF:
         capabilities |= GlobalCapabilities.ENCRYPTION
     return capabilities

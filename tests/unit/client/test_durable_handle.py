@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from smbquic.client import requests
 from smbquic.client.durable_handle import DurableHandleKeys, has_durable_handles
+from smbquic.client.lease_breaks import LeaseBreaks
+from smbquic.client.leases import READ, OpenLease
+from smbquic.client.response_waiters import Target
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_context import CreateContext
@@ -27,6 +30,16 @@ OTHERS = GlobalCapabilities.LARGE_MTU | GlobalCapabilities.DFS
 OPENING = replace(requests.create("a", requests.WRITE), contexts=[CreateContext(b"QFid")])
 
 
+def tree_of(
+    dialect: Dialect | None = Dialect.SMB_3_1_1, capabilities: GlobalCapabilities = LEASING
+) -> TreeConnect:
+    """A share of a server with these capabilities."""
+    server = SimpleNamespace(capabilities=capabilities)
+    protocol = SimpleNamespace(server=server, dialect=dialect)
+    connection = SimpleNamespace(protocol=protocol, lease_breaks=LeaseBreaks(cast(Any, None)))
+    return cast(TreeConnect, SimpleNamespace(connection=connection, target=Target()))
+
+
 @pytest.mark.parametrize(
     ("dialect", "capabilities", "expected"),
     [
@@ -40,26 +53,24 @@ OPENING = replace(requests.create("a", requests.WRITE), contexts=[CreateContext(
 def test_who_has_durable_handles(
     dialect: Dialect | None, capabilities: GlobalCapabilities, expected: bool
 ) -> None:
-    server = SimpleNamespace(capabilities=capabilities)
-    protocol = SimpleNamespace(server=server, dialect=dialect)
-    tree = cast(TreeConnect, SimpleNamespace(connection=SimpleNamespace(protocol=protocol)))
+    tree = tree_of(dialect, capabilities)
     assert has_durable_handles(tree) is expected
-    protocol.server = None
+    tree.connection.protocol.server = None
     assert not has_durable_handles(tree)
 
 
 def test_what_is_asked_for() -> None:
-    durable = DurableHandleKeys()
-    request = durable.request(OPENING)
+    tree, durable = tree_of(), DurableHandleKeys()
+    request = durable.request(tree, OPENING)
     assert request.name == "a"
     assert request.requested_oplock_level == OplockLevel.OPLOCK_LEVEL_LEASE
     others, asked, lease = request.contexts
     assert others == OPENING.contexts[0]
     guid = DurableHandleRequestV2.decode(asked.data).create_guid
     state = LeaseState.READ_CACHING | LeaseState.HANDLE_CACHING
-    assert LeaseV2.decode(lease.data) == LeaseV2(durable.lease_key, state)
+    assert LeaseV2.decode(lease.data) == LeaseV2(durable.lease.key, state)
 
-    again = durable.reconnect(OPENING, FileId(1, 2))
+    again = durable.reconnect(tree, OPENING, FileId(1, 2))
     back, lease_again = again.contexts
     assert DurableHandleReconnectV2.decode(back.data) == DurableHandleReconnectV2(
         FileId(1, 2), guid
@@ -69,9 +80,15 @@ def test_what_is_asked_for() -> None:
 
 
 def test_each_open_has_its_own() -> None:
-    one, two = DurableHandleKeys(), DurableHandleKeys()
-    assert one.lease_key != two.lease_key
-    assert one.request(OPENING).contexts[1] != two.request(OPENING).contexts[1]
+    tree, one, two = tree_of(), DurableHandleKeys(), DurableHandleKeys()
+    assert one.lease.key != two.lease.key
+    assert one.request(tree, OPENING).contexts[1] != two.request(tree, OPENING).contexts[1]
+
+
+def test_opens_of_one_lease() -> None:
+    lease = OpenLease(READ)
+    one, two = DurableHandleKeys(lease), DurableHandleKeys(lease)
+    assert one.lease is two.lease is lease
 
 
 def test_what_is_granted() -> None:

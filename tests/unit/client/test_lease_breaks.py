@@ -96,3 +96,52 @@ async def test_a_connection_that_ends_meanwhile() -> None:
     await asyncio.sleep(0)
     await breaks.cancel()
     assert len(server.seen) == 2
+
+
+class Holder:
+    """Takes until `done` to give back, and keeps `state`."""
+
+    def __init__(self, state: int, *, opens: bool = True) -> None:
+        self.state = state
+        self.reduced: list[int] = []
+        self.done = asyncio.Event()
+        self.opens = opens
+
+    def reduce(self, notification: LeaseBreakNotification) -> None:
+        self.reduced.append(notification.new_lease_state)
+
+    async def give_back(self) -> bool:
+        await self.done.wait()
+        return self.opens
+
+
+async def test_who_caches_gives_back_first() -> None:
+    server = SlowServer()
+    breaks, holder = LeaseBreaks(server.compound), Holder(READ)
+    breaks.add(KEY, TARGET, holder)
+    assert len(breaks) == 1
+    for _ in range(3):
+        breaks.receive(notification(KEY))
+    assert holder.reduced == [READ] * 3  # at once, and each time
+    await asyncio.sleep(0)
+    assert server.seen == []
+    holder.state = 0  # it was broken further meanwhile
+    holder.done.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert server.seen == [(LeaseBreakAcknowledgment(KEY, 0), TARGET)]
+    await breaks.cancel()
+
+
+async def test_who_has_nothing_open_any_more_need_not_acknowledge() -> None:
+    server = SlowServer()
+    breaks, holder = LeaseBreaks(server.compound), Holder(READ, opens=False)
+    breaks.add(KEY, TARGET, holder)
+    holder.done.set()
+    breaks.receive(notification(KEY))
+    breaks.receive(notification(KEY, flags=0))
+    assert holder.reduced == [READ] * 2
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert server.seen == []
+    await breaks.cancel()

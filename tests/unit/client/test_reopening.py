@@ -8,7 +8,6 @@ import pytest
 
 from smbquic.client import requests
 from smbquic.client.connection import ClientConnection
-from smbquic.client.durable_handle import DurableHandleKeys
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.reopening import Reopening, open_file
 from smbquic.client.share import Share
@@ -56,6 +55,14 @@ def response(disk_file_id: int | None, *, created: int = 5) -> CreateResponse:
     return answer
 
 
+def opened_once(share_tree: ShareTree, first: CreateResponse) -> Reopening:
+    """What opens a file again that was opened with this response."""
+    reopening = Reopening(share_tree, "a/b", WRITING)
+    reopening.request(share_tree.current, WRITING)
+    reopening.opened(first)
+    return reopening
+
+
 @pytest.fixture
 def share_tree(share: Share) -> ShareTree:
     class Renewed(ShareTree):
@@ -85,7 +92,7 @@ async def leasing(share: Share) -> ClientConnection:
 async def test_what_was_made_or_truncated_is_only_opened(
     share_tree: ShareTree, server: FakeServer
 ) -> None:
-    reopening = Reopening(share_tree, "a/b", WRITING, response(7))
+    reopening = opened_once(share_tree, response(7))
     server.handlers[Command.CREATE] = lambda request: response(7)
 
     reopened = await reopening.open(OTHER_TREE, OLD_ID, LOST)
@@ -109,7 +116,7 @@ async def test_what_was_made_or_truncated_is_only_opened(
 async def test_another_file_is_closed_again(
     share_tree: ShareTree, server: FakeServer, first: CreateResponse, now: CreateResponse
 ) -> None:
-    reopening = Reopening(share_tree, "a/b", WRITING, first)
+    reopening = opened_once(share_tree, first)
     server.handlers[Command.CREATE] = lambda request: now
     with pytest.raises(SourceChangedError, match="a/b: the connection was lost, and meanwhile"):
         await reopening.open(OTHER_TREE, OLD_ID, LOST)
@@ -117,20 +124,20 @@ async def test_another_file_is_closed_again(
 
 
 async def test_a_server_that_gives_no_numbers(share_tree: ShareTree, server: FakeServer) -> None:
-    reopening = Reopening(share_tree, "a/b", WRITING, response(None))
+    reopening = opened_once(share_tree, response(None))
     server.handlers[Command.CREATE] = lambda request: response(None)
     assert (await reopening.open(OTHER_TREE, OLD_ID, LOST)).file_id == FileId(7, 7)
 
 
 async def test_a_file_that_is_gone(share_tree: ShareTree, server: FakeServer) -> None:
-    reopening = Reopening(share_tree, "a/b", WRITING, response(7))
+    reopening = opened_once(share_tree, response(7))
     server.handlers[Command.CREATE] = lambda request: (NtStatus.OBJECT_NAME_NOT_FOUND, None)
     with pytest.raises(ConnectionClosed, match="the network is down, and a/b is no longer there"):
         await reopening.open(OTHER_TREE, OLD_ID, LOST)
 
 
 async def test_what_else_the_server_says(share_tree: ShareTree, server: FakeServer) -> None:
-    reopening = Reopening(share_tree, "a/b", WRITING, response(7))
+    reopening = opened_once(share_tree, response(7))
     server.handlers[Command.CREATE] = lambda request: (NtStatus.ACCESS_DENIED, None)
     with pytest.raises(DeniedError):
         await reopening.open(OTHER_TREE, OLD_ID, LOST)
@@ -192,11 +199,11 @@ async def test_who_writes_asks_for_a_durable_handle(
 async def test_a_handle_that_was_kept_is_taken_over(
     share_tree: ShareTree, server: FakeServer, leasing: ClientConnection
 ) -> None:
-    durable = DurableHandleKeys()
-    reopening = Reopening(share_tree, "a/b", WRITING, response(7))
+    reopening = Reopening(share_tree, "a/b", WRITING)
+    first = reopening.request(share_tree.current, WRITING)
     granted = response(7)
     granted.contexts.append(DurableHandleResponseV2(60_000).context())
-    reopening.note(share_tree.current, durable, granted)
+    reopening.opened(granted)
     server.handlers[Command.CREATE] = lambda request: opened(file_id=9)
 
     reopened = await reopening.open(OTHER_TREE, OLD_ID, LOST)
@@ -208,7 +215,7 @@ async def test_a_handle_that_was_kept_is_taken_over(
     assert names == [CREATE_DURABLE_HANDLE_RECONNECT_V2, CREATE_REQUEST_LEASE]
     asked = DurableHandleReconnectV2.decode(request.contexts[0].data)
     assert asked.file_id == OLD_ID
-    assert decode_lease(request.contexts[1].data).lease_key == durable.lease_key
+    assert request.contexts[1].data == find(first.contexts, CREATE_REQUEST_LEASE)
 
 
 async def test_a_handle_that_was_not_kept_is_opened_by_name(
@@ -216,8 +223,7 @@ async def test_a_handle_that_was_not_kept_is_opened_by_name(
 ) -> None:
     server.handlers[Command.CREATE] = granting
     file, _ = await open_file(share_tree, "a/b", lambda: WRITING)
-    reopening = Reopening(share_tree, "a/b", WRITING, file.opened)
-    reopening.note(share_tree.current, DurableHandleKeys(), file.opened)
+    reopening = opened_once(share_tree, file.opened)
     server.seen.clear()
 
     def restarted(request: Received) -> Answer:
@@ -237,8 +243,7 @@ async def test_a_handle_that_was_not_kept_is_opened_by_name(
 async def test_what_was_not_granted_is_not_asked_back(
     share_tree: ShareTree, server: FakeServer, leasing: ClientConnection
 ) -> None:
-    reopening = Reopening(share_tree, "a/b", WRITING, response(7))
-    reopening.note(share_tree.current, DurableHandleKeys(), response(7))
+    reopening = opened_once(share_tree, response(7))
     server.handlers[Command.CREATE] = lambda request: response(7)
     assert not (await reopening.open(OTHER_TREE, OLD_ID, LOST)).kept
     [request] = cast(list[CreateRequest], server.bodies(Command.CREATE))

@@ -75,7 +75,11 @@ def test_old_dialects_have_no_contexts() -> None:
     settings = replace(CLIENT, dialects=(Dialect.SMB_2_1,), encryption=EncryptionPolicy.OFF)
     request = build_request(settings, quic=False, server_name="fs", random=bytes)
     assert request.contexts == []
-    assert request.capabilities == GlobalCapabilities.LARGE_MTU | GlobalCapabilities.LEASING
+    assert request.capabilities == (
+        GlobalCapabilities.LARGE_MTU
+        | GlobalCapabilities.LEASING
+        | GlobalCapabilities.DIRECTORY_LEASING
+    )
 
 
 def test_without_encryption() -> None:
