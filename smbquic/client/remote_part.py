@@ -167,6 +167,9 @@ class RemotePartialFile:
             await file.request(requests.close)
         check(deleted, self._part)
 
+    def release(self) -> None:
+        """Release what it takes on this machine, at the very end."""
+
     def _check(self, responses: Sequence[Response]) -> None:
         for response in responses:
             check(response, self._path)

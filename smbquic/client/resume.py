@@ -10,9 +10,12 @@ of them differs, the transfer starts again.
 import asyncio
 import errno
 import fcntl
+import hashlib
 import logging
 import os
+import socket
 import stat
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +32,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
 from smbquic.storage.partial import resumable_name, resumable_pattern
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, ShareAccess
+from smbquic.wire.create_contexts import AppInstanceId
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.message import Message
 
@@ -44,6 +48,13 @@ IN_USE = 60.0
 """Seconds to wait until the server has noticed that the client of the last attempt is gone."""
 
 Read = Callable[[int, int], Awaitable[Buffer]]
+
+
+def _application_of(share: ShareFiles, part: str) -> bytes:
+    """Return the id by which a server knows the transfers of this user and machine to a part."""
+    here = (socket.gethostname(), os.getuid())
+    there = (share.share_tree.session.host, share.tree.name, part)
+    return hashlib.sha256(repr((here, there)).encode()).digest()[:16]
 
 
 async def resume_at(there: int, size: int, part: Read, source: Read) -> int:
@@ -124,23 +135,67 @@ class ResumablePart(PartialFile):
             path.unlink(missing_ok=True)
 
 
+class ProcessLock:
+    """A name that one process of this machine has at a time, until it ends, however it ends.
+
+    It is the address of a socket, which is not in the file system; only Linux has such addresses.
+    """
+
+    def __init__(self, name: bytes) -> None:
+        self._socket: socket.socket | None = None
+        if sys.platform == "linux":
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                self._socket.bind(b"\0smbquic-" + name.hex().encode())
+            except OSError:
+                self.release()
+
+    @property
+    def held(self) -> bool:
+        """Whether it is this process that has the name."""
+        return self._socket is not None
+
+    def release(self) -> None:
+        """Let others have the name."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
 class RemoteResumablePart(RemotePartialFile):
-    """A file on a share that stays when its transfer is interrupted."""
+    """A file on a share that stays when its transfer is interrupted.
+
+    The server closes it for the next attempt if this one was killed: both name the same application
+    ([MS-SMB2] 3.3.5.9.13). Only one process of this machine does so at a time, since the other
+    may be alive.
+    """
 
     def __init__(self, share: ShareFiles, path: str, source: tuple[object, ...]) -> None:
         super().__init__(share, path)
-        self._source = source
+        name = resumable_name(split_path(path)[-1], source)
+        self._resumable = join(parent(path), name)
+        self._application = _application_of(share, self._resumable)
+        self._lock: ProcessLock | None = None
 
     def _creating(self) -> CreateRequest:
-        name = split_path(self._path)[-1]
-        self._part = join(parent(self._path), resumable_name(name, self._source))
-        return requests.create(
+        self._part = self._resumable
+        if self._lock is None:
+            self._lock = ProcessLock(self._application)
+        opening = requests.create(
             to_wire(self._part),
             requests.WRITE | requests.READ | requests.DELETE,
             disposition=CreateDisposition.FILE_OPEN_IF,
             options=CreateOptions.FILE_NON_DIRECTORY_FILE,
             sharing=ShareAccess(0),
         )
+        if self._lock.held:
+            opening.contexts.append(AppInstanceId(self._application).context())
+        return opening
+
+    def release(self) -> None:
+        """Let other processes of this machine write it."""
+        if self._lock is not None:
+            self._lock.release()
 
     async def begin(self, *middle: Message) -> tuple[File, list[Response]]:
         """Open it; waits while the server thinks that an earlier client has it open."""

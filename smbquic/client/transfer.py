@@ -405,6 +405,8 @@ async def _put_large(
     except BaseException as error:
         await part.abandon(error)
         raise
+    finally:
+        part.release()
 
 
 async def put_stream(

@@ -4,6 +4,7 @@
 
 A cluster starts an application again on another machine when the first one is lost. What it had
 open there is closed when it opens the file again: it need not wait for the time-out of those opens.
+The same is true of a client that was killed and is started again.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +44,7 @@ def app_instance_of(contexts: Mapping[bytes, bytes], requester: Requester) -> Ap
         body = AppInstanceVersion.decode(data_of_version)
         version = body.app_instance_version_high, body.app_instance_version_low
     instance_id = AppInstanceId.decode(data).app_instance_id
-    return AppInstance(instance_id, version, requester.client_guid)
+    return AppInstance(instance_id, version, requester.identity, requester.client_guid)
 
 
 MayRead = Callable[[Open], bool]
@@ -77,16 +78,19 @@ class AppInstanceTable:
     ) -> None:
         """Close what the application has open of that name from another machine.
 
-        Opens of files that the user may not read stay: an id is no password. StatusError
-        FILE_FORCED_CLOSED if the other machine has the newer version of the application.
+        Opens of other users, and of files that the user may not read, stay: an id is no password.
+        StatusError FILE_FORCED_CLOSED if the other machine has the newer version of the
+        application.
         """
         for entry in list(self._opens.get(app_instance.instance_id, ())):
             former = entry.recovery.app_instance
             assert former is not None
             # Opens of the same client are its own to close: only those of another machine are in
-            # the way.
+            # the way. Those of another user stay although [MS-SMB2] would close them for whoever
+            # may read the file: ids are not secret, and an upload would end with an error.
             if (
                 former.client_guid == app_instance.client_guid
+                or former.owner != app_instance.owner
                 or entry.owner.tree.share is not share
                 or fold(entry.file.name) != fold(name)
             ):

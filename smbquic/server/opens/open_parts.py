@@ -93,10 +93,11 @@ class Durability:
 
 @dataclass(frozen=True, slots=True)
 class AppInstance:
-    """The application that opened a file: its id and version, and the client that it runs on."""
+    """The application that opened a file: its id and version, its user, and its client."""
 
     instance_id: bytes
     version: tuple[int, int] | None
+    owner: Identity
     client_guid: bytes
 
 

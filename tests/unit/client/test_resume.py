@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from hypothesis import strategies as st
 
 from smbquic.client import file as file_module
 from smbquic.client import resume, transfer
-from smbquic.client.resume import ResumablePart, resume_at, sample_places
+from smbquic.client.resume import ProcessLock, ResumablePart, resume_at, sample_places
 from smbquic.client.share import Share
 from smbquic.errors import DeniedError, SourceChangedError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.transfer import TransferOptions
 from smbquic.storage.partial import is_unfinished
 from smbquic.wire.create import CreateOptions
+from smbquic.wire.create_context import find
+from smbquic.wire.create_contexts import CREATE_APP_INSTANCE_ID, AppInstanceId
 from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.header import Command
 from smbquic.wire.read import ReadResponse
@@ -265,6 +268,58 @@ async def test_a_put_waits_for_the_client_of_the_last_attempt(
     monkeypatch.setattr(resume, "IN_USE", -1.0)
     with pytest.raises(DeniedError):
         await share.put(source, "y", options=TransferOptions(resume=True))
+
+
+def applications(server: FakeServer) -> list[bytes | None]:
+    """Return the application that each CREATE of a part names."""
+    creates = [body for body in server.bodies(Command.CREATE) if is_unfinished(body.name)]
+    return [find(body.contexts, CREATE_APP_INSTANCE_ID) for body in creates]
+
+
+async def test_a_put_has_the_server_close_the_part_for_a_client_that_was_killed(
+    share: Share, server: FakeServer, source: Path, small_margin: None
+) -> None:
+    part = ResumedFile(server)
+    part.fail_at = 7168
+    for _ in range(2):
+        with pytest.raises(StatusError):
+            await share.put(source, "y", options=TransferOptions(resume=True))
+    first, second = applications(server)
+    assert first == second
+    assert (first is not None) is (sys.platform == "linux")
+    part.fail_at = None
+    await share.put(source, "z", options=TransferOptions(resume=True))
+    if first is not None:
+        assert applications(server)[-1] not in (None, first)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs sockets without files")
+async def test_a_put_closes_nothing_for_a_process_that_is_alive(
+    share: Share, server: FakeServer, source: Path, small_margin: None
+) -> None:
+    part = ResumedFile(server)
+
+    def create(request: Received) -> Answer:
+        # Another process begins the same transfer at any time while this one goes on.
+        data = find(request.body.contexts, CREATE_APP_INSTANCE_ID)
+        if data is not None:
+            other = ProcessLock(AppInstanceId.decode(data).app_instance_id)
+            assert not other.held
+        return part.create(request)
+
+    server.handlers[Command.CREATE] = create
+    await share.put(source, "y", options=TransferOptions(resume=True))
+    data = applications(server)[0]
+    assert data is not None
+    held = ProcessLock(AppInstanceId.decode(data).app_instance_id)
+    assert held.held
+    await share.put(source, "y", options=TransferOptions(resume=True))
+    assert applications(server)[-1] is None
+    held.release()
+    held.release()
+    assert not held.held
+    await share.put(source, "y", options=TransferOptions(resume=True))
+    assert applications(server)[-1] == data
 
 
 async def test_a_get_goes_on_where_it_was_interrupted(
