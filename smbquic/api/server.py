@@ -3,13 +3,14 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated
 
 from smbquic.api.listen import ListenAddress, listening_on
+from smbquic.api.listening import QuicListening, decision_by
 from smbquic.api.serving import Serving
 from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
@@ -19,19 +20,17 @@ from smbquic.client.transports import optional_path
 from smbquic.observe.audit import AuditLog, Sink
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.keywords import keywords
-from smbquic.options.model import Option, values_of
-from smbquic.options.quic import EngineOptions, TlsOptions
+from smbquic.options.model import Option
 from smbquic.options.server import Listen, ServerOptions
-from smbquic.pki.access import Decision
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import ServerSettings, SigningPolicy, dialects_from
 from smbquic.server.access import AccessPolicy
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.share import ServedShare
 from smbquic.storage import Storage, open_storage
-from smbquic.transport import quic, tcp
-from smbquic.transport.base import Listener, Peer
-from smbquic.transport.quic import QuicListener, QuicOptions
+from smbquic.transport import tcp
+from smbquic.transport.base import Listener
+from smbquic.transport.quic import QuicListener
 
 
 @dataclass(frozen=True)
@@ -122,13 +121,13 @@ async def serve(
     shown = ServerCertificates(options.identities) if options.identities else None
     if shown is None and any(address.transport == "quic" for address in addresses):
         raise ValueError("a QUIC listener needs a certificate and its key")
-    quic_options = _quic_options(options)
     async with AsyncExitStack() as stack:
         server = _server(_served_shares(shares, stack), _users(users), options, shown)
         stack.push_async_callback(server.close)
-        listeners = [
-            await _listen(server, address, shown, quic_options, stack) for address in addresses
-        ]
+        listening = None
+        if shown is not None:
+            listening = QuicListening(shown, options, server.connection_limiter, server.audit)
+        listeners = [await _listen(server, address, listening, stack) for address in addresses]
         over_quic = [listener for listener in listeners if isinstance(listener, QuicListener)]
         serving = Serving(server, server.listeners, shown, over_quic)
         if shown is not None:
@@ -156,22 +155,12 @@ def _server(
     audit = AuditLog(
         options.audit,
         unauthenticated=options.audit_unauthenticated,
-        decide=_decision_by(shown) if shown is not None else None,
+        decide=decision_by(shown) if shown is not None else None,
         files=options.audit_files,
     )
     names = _names(name, options.target_names, shown) if options.extended_protection else None
     access = AccessPolicy(Authenticator([mechanism]), shown, names, options.pipes_over_quic)
     return Server(shares, access, settings, name=name, limits=options.limits, audit=audit)
-
-
-def _quic_options(options: ServeOptions) -> QuicOptions:
-    return QuicOptions(
-        **values_of(options, EngineOptions),
-        **values_of(options, TlsOptions),
-        max_half_open=options.limits.half_open,
-        max_half_open_of_address=options.limits.half_open_of_address,
-        tickets=options.tls_tickets,
-    )
 
 
 def _names(
@@ -185,15 +174,10 @@ def _names(
     return AcceptedTargetNames((*own, *labels, *others), certificates.is_name)
 
 
-def _decision_by(shown: ServerCertificates) -> Callable[[Peer], Decision | None]:
-    return lambda peer: shown.decide(peer.server_name, peer.certificates)
-
-
 async def _listen(
     server: Server,
     address: ListenAddress,
-    shown: ServerCertificates | None,
-    options: QuicOptions,
+    listening: QuicListening | None,
     stack: AsyncExitStack,
 ) -> Listener:
     """Serve the clients that come to an address, until `stack` is closed."""
@@ -201,8 +185,8 @@ async def _listen(
         if address.transport == "tcp":
             listener = await _listen_tcp(server, address)
         else:
-            assert shown is not None
-            listener = await _listen_quic(server, address, shown, options)
+            assert listening is not None
+            listener = await listening.listen(address, server.serve)
     stack.push_async_callback(listener.close)
     server.listeners.append(listener.url)
     return listener
@@ -218,22 +202,6 @@ async def _listen_tcp(server: Server, address: ListenAddress) -> Listener:
         max_connections=limit,
         limiter=server.connection_limiter,
     )
-
-
-async def _listen_quic(
-    server: Server, address: ListenAddress, shown: ServerCertificates, options: QuicOptions
-) -> Listener:
-    listener = await quic.listen(
-        address.host,
-        address.port,
-        server.serve,
-        certificate=shown.names,
-        max_connections=server.limits.connections,
-        options=options,
-        limiter=server.connection_limiter,
-    )
-    listener.on_failed = server.audit.handshake_failed
-    return listener
 
 
 def _served_shares(

@@ -1,26 +1,24 @@
 """A running server: its status, the reload of its certificates, and its end."""
 
 import asyncio
-import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from smbquic.errors import HandshakeError
+from smbquic.api.listening import (
+    certificates_status,
+    listeners_status,
+    resident,
+    use_certificates,
+)
 from smbquic.options.certificate import IdentityFiles
-from smbquic.pki.access import Decision
-from smbquic.pki.explain import days_left
+from smbquic.overload.drain import drain
+from smbquic.overload.memory import memory_limit
 from smbquic.pki.reload import ServerCertificates
-from smbquic.server.drain import drain
-from smbquic.server.overload.memory import memory_limit
 from smbquic.server.server import Server
 from smbquic.server.session import UserSession
-from smbquic.transport.base import Peer
 from smbquic.transport.quic import QuicListener
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +36,21 @@ class Serving:
         Returns when no client is left, after `seconds`, or once `hurry` is set. Connections that
         are left are closed when serving ends.
         """
-        draining = asyncio.create_task(drain(self.server, seconds))
-        hurrying = asyncio.create_task(hurry.wait())
-        try:
-            await asyncio.wait((draining, hurrying), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            draining.cancel()
-            hurrying.cancel()
-        if self.server.connections:
-            _log.warning(
-                "%d connections are closed before their requests are done; for more time, set"
-                " drain_seconds in [limits], or --drain-seconds",
-                len(self.server.connections),
-            )
+        self.server.draining = self.server.connection_limiter.closed = True
+        await drain(self.server.connections, seconds, hurry)
 
     def status(self) -> dict[str, Any]:
         """Return what the server is doing: listeners, certificates, shares and sessions.
 
         The values are plain, ready for JSON.
         """
-        over_quic = {listener.url: listener for listener in self._quic}
-        identities = self.certificates.identities if self.certificates is not None else []
         sessions = [_session_status(session) for session in self.server.sessions.values()]
         return {
             "name": self.server.name,
             "pid": os.getpid(),
             "draining": self.server.draining,
-            "listeners": [_listener_status(url, over_quic.get(url)) for url in self.listeners],
-            "certificates": [
-                {
-                    "names": list(identity.names),
-                    "file": str(identity.files.certificate),
-                    "days_left": days_left(identity.credential.certificate),
-                }
-                for identity in identities
-            ],
+            "listeners": listeners_status(self.listeners, self._quic),
+            "certificates": certificates_status(self.certificates),
             "shares": [share.name for share in self.server.shares.values()],
             "connections": len(self.server.connections),
             "opens": sum(each["opens"] for each in sessions),
@@ -121,50 +99,8 @@ class Serving:
 
     def apply(self) -> None:
         """Use the certificates that were read, and disconnect clients that their rules refuse."""
-        if self.certificates is None:
-            return
-        for listener in self._quic:
-            listener.reload(self.certificates.names)
-        for connection in list(self.server.connections):
-            peer = connection.transport.peer
-            if peer.kind != "quic":
-                continue
-            refusal = _refusal(self.certificates, peer, connection.users())
-            if refusal is not None:
-                _log.warning("%s: closed by new access rules: %s", connection.name, refusal.reason)
-                connection.trail.decided(refusal)
-                connection.transport.close("access denied")
-
-
-def _refusal(certificates: ServerCertificates, peer: Peer, users: Iterable[str]) -> Decision | None:
-    """Return why a client, or one of its users, is refused now; None if none is."""
-    name, chain = peer.server_name, peer.certificates
-    try:
-        decisions = [
-            certificates.decide(name, chain),
-            *(certificates.decide_logon(name, chain, user) for user in users),
-        ]
-    except HandshakeError as error:
-        return Decision(False, str(error))
-    return next((each for each in decisions if each is not None and not each.granted), None)
-
-
-def _listener_status(url: str, over_quic: QuicListener | None) -> dict[str, Any]:
-    return {
-        "url": url,
-        "engine": over_quic and over_quic.engine.engine,
-        "engine_reason": over_quic and over_quic.engine.reason,
-        "lost_packets": over_quic and over_quic.lost_packets,
-    }
-
-
-def resident() -> int | None:
-    """Return the resident memory of this process in bytes; None where the system has no `/proc`."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
+        if self.certificates is not None:
+            use_certificates(self.certificates, self._quic, self.server.connections)
 
 
 def _session_status(session: UserSession) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from smbquic.cli.failure import Terminated
@@ -97,3 +97,16 @@ def frozen_program() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+def allow_many_files() -> None:
+    """Raise the limit on descriptors to the hard one; shells set it to 1024 or less."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        # macOS refuses the unlimited value that it reports itself.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

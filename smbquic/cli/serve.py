@@ -4,7 +4,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,28 +14,25 @@ import click
 
 from smbquic import config
 from smbquic.api import server as api
-from smbquic.api.listen import ListenAddress, check_listen
+from smbquic.api.listen import check_listen
 from smbquic.api.serving import Serving
 from smbquic.api.stop import stop_event
 from smbquic.auth.users import UserStore, check_name
 from smbquic.cli.announcement import Announcement, machine_name, names_of
 from smbquic.cli.command import command, json_option, option
-from smbquic.cli.loop import frozen_program, notify_systemd, on_hangup, run
+from smbquic.cli.loop import allow_many_files, frozen_program, notify_systemd, on_hangup, run
 from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit, warn
 from smbquic.cli.passwords import ask_new
 from smbquic.cli.privileges import ProcessAccount
-from smbquic.cli.server_account import account_of, drop_privileges, open_audit
-from smbquic.cli.server_certificate import (
-    given_certificate,
-    has_certificate,
-    private_certificate,
-)
+from smbquic.cli.reload import Reloaded, reload
+from smbquic.cli.server_account import account_of, drop_privileges, open_audits
+from smbquic.cli.server_certificate import certificates_of
 from smbquic.cli.shares import collect
 from smbquic.cli.status import status_socket
 from smbquic.client.url import PORTS
-from smbquic.errors import EXAMPLE_PORT, ListenError, SmbError
-from smbquic.observe.audit import RotatingFile, Sink
+from smbquic.errors import EXAMPLE_PORT, ListenError
+from smbquic.observe.audit import Sink
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.limits import Limits
@@ -43,7 +40,6 @@ from smbquic.options.model import values_of
 from smbquic.options.server import DEFAULT_LISTEN, ProgramOptions, ServerOptions
 from smbquic.pki.server_certificate import ServerCertificate
 from smbquic.server.share import ServedShare
-from smbquic.transport.addresses import is_ip_address, is_wildcard
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -84,6 +80,11 @@ class _Plan:
             "audit_unauthenticated": self.audit_unauthenticated,
             "audit_files": settings.audit is not None and settings.audit.file_access,
         }
+
+    @property
+    def reloaded(self) -> Reloaded:
+        """The files that SIGHUP has read again, or opened anew."""
+        return Reloaded(self.config_file, (self.audit, self.audit_unauthenticated))
 
     @property
     def watched(self) -> list[Path]:
@@ -162,9 +163,9 @@ def serve(
     if not (is_open or folders):
         raise click.UsageError("nobody could log on: add --user NAME, --users FILE or --guest")
     run(check_listen(settings.listen))
-    certificates, ca = _certificates(settings, given, config_file)
+    certificates, ca = certificates_of(settings, given[IdentityFiles], config_file)
     account = account_of(settings.run_as)
-    audit, unauthenticated = _audit(settings.audit, account)
+    audit, unauthenticated = open_audits(settings.audit, account)
     for each in certificates:
         ServerCertificate.load(each)
     machine = machine_name()
@@ -183,7 +184,7 @@ def serve(
         machine=machine,
         password=None if is_open else _create_user(settings.users),
     )
-    _allow_many_files()
+    allow_many_files()
     run(_serve(plan, as_json=as_json))
 
 
@@ -197,7 +198,7 @@ async def _serve(plan: _Plan, *, as_json: bool) -> None:
             with (
                 frozen_program(),
                 stop_event() as stop,
-                on_hangup(lambda: _reload(serving, plan, as_json=as_json)),
+                on_hangup(lambda: reload(plan.reloaded, _use(serving), as_json=as_json)),
             ):
                 _announce(plan.announcement(serving), as_json=as_json)
                 notify_systemd()
@@ -210,33 +211,9 @@ async def _serve(plan: _Plan, *, as_json: bool) -> None:
         emit({"event": "stopped"})
 
 
-def _certificates(
-    settings: config.Configuration, given: Given, config_file: Path | None
-) -> tuple[Sequence[IdentityFiles], Path | None]:
-    """Return the certificates, and the CA that clients may not know yet."""
-    of_command_line = given[IdentityFiles]
-    if has_certificate(of_command_line):
-        files, ca = given_certificate(of_command_line)
-        return (files,), ca
-    if settings.certificates:
-        if of_command_line:
-            raise click.UsageError(f"{config_file} has certificates: write the access rules there")
-        return settings.certificates, None
-    if not any(address.startswith("quic:") for address in settings.listen):
-        return (), None
-    names = (*settings.private_names, *_addresses(settings.listen))
-    private, ca = private_certificate(of_command_line, names)
-    return (private,), ca
-
-
-def _audit(
-    options: AuditOptions | None, account: ProcessAccount | None
-) -> tuple[Sink | None, Sink | None]:
-    """Open the sinks of audit records: of all, and of those about unauthenticated clients."""
-    if options is None:
-        return None, None
-    others = options.unauthenticated
-    return open_audit(options, account), open_audit(others, account) if others else None
+def _use(serving: Serving) -> Callable[[config.Configuration | None], None]:
+    """Return what makes a server use the certificates of a configuration file."""
+    return lambda base: serving.reload(base.certificates if base and base.certificates else None)
 
 
 def _add_users(store: UserStore, users: tuple[str, ...]) -> None:
@@ -260,12 +237,6 @@ def _create_user(store: UserStore) -> str:
     return password
 
 
-def _addresses(listen: Iterable[str]) -> list[str]:
-    """Return the IP addresses that are listened on, but for wildcards."""
-    hosts = [(address.host, address.port) for address in map(ListenAddress.parse, listen)]
-    return [host[0] for host in hosts if is_ip_address(host[0]) and not is_wildcard(host)]
-
-
 def _find_port() -> tuple[str, ...]:
     """Return where to listen for QUIC: on port 443, else on another free port."""
     try:
@@ -277,45 +248,6 @@ def _find_port() -> tuple[str, ...]:
         run(check_listen(_UNPRIVILEGED_LISTEN))
         return _UNPRIVILEGED_LISTEN
     return ("quic://0.0.0.0:0",)
-
-
-def _allow_many_files() -> None:
-    """Raise the limit on descriptors to the hard one; shells set it to 1024 or less."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        # macOS refuses the unlimited value that it reports itself.
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _reload(serving: Serving, plan: _Plan, *, as_json: bool) -> None:
-    """Read certificates and access rules again, and keep the former if they are wrong.
-
-    Reopen the audit files too, as another program may have moved them away.
-    """
-    for sink in (plan.audit, plan.audit_unauthenticated):
-        if not isinstance(sink, RotatingFile):
-            continue
-        try:
-            sink.reopen()
-        except OSError as error:
-            warn(f"{error.filename}: not reopened, the former file goes on: {error.strerror}")
-    try:
-        base = config.load(plan.config_file) if plan.config_file else None
-        serving.reload(base.certificates if base and base.certificates else None)
-    except (SmbError, OSError, ValueError) as error:
-        warn(f"not reloaded, the former certificates and rules stay: {error}")
-        if as_json:
-            emit({"event": "reload-refused", "reason": str(error)})
-        return
-    if as_json:
-        emit({"event": "reloaded"})
-    else:
-        click.echo("reloaded certificates and access rules")
 
 
 def _announce(announcement: Announcement, *, as_json: bool) -> None:

@@ -39,6 +39,16 @@ def open_audit(options: AuditOptions, account: ProcessAccount | None = None) -> 
         raise click.UsageError(f"{options.file}: cannot be written to: {error.strerror}") from error
 
 
+def open_audits(
+    options: AuditOptions | None, account: ProcessAccount | None
+) -> tuple[Sink | None, Sink | None]:
+    """Open the sinks of audit records: of all, and of those about unauthenticated clients."""
+    if options is None:
+        return None, None
+    others = options.unauthenticated
+    return open_audit(options, account), open_audit(others, account) if others else None
+
+
 def drop_privileges(
     account: ProcessAccount | None, files: Iterable[Path], audit: AuditOptions | None
 ) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from smbquic.api.listen import ListenAddress
 from smbquic.cli.announcement import outside_address
 from smbquic.cli.output import warn
+from smbquic.config import Configuration
 from smbquic.errors import PkiError
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import Rules
@@ -18,9 +20,37 @@ from smbquic.pki.directory import PkiDirectory
 from smbquic.pki.private import ensure_private_ca, user_data_directory
 from smbquic.pki.subject import Purpose, general_name
 from smbquic.pki.verification import Trust, verify
+from smbquic.transport.addresses import is_ip_address, is_wildcard
 
 Given = Mapping[str, Any]
 """The values of `IdentityFiles` that the command line gave."""
+
+
+def certificates_of(
+    settings: Configuration, given: Given, config_file: Path | None
+) -> tuple[Sequence[IdentityFiles], Path | None]:
+    """Return the certificates, and the CA that clients may not know yet.
+
+    Those of the command line come before those of the file; without any, a private CA makes one.
+    """
+    if has_certificate(given):
+        files, ca = given_certificate(given)
+        return (files,), ca
+    if settings.certificates:
+        if given:
+            raise click.UsageError(f"{config_file} has certificates: write the access rules there")
+        return settings.certificates, None
+    if not any(address.startswith("quic:") for address in settings.listen):
+        return (), None
+    names = (*settings.private_names, *_addresses(settings.listen))
+    private, ca = private_certificate(given, names)
+    return (private,), ca
+
+
+def _addresses(listen: Iterable[str]) -> list[str]:
+    """Return the IP addresses that are listened on, but for wildcards."""
+    hosts = [(address.host, address.port) for address in map(ListenAddress.parse, listen)]
+    return [host[0] for host in hosts if is_ip_address(host[0]) and not is_wildcard(host)]
 
 
 def has_certificate(given: Given) -> bool:

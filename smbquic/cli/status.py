@@ -13,11 +13,10 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
-from smbquic.api.serving import Serving
 from smbquic.cli.command import command, json_option
 from smbquic.cli.output import emit, printable, warn
 from smbquic.cli.privileges import is_root
@@ -32,6 +31,13 @@ RESPONSE_TIMEOUT = 5.0
 _log = logging.getLogger(__name__)
 
 
+class Running(Protocol):
+    """A server or a gateway that runs."""
+
+    def status(self) -> dict[str, Any]:
+        """Return what it is doing, as plain values."""
+
+
 def folder() -> Path:
     """Return the folder for the sockets of this user's servers; systemd may set it."""
     if "RUNTIME_DIRECTORY" in os.environ:
@@ -42,7 +48,7 @@ def folder() -> Path:
 
 
 @contextlib.asynccontextmanager
-async def status_socket(serving: Serving) -> AsyncIterator[None]:
+async def status_socket(serving: Running) -> AsyncIterator[None]:
     """Answer `smbquic status`; a server without the socket serves all the same."""
     async with contextlib.AsyncExitStack() as stack:
         if sys.platform != "win32":
@@ -54,7 +60,7 @@ async def status_socket(serving: Serving) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _listen_for_status(serving: Serving) -> AsyncIterator[None]:
+async def _listen_for_status(serving: Running) -> AsyncIterator[None]:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             writer.write(json.dumps(serving.status()).encode())

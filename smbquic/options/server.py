@@ -123,8 +123,8 @@ class ProtocolOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServerOptions(EngineOptions, TlsOptions, ProtocolOptions, LogonOptions):
-    """The options of every server, from a program or the command line."""
+class ListenerOptions(EngineOptions, TlsOptions):
+    """Options for the listeners of a server or a gateway, and the limits on their clients."""
 
     tls_tickets: Annotated[
         TicketPolicy,
@@ -138,14 +138,15 @@ class ServerOptions(EngineOptions, TlsOptions, ProtocolOptions, LogonOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StartOptions(Options):
-    """The options for the start of the server program."""
+class ServerOptions(ListenerOptions, ProtocolOptions, LogonOptions):
+    """The options of every server, from a program or the command line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessOptions(Options):
+    """Options for the process of a server or a gateway."""
 
     listen: Listen = DEFAULT_LISTEN
-    users_file: Annotated[
-        Path | None,
-        Option("A file of the users who may log on; see smbquic user.", flag="--users"),
-    ] = None
     run_as: Annotated[
         str | None,
         Option(
@@ -169,9 +170,13 @@ class StartOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgramOptions(ServerOptions, StartOptions):
+class ProgramOptions(ServerOptions, ProcessOptions):
     """All options of the server program."""
 
+    users_file: Annotated[
+        Path | None,
+        Option("A file of the users who may log on; see smbquic user.", flag="--users"),
+    ] = None
     shares: Sequence[ShareFolder] = ()
     certificates: Sequence[IdentityFiles] = ()
     audit: AuditOptions | None = None

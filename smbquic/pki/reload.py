@@ -7,7 +7,7 @@ checked before they are used. If one is wrong, the log says so, and the old cert
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from smbquic.pki.explain import EXPIRY_WARNING
 from smbquic.pki.server_certificate import ServerCertificate, check_distinct
 from smbquic.pki.subject import now_utc
 from smbquic.pki.verification import parse_der
+from smbquic.transport.base import Peer
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls
 
 WATCH_INTERVAL = 0.25
@@ -91,6 +92,18 @@ class ServerCertificates:
         if identity.access is None or identity.logons is None:
             return None
         return identity.logons.decide(identity.access.path(chain), user)
+
+    def refusal(self, peer: Peer, users: Iterable[str] = ()) -> Decision | None:
+        """Return why a connected client, or one of its users, is refused now; None if none is."""
+        name, chain = peer.server_name, peer.certificates
+        try:
+            decisions = [
+                self.decide(name, chain),
+                *(self.decide_logon(name, chain, user) for user in users),
+            ]
+        except HandshakeError as error:
+            return Decision(False, str(error))
+        return next((each for each in decisions if each is not None and not each.granted), None)
 
     def users(self, server_name: str, chain: Sequence[bytes]) -> list[str] | None:
         """Return the users that a client may log on as; None for all.

@@ -1,7 +1,6 @@
 """The access to a server: who may log on, and whether a logon is meant for this server."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from smbquic.auth.authenticator import Authenticator
@@ -54,24 +53,6 @@ class AccessPolicy:
             return True
         allowed = self.certificates.allows_pipes(peer.server_name) if self.certificates else None
         return self.pipes_over_quic if allowed is None else allowed
-
-    def certificate_ends(self, peer: Peer) -> datetime | None:
-        """Return when the certificate expires by which a client was accepted; None without one."""
-        if self.certificates is None or not peer.certificates:
-            return None
-        return self.certificates.ends(peer.server_name, peer.certificates)
-
-    def decide(self, peer: Peer) -> Decision | None:
-        """Return whether the client's certificate is accepted now; None where nothing asks for it.
-
-        One that does not verify any more is refused.
-        """
-        if self.certificates is None:
-            return None
-        try:
-            return self.certificates.decide(peer.server_name, peer.certificates)
-        except HandshakeError as error:
-            return Decision(False, str(error))
 
 
 def check_user(certificates: ServerCertificates, peer: Peer, trail: Trail, user: str) -> None:

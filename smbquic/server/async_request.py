@@ -21,11 +21,11 @@ from enum import Enum, auto
 
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.loop_monitor import TimedCoroutine
 from smbquic.protocol.request import Request
 from smbquic.server.connection import ServerConnection
 from smbquic.server.context import Context
 from smbquic.server.outcome import Pending, PendingKind, Reply
-from smbquic.server.overload.loop_monitor import TimedCoroutine
 from smbquic.server.responses import fail, failure_of, respond
 from smbquic.state_table import next_state
 from smbquic.wire.cursor import Buffer

@@ -14,20 +14,20 @@ from smbquic.errors import ConnectionClosed, RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, Trail, who
 from smbquic.options.limits import Limits
+from smbquic.overload.budget import SESSION, SharedBudget, UserBudget
+from smbquic.overload.connection_limiter import ConnectionLimiter
+from smbquic.overload.loop_monitor import LoopMonitor
+from smbquic.overload.refusals import ServerRefusal
+from smbquic.overload.scheduler import Scheduler, UserQuota
+from smbquic.overload.slow_peers import PeerProgress
+from smbquic.pki.certificate_watch import CertificateWatch
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import ServerSession
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.access import AccessPolicy
-from smbquic.server.certificate_watch import CertificateWatch
 from smbquic.server.notifications import NotificationQueue
 from smbquic.server.opens.create_replay import CreateReplayTable
 from smbquic.server.opens.durable_handles import DurableHandleTable
-from smbquic.server.overload.budget import SESSION, SharedBudget, UserBudget
-from smbquic.server.overload.connection_limiter import ConnectionLimiter
-from smbquic.server.overload.loop_monitor import LoopMonitor
-from smbquic.server.overload.refusals import ServerRefusal
-from smbquic.server.overload.scheduler import Scheduler, UserQuota
-from smbquic.server.overload.slow_peers import PeerProgress
 from smbquic.server.pending_requests import PendingRequests
 from smbquic.server.session import UserSession, UserSessions
 from smbquic.transport.base import MessageTransport
@@ -90,7 +90,9 @@ class ServerConnection:
         self.trail = trail
         self.name = f"{peer.kind}://{peer.remote[0]}:{peer.remote[1]}"
         self.pending = PendingRequests(self._task_failed)
-        self.certificate = CertificateWatch(self.name, services.access, transport, trail)
+        self.certificate = CertificateWatch(
+            self.name, services.access.certificates, transport, trail.decided
+        )
         self.logons = asyncio.Lock()
         self.failed_until = 0.0
         self.client_network = network(peer.remote[0])
@@ -112,6 +114,16 @@ class ServerConnection:
     def pending_bytes(self) -> int:
         """Bytes of the messages whose requests are not answered yet."""
         return self.pending.size
+
+    @property
+    def may_have_opens(self) -> bool:
+        """Whether its client has files open."""
+        return self.opens > 0
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a request is in progress that will be answered."""
+        return self.pending.is_working
 
     async def run(self, handle: HandleMessage) -> None:
         """Serve the client until the connection ends, then close what it had open."""

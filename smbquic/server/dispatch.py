@@ -12,6 +12,8 @@ from time import perf_counter
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.loop_monitor import HELD
+from smbquic.overload.scheduler import UserQuota
 from smbquic.protocol.request import Request
 from smbquic.protocol.settings import SINGLE_CREDIT_SIZE
 from smbquic.server import storage_calls
@@ -20,8 +22,6 @@ from smbquic.server.commands import CommandEntry
 from smbquic.server.connection import ServerConnection
 from smbquic.server.context import Context
 from smbquic.server.outcome import Outcome, Pending, RetryAfter
-from smbquic.server.overload.loop_monitor import HELD
-from smbquic.server.overload.scheduler import UserQuota
 from smbquic.server.responses import fail, respond
 from smbquic.server.retry import retry
 from smbquic.storage import NotReady

@@ -11,6 +11,12 @@ from smbquic.auth.logon_limiter import LogonLimiter, LogonLimits
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, AuditLog
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
+from smbquic.overload.budget import SharedBudget
+from smbquic.overload.connection_limiter import ConnectionLimiter
+from smbquic.overload.drain import STOPPING
+from smbquic.overload.loop_monitor import LoopMonitor
+from smbquic.overload.scheduler import Scheduler
+from smbquic.overload.slow_peers import SlowPeerMonitor
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
@@ -19,11 +25,6 @@ from smbquic.server.commands import Services, command_table
 from smbquic.server.connection import ConnectionServices, ConnectionTable, ServerConnection
 from smbquic.server.dispatch import Dispatcher
 from smbquic.server.opens.file_table import FileTable
-from smbquic.server.overload.budget import SharedBudget
-from smbquic.server.overload.connection_limiter import ConnectionLimiter
-from smbquic.server.overload.loop_monitor import LoopMonitor
-from smbquic.server.overload.scheduler import Scheduler
-from smbquic.server.overload.slow_peers import SlowPeerMonitor
 from smbquic.server.rpc.services import PipeServices
 from smbquic.server.session import UserSessions
 from smbquic.server.share import ServedShare
@@ -39,9 +40,6 @@ CAPABILITIES = (
 )
 """The capabilities of every server, for `ServerSettings.capabilities`."""
 
-
-STOPPING = "the server is stopping"
-"""The reason for which connections are closed when the server stops."""
 THREADS = 64
 """Threads for work on files: enough that the users of a disk that stalls leave some for others."""
 

@@ -10,11 +10,11 @@ from typing import Protocol
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.overload.budget import TREE, UserBudget
 from smbquic.protocol.session import ServerSession
+from smbquic.server.batches import BATCH, BackgroundTasks, Steps
 from smbquic.server.opens.durable_handles import DurableHandleTable
 from smbquic.server.opens.open import Open
-from smbquic.server.overload.batches import BATCH, BackgroundTasks, Steps
-from smbquic.server.overload.budget import TREE, UserBudget
 from smbquic.server.rpc.pipe import Pipe
 from smbquic.server.security.accounts import Token, token_of
 from smbquic.server.share import PIPE_SHARE, ServedShare

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from smbquic.overload.disk_monitor import DiskMonitor
 from smbquic.server.coroutines import StorageCoroutines
-from smbquic.server.overload.disk_monitor import DiskMonitor
 from smbquic.storage import Storage
 
 

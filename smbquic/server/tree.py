@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.disk_monitor import DiskMonitor
+from smbquic.overload.disk_monitor import DiskMonitor
 from smbquic.server.security import access
 from smbquic.server.share import ServedShare
 from smbquic.storage import Storage

@@ -10,8 +10,8 @@ import smbquic
 from smbquic.api.serving import Serving
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.open_file_budget import PER_OPEN
 from smbquic.server.opens import file_table
-from smbquic.server.overload.open_file_budget import PER_OPEN
 
 DESCRIPTORS = 400
 

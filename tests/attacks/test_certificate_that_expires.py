@@ -36,7 +36,7 @@ class CertificateClock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> CertificateClock:
     clock = CertificateClock()
-    monkeypatch.setattr("smbquic.server.certificate_watch.now_utc", clock)
+    monkeypatch.setattr("smbquic.pki.certificate_watch.now_utc", clock)
     # The package exports a function of the module's name.
     monkeypatch.setattr(sys.modules["smbquic.pki.verification"], "now_utc", clock)
     return clock

@@ -15,9 +15,9 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server import dispatch, session
+from smbquic.server.batches import BATCH
 from smbquic.server.handlers import query_directory
 from smbquic.server.opens import extended_attributes, oplocks
-from smbquic.server.overload.batches import BATCH
 from smbquic.server.rpc import pipe as pipe_module
 from smbquic.server.security import security_descriptors
 from smbquic.server.server import Server

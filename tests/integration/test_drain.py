@@ -12,8 +12,8 @@ import pytest
 import smbquic
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.drain import STOPPING
 from smbquic.pki import PkiDirectory
-from smbquic.server.server import STOPPING
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
 
 SIZE = 200 << 20

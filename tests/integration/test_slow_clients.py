@@ -11,9 +11,9 @@ import smbquic
 from smbquic.client import requests
 from smbquic.errors import ConnectionClosed
 from smbquic.options.limits import Limits
+from smbquic.overload import slow_peers
+from smbquic.overload.refusals import ServerRefusal
 from smbquic.pki import PkiDirectory
-from smbquic.server.overload import slow_peers
-from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.tcp import TcpTransport

@@ -11,8 +11,8 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 
 from smbquic.errors import ConnectionClosed
+from smbquic.overload.refusals import ServerRefusal
 from smbquic.pki import PkiDirectory
-from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import half_open

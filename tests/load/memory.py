@@ -19,8 +19,8 @@ from pathlib import Path
 
 import smbquic
 from smbquic.options.limits import DEFAULT_LIMITS
+from smbquic.overload.memory import memory_limit
 from smbquic.pki import init
-from smbquic.server.overload.memory import memory_limit
 from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess, running_server
 
 LIMIT = memory_limit(DEFAULT_LIMITS, quic=1, tcp=1, shares=1, opens=0)

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 PROJECT = Path(__file__).parents[2]
-ROOMS = ("wire", "crypto", "auth", "protocol", "storage", "transport", "pki", "server", "client")
+ROOMS = (
+    "wire",
+    "crypto",
+    "auth",
+    "protocol",
+    "storage",
+    "transport",
+    "pki",
+    "server",
+    "client",
+    "overload",
+)
 
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
 _CLIENTS = "tests/integration/test_client_*.py"
@@ -49,6 +60,13 @@ BEYOND = {
         "tests/integration/test_slow_clients.py",
         "tests/integration/test_status.py",
         _CLIENTS,
+    ),
+    "overload": (
+        "tests/unit/server",
+        "tests/attacks",
+        "tests/integration/test_slow_clients.py",
+        "tests/integration/test_transport_limits.py",
+        "tests/integration/test_drain.py",
     ),
     "client": (
         _CLIENTS,

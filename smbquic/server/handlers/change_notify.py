@@ -4,13 +4,13 @@ import asyncio
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.budget import WATCH
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.notify.notifier import Notifier
 from smbquic.server.notify.watch import Watch
 from smbquic.server.opens.open import Open
 from smbquic.server.outcome import Pending, PendingKind, Reply
-from smbquic.server.overload.budget import WATCH
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest
 

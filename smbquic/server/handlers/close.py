@@ -1,11 +1,11 @@
 """CLOSE. [MS-SMB2] 3.3.5.10"""
 
 from smbquic.protocol.request import Request
+from smbquic.server.batches import BATCH, Steps, in_batches
 from smbquic.server.context import Context
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.open_state import OpenState
 from smbquic.server.outcome import Pending, Reply
-from smbquic.server.overload.batches import BATCH, Steps, in_batches
 from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
 from smbquic.wire.dtyp.filetime import from_unix_ns
 

@@ -3,6 +3,7 @@
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
+from smbquic.server.batches import BATCH, Steps, in_batches
 from smbquic.server.context import Context
 from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.channel_sequence import LockSequence
@@ -11,7 +12,6 @@ from smbquic.server.opens.open import Open
 from smbquic.server.opens.open_state import OpenState
 from smbquic.server.opens.oplocks import break_others
 from smbquic.server.outcome import Pending, PendingKind, Reply
-from smbquic.server.overload.batches import BATCH, Steps, in_batches
 from smbquic.server.security import access
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest, LockResponse
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.budget import PIPE
 from smbquic.protocol.request import Request
+from smbquic.server.batches import Steps, begin, finish, in_batches
 from smbquic.server.context import Context
 from smbquic.server.handlers.fsctl.reply import ioctl_reply
 from smbquic.server.outcome import Pending, PendingKind, Reply
-from smbquic.server.overload.batches import Steps, begin, finish, in_batches
-from smbquic.server.overload.budget import PIPE
 from smbquic.server.rpc.pipe import Pipe
 from smbquic.server.rpc.services import PipeServices
 from smbquic.server.security import access

@@ -2,11 +2,11 @@
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.disk_monitor import SMALL_READ
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.opens.open import Open
 from smbquic.server.outcome import Pending, Reply
-from smbquic.server.overload.disk_monitor import SMALL_READ
 from smbquic.server.security import access
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.read import ReadRequest, ReadResponse

@@ -6,11 +6,11 @@ import logging
 from smbquic.errors import AuthenticationError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent
+from smbquic.overload.refusals import ServerRefusal
 from smbquic.protocol.request import Request
+from smbquic.server.batches import after
 from smbquic.server.context import Context
 from smbquic.server.outcome import Pending, Reply
-from smbquic.server.overload.batches import after
-from smbquic.server.overload.refusals import ServerRefusal
 
 UNAUTHENTICATED_SESSIONS = 4
 """Logons of a connection that may be under way before the first of them has succeeded."""

@@ -2,6 +2,7 @@
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.disk_monitor import SMALL_WRITE
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.handlers.read import MAX_OFFSET
@@ -10,7 +11,6 @@ from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import break_others
 from smbquic.server.outcome import Pending, Reply
-from smbquic.server.overload.disk_monitor import SMALL_WRITE
 from smbquic.server.security import access
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.write import WriteFlags, WriteRequest, WriteResponse

@@ -16,8 +16,8 @@ from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Protocol
 
+from smbquic.overload.budget import UserBudget
 from smbquic.server.notify.watch import Watch
-from smbquic.server.overload.budget import UserBudget
 from smbquic.storage import Change, ChangeKind, ChangeSource, Storage, StorageFile
 from smbquic.storage.names import moved
 from smbquic.wire.change_notify import CompletionFilter

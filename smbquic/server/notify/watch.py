@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.budget import CHANGE, UserBudget
 from smbquic.server.outcome import Reply
-from smbquic.server.overload.budget import CHANGE, UserBudget
 from smbquic.wire.change_notify import ChangeNotifyResponse
 from smbquic.wire.fscc.notify_information import NotifyInformation, encode_notifications
 

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.budget import UserBudget
+from smbquic.overload.open_file_budget import OpenFileBudget
 from smbquic.server.notify.notifier import Notifier
 from smbquic.server.opens.extended_attributes import store
 from smbquic.server.opens.open import (
@@ -22,8 +24,6 @@ from smbquic.server.opens.open import (
 from smbquic.server.opens.open_parameters import OpenParameters
 from smbquic.server.opens.open_parts import OpenAccess, OpenMode
 from smbquic.server.opens.oplocks import break_for_open
-from smbquic.server.overload.budget import UserBudget
-from smbquic.server.overload.open_file_budget import OpenFileBudget
 from smbquic.server.security import access
 from smbquic.server.security.accounts import Token
 from smbquic.server.security.descriptor_cache import Descriptors

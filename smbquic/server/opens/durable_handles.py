@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.overload.budget import SharedBudget
 from smbquic.server.names import parse
 from smbquic.server.opens.cache_states import HANDLE, WRITE
 from smbquic.server.opens.grant_state import GrantState
@@ -22,7 +23,6 @@ from smbquic.server.opens.leases import Lease, LeaseRequest, lease_request_of
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.open_parts import Durability, Requester
 from smbquic.server.opens.open_state import OpenState
-from smbquic.server.overload.budget import SharedBudget
 from smbquic.server.share import ServedShare
 from smbquic.storage.names import fold
 from smbquic.wire.create_context import CreateContext

@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent
 from smbquic.options.limits import Limits
+from smbquic.overload.open_file_budget import OpenFileBudget, descriptor_limit
 from smbquic.server.coroutines import StorageCoroutines
 from smbquic.server.notify.notifier import ATTRIBUTES, CREATION, Notifier
 from smbquic.server.opens.app_instances import AppInstanceTable
@@ -20,7 +21,6 @@ from smbquic.server.opens.open import FileState, Open
 from smbquic.server.opens.open_names import OpenNames
 from smbquic.server.opens.open_state import OpenEvent
 from smbquic.server.opens.oplocks import begin_breaks
-from smbquic.server.overload.open_file_budget import OpenFileBudget, descriptor_limit
 from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.server.status import status_of
 from smbquic.storage import Storage, StorageFile

@@ -16,7 +16,7 @@ from sortedcontainers import SortedList
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.budget import LOCK, UserBudget
+from smbquic.overload.budget import LOCK, UserBudget
 
 
 class LockOwner(Protocol):

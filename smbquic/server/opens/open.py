@@ -15,6 +15,7 @@ from typing import Protocol
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.budget import UserBudget
 from smbquic.server.opens.cache_states import NOTHING, READ, BreakCause
 from smbquic.server.opens.file_audit import FileAuditor
 from smbquic.server.opens.grant_state import TRANSITIONS as GRANT_TRANSITIONS
@@ -30,7 +31,6 @@ from smbquic.server.opens.open_parts import (
 from smbquic.server.opens.open_state import TRANSITIONS as OPEN_TRANSITIONS
 from smbquic.server.opens.open_state import OpenEvent, OpenState
 from smbquic.server.opens.times import Times
-from smbquic.server.overload.budget import UserBudget
 from smbquic.server.security import access
 from smbquic.server.tree import ServerTree
 from smbquic.state_table import next_state

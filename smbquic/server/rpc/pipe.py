@@ -11,8 +11,8 @@ from typing import Final
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.batches import Steps
-from smbquic.server.overload.budget import PIPE, UserBudget
+from smbquic.overload.budget import PIPE, UserBudget
+from smbquic.server.batches import Steps
 from smbquic.server.rpc.association import Association
 from smbquic.server.tree import ServerTree
 from smbquic.wire.cursor import Buffer

@@ -23,6 +23,7 @@ NUMBERS = {
     "PRIVATE": [0o600],
     "PUBLIC": [0o644],
     "RENEW_WITHIN_DAYS": [30],
+    "_AFTER_EXPIRY": [1.0],
     "WATCH_INTERVAL": [0.25],
     "_MAXIMUM_CHAIN": [16],
 }

@@ -1,7 +1,7 @@
 """CLOSE."""
 
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.batches import BATCH
+from smbquic.server.batches import BATCH
 from smbquic.wire.close import CloseFlags, CloseRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest

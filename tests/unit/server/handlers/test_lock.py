@@ -7,7 +7,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server import dispatch
-from smbquic.server.overload.batches import BATCH
+from smbquic.server.batches import BATCH
 from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.file_id import FileId

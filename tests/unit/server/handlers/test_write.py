@@ -3,7 +3,7 @@
 import pytest
 
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.disk_monitor import SMALL_WRITE
+from smbquic.overload.disk_monitor import SMALL_WRITE
 from smbquic.wire.fscc.file_information import FileInformationClass, PositionInformation
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload.budget import SharedBudget, UserBudget
 from smbquic.server.opens.locks import ByteRange, Locks, RangeSet
-from smbquic.server.overload.budget import SharedBudget, UserBudget
 
 TOP = (1 << 64) - 1
 

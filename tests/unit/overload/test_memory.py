@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
-from smbquic.server.overload.memory import (
+from smbquic.overload.memory import (
     CONNECTION,
     DESCRIPTORS,
     ENGINE,
@@ -12,11 +12,11 @@ from smbquic.server.overload.memory import (
     PROGRAM,
     memory_limit,
 )
-from smbquic.server.overload.open_file_budget import OpenFileBudget
+from smbquic.overload.open_file_budget import OpenFileBudget
 from smbquic.storage.local.case_index import CAPACITY as NAMES
 from smbquic.transport.quic.engine import SEND_MEMORY as ENGINES
 
-UNIT = Path(__file__).parents[4] / "packaging" / "smbquic.service"
+UNIT = Path(__file__).parents[3] / "packaging" / "smbquic.service"
 
 SERVER = {"quic": 1, "tcp": 0, "shares": 1, "opens": 0}
 

@@ -16,8 +16,8 @@ from typing import Protocol
 
 from smbquic.auth.logon_limiter import network
 from smbquic.options.limits import Limits
-from smbquic.server.overload.refusals import ServerRefusal
-from smbquic.server.overload.scheduler import Scheduler
+from smbquic.overload.refusals import ServerRefusal
+from smbquic.overload.scheduler import Scheduler
 from smbquic.transport.base import MessageTransport, OnConnection
 from smbquic.transport.refusals import Refusals
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.budget import SharedBudget
+from smbquic.overload.budget import SharedBudget
 
 RESERVED: Final = 64
 """Descriptors for the program itself: its files, listeners, threads and folders being read."""

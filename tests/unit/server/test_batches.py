@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from smbquic.server.batches import BackgroundTasks, Steps, after, in_batches
 from smbquic.server.outcome import Pending, Reply
-from smbquic.server.overload.batches import BackgroundTasks, Steps, after, in_batches
 from smbquic.wire.close import CloseResponse
 
 DONE = Reply(CloseResponse())

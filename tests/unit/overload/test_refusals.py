@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from smbquic.server.overload.refusals import ServerRefusal
+from smbquic.overload.refusals import ServerRefusal
 from smbquic.transport.refusals import ListenerRefusal, Refusal
 
-AUDIT_PAGE = Path(__file__).parents[4] / "docs/reference/audit.md"
+AUDIT_PAGE = Path(__file__).parents[3] / "docs/reference/audit.md"
 REASONS: list[Refusal] = [*ServerRefusal, *ListenerRefusal]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from smbquic.server import certificate_watch
-from smbquic.server.certificate_watch import CertificateWatch
+from smbquic.pki import certificate_watch
+from smbquic.pki.certificate_watch import CertificateWatch
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -16,14 +16,14 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 class WatchedClient:
     """A client whose certificate ends at `ends`, and is `granted` access after that or not."""
 
-    def __init__(self, ends: datetime | None, *, granted: bool | None) -> None:
+    def __init__(self, ends: datetime | None, *, granted: bool) -> None:
         self.decided: list[Any] = []
         self.closed: list[str] = []
-        decision = None if granted is None else SimpleNamespace(granted=granted, reason="expired")
-        access: Any = SimpleNamespace(certificate_ends=lambda _: ends, decide=lambda _: decision)
-        transport: Any = SimpleNamespace(peer=None, close=self.closed.append)
-        trail: Any = SimpleNamespace(decided=self.decided.append)
-        self.watch = CertificateWatch("quic://192.0.2.1:50000", access, transport, trail)
+        refusal = None if granted else SimpleNamespace(reason="expired")
+        rules: Any = SimpleNamespace(ends=lambda *_: ends, refusal=lambda _: refusal)
+        peer = SimpleNamespace(server_name="", certificates=())
+        transport: Any = SimpleNamespace(peer=peer, close=self.closed.append)
+        self.watch = CertificateWatch("a client", rules, transport, self.decided.append)
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +44,8 @@ async def test_a_certificate_is_checked_again_after_its_end() -> None:
     assert client.watch.timer.cancelled()
 
 
-@pytest.mark.parametrize(("granted", "closed"), [(False, True), (True, False), (None, False)])
-async def test_a_certificate_that_has_expired(granted: bool | None, closed: bool) -> None:
+@pytest.mark.parametrize(("granted", "closed"), [(False, True), (True, False)])
+async def test_a_certificate_that_has_expired(granted: bool, closed: bool) -> None:
     client = WatchedClient(NOW - timedelta(seconds=1), granted=granted)
     client.watch.check()
 

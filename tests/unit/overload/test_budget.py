@@ -5,7 +5,7 @@ import pytest
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.server.overload.budget import (
+from smbquic.overload.budget import (
     CHANGE,
     LOCK,
     PIPE,

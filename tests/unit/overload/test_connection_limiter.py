@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from smbquic.options.limits import Limits
-from smbquic.server.overload import connection_limiter as module
-from smbquic.server.overload.refusals import ServerRefusal
+from smbquic.overload import connection_limiter as module
+from smbquic.overload.refusals import ServerRefusal
 from tests.unit.server.smb_client import Connect, ServerWith, initiator
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"

@@ -7,7 +7,7 @@ import pytest
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.open_file_budget import (
+from smbquic.overload.open_file_budget import (
     MOST,
     PER_OPEN,
     RESERVED,

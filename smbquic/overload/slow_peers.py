@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from smbquic.options.limits import Limits
-from smbquic.server.overload.heap import HeapUse, keep_freed_memory, trim
-from smbquic.server.overload.refusals import ServerRefusal
-from smbquic.server.overload.scheduler import UserQuota
+from smbquic.overload.heap import HeapUse, keep_freed_memory, trim
+from smbquic.overload.refusals import ServerRefusal
+from smbquic.overload.scheduler import UserQuota
 from smbquic.transport.base import Flow, MessageTransport
 
 INTERVAL = 1.0

@@ -10,8 +10,8 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.server.overload import scheduler as module
-from smbquic.server.overload.scheduler import SAVED_TIME, Scheduler, UserQuota
+from smbquic.overload import scheduler as module
+from smbquic.overload.scheduler import SAVED_TIME, Scheduler, UserQuota
 from smbquic.server.server import Server
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.echo import EchoRequest

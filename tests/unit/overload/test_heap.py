@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from smbquic.server.overload.heap import QUIET_SECONDS, WORTHWHILE, HeapUse, trim
+from smbquic.overload.heap import QUIET_SECONDS, WORTHWHILE, HeapUse, trim
 
 
 def updates(heap: HeapUse, moved: int, held: int, left: int) -> list[bool]:
@@ -48,7 +48,7 @@ def test_trimming_does_no_harm() -> None:
 
 _FAULTS = """
 import resource, sys
-from smbquic.server.overload.heap import keep_freed_memory
+from smbquic.overload.heap import keep_freed_memory
 
 def transfer():
     window = [bytearray(1 << 20) for _ in range(8)]

@@ -10,9 +10,9 @@ import pytest
 
 from smbquic.observe.audit import AuditLog
 from smbquic.options.limits import Limits
-from smbquic.server.overload import slow_peers
-from smbquic.server.overload.refusals import ServerRefusal
-from smbquic.server.overload.slow_peers import PeerProgress, SlowPeerMonitor
+from smbquic.overload import slow_peers
+from smbquic.overload.refusals import ServerRefusal
+from smbquic.overload.slow_peers import PeerProgress, SlowPeerMonitor
 from smbquic.transport.base import Flow
 from tests.unit.server.smb_client import Connect, ServerWith
 
@@ -154,7 +154,7 @@ async def test_who_holds_the_most_makes_room_for_all(
 async def test_the_patrol_walks_as_long_as_there_is_somebody(
     connect: Connect, server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smbquic.server.overload.slow_peers.INTERVAL", 0.01)
+    monkeypatch.setattr("smbquic.overload.slow_peers.INTERVAL", 0.01)
     server = server_with(Limits(slow_seconds=0.01, slow_rate=1))
     client = await connect(to=server)
     client.transport.waits = answers(1000, 1000)

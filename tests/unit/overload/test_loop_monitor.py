@@ -6,18 +6,18 @@ import logging
 import pytest
 
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.request import Request
-from smbquic.server import dispatch
-from smbquic.server.context import Context
-from smbquic.server.outcome import Outcome
-from smbquic.server.overload import loop_monitor
-from smbquic.server.overload.loop_monitor import (
+from smbquic.overload import loop_monitor
+from smbquic.overload.loop_monitor import (
     HELD,
     LOG_INTERVAL,
     LONG,
     LoopMonitor,
     TimedCoroutine,
 )
+from smbquic.protocol.request import Request
+from smbquic.server import dispatch
+from smbquic.server.context import Context
+from smbquic.server.outcome import Outcome
 from smbquic.server.server import Server
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.header import Command

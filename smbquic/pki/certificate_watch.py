@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
-from smbquic.observe.audit import Trail
+from smbquic.pki.access import Decision
+from smbquic.pki.reload import ServerCertificates
 from smbquic.pki.subject import now_utc
-from smbquic.server.access import AccessPolicy
 from smbquic.transport.base import MessageTransport
 
 _AFTER_EXPIRY = 1.0
@@ -15,21 +16,31 @@ _log = logging.getLogger(__name__)
 
 
 class CertificateWatch:
-    """Watches the certificate of the client that is called `name`; `timer` is set for its end."""
+    """Watches the certificate of the client that is called `name`; `timer` is set for its end.
+
+    `certificates` has the current rules, and is None without QUIC. `on_refused` is called with the
+    decision before the client is disconnected.
+    """
 
     def __init__(
-        self, name: str, access: AccessPolicy, transport: MessageTransport, trail: Trail
+        self,
+        name: str,
+        certificates: ServerCertificates | None,
+        transport: MessageTransport,
+        on_refused: Callable[[Decision], object],
     ) -> None:
         self.timer: asyncio.TimerHandle | None = None
         self._name = name
-        self._access = access
+        self._certificates = certificates
         self._transport = transport
-        self._trail = trail
+        self._on_refused = on_refused
 
     def check(self) -> None:
         """Disconnect the client if its certificate has expired; check again when it will have."""
-        peer = self._transport.peer
-        ends = self._access.certificate_ends(peer)
+        peer, certificates = self._transport.peer, self._certificates
+        if certificates is None:
+            return
+        ends = certificates.ends(peer.server_name, peer.certificates)
         if ends is None:
             return
         left = (ends - now_utc()).total_seconds()
@@ -38,10 +49,10 @@ class CertificateWatch:
             loop = asyncio.get_running_loop()
             self.timer = loop.call_later(left + _AFTER_EXPIRY, self.check)
             return
-        decision = self._access.decide(peer)
-        if decision is not None and not decision.granted:
-            _log.warning("%s: closed: %s", self._name, decision.reason)
-            self._trail.decided(decision)
+        refusal = certificates.refusal(peer)
+        if refusal is not None:
+            _log.warning("%s: closed: %s", self._name, refusal.reason)
+            self._on_refused(refusal)
             self._transport.close("access denied")
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.server.overload.disk_monitor import (
+from smbquic.overload.disk_monitor import (
     SLOW_OPERATION,
     SLOW_PERIOD,
     SMALL_READ,

@@ -1,0 +1,131 @@
+"""The QUIC listeners of a server or a gateway, and new certificates while they run."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from smbquic.api.listen import ListenAddress
+from smbquic.observe.audit import AuditLog, Trail
+from smbquic.options.model import values_of
+from smbquic.options.quic import EngineOptions, TlsOptions
+from smbquic.options.server import ListenerOptions
+from smbquic.overload.connection_limiter import ConnectionLimiter
+from smbquic.pki.access import Decision
+from smbquic.pki.explain import days_left
+from smbquic.pki.reload import ServerCertificates
+from smbquic.transport import quic
+from smbquic.transport.base import MessageTransport, OnConnection, Peer
+from smbquic.transport.quic import QuicListener, QuicOptions
+
+_log = logging.getLogger(__name__)
+
+
+class AcceptedConnection(Protocol):
+    """A connection of a client, as new certificates and rules see it."""
+
+    name: str
+    transport: MessageTransport
+    trail: Trail
+
+    def users(self) -> Iterable[str]:
+        """Return the users that have logged on."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuicListening:
+    """The certificates and options with which QUIC listeners listen."""
+
+    certificates: ServerCertificates
+    options: ListenerOptions
+    limiter: ConnectionLimiter
+    audit: AuditLog
+
+    async def listen(self, address: ListenAddress, serve: OnConnection) -> QuicListener:
+        """Accept connections at an address; raises what `quic.listen` raises."""
+        listener = await quic.listen(
+            address.host,
+            address.port,
+            serve,
+            certificate=self.certificates.names,
+            max_connections=self.options.limits.connections,
+            options=_quic_options(self.options),
+            limiter=self.limiter,
+        )
+        listener.on_failed = self.audit.handshake_failed
+        return listener
+
+
+def _quic_options(options: ListenerOptions) -> QuicOptions:
+    return QuicOptions(
+        **values_of(options, EngineOptions),
+        **values_of(options, TlsOptions),
+        max_half_open=options.limits.half_open,
+        max_half_open_of_address=options.limits.half_open_of_address,
+        tickets=options.tls_tickets,
+    )
+
+
+def decision_by(certificates: ServerCertificates) -> Callable[[Peer], Decision | None]:
+    """Return what says by which rule a connected client was accepted."""
+    return lambda peer: certificates.decide(peer.server_name, peer.certificates)
+
+
+def use_certificates(
+    certificates: ServerCertificates,
+    listeners: Iterable[QuicListener],
+    connections: Iterable[AcceptedConnection],
+) -> None:
+    """Use the certificates that were read, and disconnect clients that their rules refuse."""
+    for listener in listeners:
+        listener.reload(certificates.names)
+    for connection in list(connections):
+        peer = connection.transport.peer
+        if peer.kind != "quic":
+            continue
+        refusal = certificates.refusal(peer, connection.users())
+        if refusal is not None:
+            _log.warning("%s: closed by new access rules: %s", connection.name, refusal.reason)
+            connection.trail.decided(refusal)
+            connection.transport.close("access denied")
+
+
+def certificates_status(certificates: ServerCertificates | None) -> list[dict[str, Any]]:
+    """Return what `smbquic status` shows of the certificates."""
+    identities = certificates.identities if certificates is not None else []
+    return [
+        {
+            "names": list(identity.names),
+            "file": str(identity.files.certificate),
+            "days_left": days_left(identity.credential.certificate),
+        }
+        for identity in identities
+    ]
+
+
+def listeners_status(
+    urls: Sequence[str], over_quic: Iterable[QuicListener]
+) -> list[dict[str, Any]]:
+    """Return what `smbquic status` shows of the listeners."""
+    by_url = {listener.url: listener for listener in over_quic}
+    return [_listener_status(url, by_url.get(url)) for url in urls]
+
+
+def _listener_status(url: str, over_quic: QuicListener | None) -> dict[str, Any]:
+    return {
+        "url": url,
+        "engine": over_quic and over_quic.engine.engine,
+        "engine_reason": over_quic and over_quic.engine.reason,
+        "lost_packets": over_quic and over_quic.lost_packets,
+    }
+
+
+def resident() -> int | None:
+    """Return the resident memory of this process in bytes; None where the system has no `/proc`."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")

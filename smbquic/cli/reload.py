@@ -1,0 +1,47 @@
+"""What SIGHUP does: configuration and certificates are read again, and audit files reopened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from smbquic import config
+from smbquic.cli.output import emit, warn
+from smbquic.errors import SmbError
+from smbquic.observe.audit import RotatingFile, Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The configuration file, if there is one, and the sinks of audit records."""
+
+    config_file: Path | None
+    sinks: tuple[Sink | None, ...]
+
+
+def reload(
+    files: Reloaded, use: Callable[[config.Configuration | None], None], *, as_json: bool
+) -> None:
+    """Read the configuration file again and call `use` with it; a wrong one changes nothing.
+
+    Reopen the audit files too, as another program may have moved them away.
+    """
+    for sink in files.sinks:
+        if not isinstance(sink, RotatingFile):
+            continue
+        try:
+            sink.reopen()
+        except OSError as error:
+            warn(f"{error.filename}: not reopened, the former file goes on: {error.strerror}")
+    try:
+        use(config.load(files.config_file) if files.config_file else None)
+    except (SmbError, OSError, ValueError) as error:
+        warn(f"not reloaded, the former certificates and rules stay: {error}")
+        if as_json:
+            emit({"event": "reload-refused", "reason": str(error)})
+        return
+    if as_json:
+        emit({"event": "reloaded"})
+    else:
+        click.echo("reloaded certificates and access rules")
