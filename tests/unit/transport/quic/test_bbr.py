@@ -199,6 +199,9 @@ def test_a_slow_application_from_the_start_does_not_end_the_search() -> None:
     one.demand = 1 * MEGABIT
     one.run(3.0)
     assert one.control.state is BbrState.STARTUP
+    # The window has grown to what is known of the path, and no further.
+    target = one.control.target_window(STARTUP_GAIN)
+    assert target <= one.control.congestion_window < target + 2 * DATAGRAM
     one.demand = float("inf")
     one.run(1.0)
     assert one.run(3.0) > 0.85 * 40 * MEGABIT

@@ -8,6 +8,7 @@ import pytest
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection, pump
+from smbquic.transport.quic.engine import CloseReason
 from tests.unit.transport.quic.harness import PATH, TransportClock, TransportHarness
 
 
@@ -79,6 +80,18 @@ async def test_a_blocked_socket_is_waited_for(harness: TransportHarness) -> None
     callback()
 
     assert harness.endpoint.sent[-1] == b"data"
+
+
+async def test_a_blocked_socket_does_not_hide_that_the_peer_has_closed(
+    harness: TransportHarness,
+) -> None:
+    harness.endpoint.blocked = True
+    harness.engine.close_reason = CloseReason(0, "bye")
+    harness.receiver.batch_received(1.0)
+
+    with pytest.raises(ConnectionClosed, match="bye"):
+        async with asyncio.timeout(20):
+            await harness.transport.receive()
 
 
 async def test_time_is_passed_on_when_it_has_come(harness: TransportHarness) -> None:
