@@ -1,5 +1,6 @@
 """`smbquic ls`, `tree`, `stat`: list folders, and show the attributes of a file or folder."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,11 @@ from smbquic.client.url import SmbUrl
 from smbquic.errors import DirectoryExpectedError
 from smbquic.storage.partial import is_unfinished
 from smbquic.wire.fscc.attributes import FileAttributes
+
+MOST_SORTED = 5000
+"""Entries of a folder that are sorted by name before they are shown."""
+PART = 1000
+"""Entries of a larger one that are shown at a time."""
 
 _LETTERS = (
     (FileAttributes.READONLY, "r"),
@@ -80,18 +86,51 @@ def ls(client: Client, url: SmbUrl, *, long: bool, everything: bool) -> None:
     \b
     smbquic ls smb+quic://alice@fs.example/data/reports
     smbquic ls -l --ca ca.pem smb+quic://alice@fs.example/data
+
+    Entries are sorted by name. A folder of more than 5,000 is shown as the server lists it, while
+    the rest arrives; with --json it is sorted, too.
     """
 
     async def work() -> None:
         async with client.share(url) as share:
-            entries = await _entries(share, url.path, everything=everything)
-        if client.as_json:
-            emit({"entries": [document(entry, path) for path, entry in entries]})
-            return
-        for _, entry in entries:
-            click.echo(_line(entry) if long else printable(entry.name) + "/" * entry.is_directory)
+            if client.as_json:
+                entries = await _entries(share, url.path, everything=everything)
+                emit({"entries": [document(entry, path) for path, entry in entries]})
+                return
+            async for found in _in_parts(share, url.path, everything=everything):
+                names = (printable(entry.name) + "/" * entry.is_directory for entry in found)
+                click.echo("\n".join(map(_line, found) if long else names))
 
     run(work())
+
+
+async def _in_parts(
+    share: Share, path: str, *, everything: bool
+) -> AsyncGenerator[list[Stat], None]:
+    """Yield the entries of a folder sorted by name, those of a large one as the server lists them.
+
+    So the first are shown before the last have arrived.
+    """
+    found: list[Stat] = []
+    most = MOST_SORTED
+    try:
+        async for entry in share.scandir(path):
+            if everything or not is_unfinished(entry.name):
+                found.append(entry)
+                if len(found) > most:
+                    most = PART
+                    yield found
+                    found = []
+    except DirectoryExpectedError:
+        found = [await share.stat(path)]
+    if most == MOST_SORTED:
+        found.sort(key=_by_name)
+    if found:
+        yield found
+
+
+def _by_name(entry: Stat) -> str:
+    return entry.name.casefold()
 
 
 async def _entries(share: Share, path: str, *, everything: bool) -> list[tuple[str, Stat]]:
@@ -108,7 +147,7 @@ async def _entries(share: Share, path: str, *, everything: bool) -> list[tuple[s
         ]
     except DirectoryExpectedError:
         return [(path, await share.stat(path))]
-    return sorted(found, key=lambda pair: pair[1].name.casefold())
+    return sorted(found, key=lambda pair: _by_name(pair[1]))
 
 
 @command("tree")

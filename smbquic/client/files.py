@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from smbquic.client import requests
 from smbquic.client.concurrency import ByteBudget
 from smbquic.client.file import CHUNK, WINDOW, File
-from smbquic.client.names import check_listed, parent, to_wire
+from smbquic.client.listing import Listing
+from smbquic.client.names import parent, to_wire
 from smbquic.client.open_slots import OpenSlots
 from smbquic.client.opening import BinaryMode, Opening, TextMode
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.repeatable import are_repeatable
 from smbquic.client.stat import Stat
 from smbquic.client.tree_connect import TreeConnect, check
-from smbquic.errors import NotFoundError, RemoteProtocolError
+from smbquic.errors import NotFoundError, StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.credits import CREDIT_SIZE
 from smbquic.protocol.response import Response
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import (
@@ -27,31 +29,17 @@ from smbquic.wire.create import (
     CreateRequest,
     CreateResponse,
 )
-from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
-from smbquic.wire.fscc.directory_information import decode_entries
-from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.message import Message
-from smbquic.wire.query_directory import QueryDirectoryRequest
 
 if TYPE_CHECKING:
     from smbquic.client.buffered_file import BufferedFile
     from smbquic.client.text_file import TextFile
 
-LISTING = 1 << 20
-"""Bytes of directory entries asked for at a time."""
-
-LONGEST_LISTING = 512 << 20
-"""Bytes that the entries of one folder may need: with names of usual length, over a million."""
-_ENTRY_MEMORY = 256
-"""Bytes that an entry needs besides those that it came in."""
-
 _LIST = AccessMask.FILE_LIST_DIRECTORY | requests.STAT
 _FOLDER = CreateOptions.FILE_DIRECTORY_FILE
 _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
 _ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
-_ENTRY_CLASS = FileInformationClass.FileIdFullDirectoryInformation
-_NO_MORE = (NtStatus.NO_MORE_FILES, NtStatus.NO_SUCH_FILE)
 
 
 def _of_snapshot(opening: CreateRequest, snapshot: datetime | None) -> CreateRequest:
@@ -62,17 +50,6 @@ def _of_snapshot(opening: CreateRequest, snapshot: datetime | None) -> CreateReq
 
         opening.contexts.append(timewarp(snapshot))
     return opening
-
-
-def _check_listing(path: str, entries: int, size: int) -> None:
-    """Raise `RemoteProtocolError` where a server goes on listing for ever."""
-    if not entries:
-        raise RemoteProtocolError(f"{path or 'the share'}: the server lists on, and nothing new")
-    if size > LONGEST_LISTING:
-        raise RemoteProtocolError(
-            f"{path or 'the share'}: the server lists more than {LONGEST_LISTING >> 20} MiB of"
-            " entries in one folder; name those that you want with a pattern"
-        )
 
 
 class ShareFiles:
@@ -140,54 +117,18 @@ class ShareFiles:
             return False
         return True
 
-    async def scandir(
+    def scandir(
         self, path: str = "", pattern: str = "*", *, snapshot: datetime | None = None
     ) -> AsyncGenerator[Stat, None]:
         """Yield the entries of a folder while the server lists them.
 
         `pattern` has the server's wildcards: ``*`` and ``?``. Raises `SecurityError` for a name
         that could lead out of the folder, `RemoteProtocolError` for a listing that does not end,
-        by `LONGEST_LISTING`.
+        by `LONGEST_LISTING`. When the connection is lost, the listing goes on over a new one.
         """
-        tree = self.tree
-        negotiated = tree.connection.protocol.negotiated
-        assert negotiated is not None
-        query = QueryDirectoryRequest(
-            file_information_class=_ENTRY_CLASS,
-            file_id=FileId.RELATED,
-            output_buffer_length=tree.connection.credits.limit_payload(
-                min(LISTING, negotiated.max_transact_size)
-            ),
-            file_name=pattern,
-        )
         opening = _of_snapshot(requests.create(to_wire(path), _LIST, options=_FOLDER), snapshot)
-
-        async def begin(tree: TreeConnect) -> tuple[TreeConnect, list[Response]]:
-            query.file_id = FileId.RELATED
-            responses = await tree.compound([opening, query])
-            check(responses[0], path)
-            return tree, responses
-
-        tree, (opened, listing) = await self.open_slots.run(
-            lambda: self.share_tree.repeat(begin, repeatable=True)
-        )
-        query.file_id = opened.body.file_id
-        tree.connection.monitor.add_open()
-        size = 0
-        try:
-            while listing.status not in _NO_MORE:
-                check(listing, path)
-                entries = decode_entries(_ENTRY_CLASS, memoryview(listing.body.buffer))
-                size += len(listing.body.buffer) + _ENTRY_MEMORY * len(entries)
-                _check_listing(path, len(entries), size)
-                for entry in entries:
-                    if entry.file_name not in (".", ".."):
-                        yield Stat.of(check_listed(entry.file_name), entry)
-                listing = await tree.request(query, path, _NO_MORE)
-        finally:
-            tree.connection.monitor.remove_open()
-            if not tree.connection.closed:
-                await tree.request(requests.close(query.file_id), path)
+        listing = Listing(self.share_tree, self.open_slots, path, opening, pattern)
+        return listing.entries()
 
     async def listdir(self, path: str = "", pattern: str = "*") -> list[str]:
         """Return the names in a folder."""
@@ -281,7 +222,20 @@ class ShareFiles:
         return Opening(opener)
 
     async def read_bytes(self, path: str) -> bytes:
-        """Return the content of a file."""
+        """Return the content of a file: one of up to 64 KiB by a single message."""
+        try:
+            opened, reading, _ = await self.once_closed(
+                requests.create(to_wire(path), requests.READ, options=_FILE),
+                requests.read(0, CREDIT_SIZE),
+                requests.close(),
+                path=path,
+            )
+        except StatusError as error:
+            if error.status != NtStatus.END_OF_FILE:
+                raise
+            return b""  # it is empty
+        if len(reading.body.data) == opened.body.end_of_file:
+            return bytes(reading.body.data)
         async with self.open(path) as file:
             return await file.read()
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from smbquic.client import files
-from smbquic.client.files import LONGEST_LISTING
+from smbquic.client import listing
+from smbquic.client.listing import LONGEST_LISTING
 from smbquic.client.share import Share
 from smbquic.errors import RemoteProtocolError
 from smbquic.wire.fscc.chain import encode_chain
@@ -28,7 +28,7 @@ def page(names: list[str]) -> QueryDirectoryResponse:
 async def test_a_folder_without_end(
     share: Share, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "LONGEST_LISTING", 64 << 10)
+    monkeypatch.setattr(listing, "LONGEST_LISTING", 64 << 10)
     pages = 0
 
     def more(request: Received) -> QueryDirectoryResponse:
@@ -51,4 +51,4 @@ async def test_pages_with_nothing_on_them(share: Share, server: FakeServer) -> N
 
 def test_a_million_files_are_not_too_many() -> None:
     one = len(encode_entry(CLASS, DirectoryEntry("a name of usual length, or more.txt")))
-    assert A_MILLION * (one + files._ENTRY_MEMORY) < LONGEST_LISTING
+    assert A_MILLION * (one + listing._ENTRY_MEMORY) < LONGEST_LISTING

@@ -6,55 +6,27 @@ from smbquic.client.share import Share
 from smbquic.client.stat import Stat
 from smbquic.errors import (
     DeniedError,
-    DirectoryExpectedError,
     ExistsError,
     NotFoundError,
     PathError,
-    SecurityError,
     StatusError,
 )
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
 from smbquic.wire.fscc.attributes import FileAttributes
-from smbquic.wire.fscc.chain import encode_chain
-from smbquic.wire.fscc.directory_information import DirectoryEntry, encode_entry
 from smbquic.wire.fscc.file_information import (
     BasicInformation,
     DispositionInformation,
-    FileInformationClass,
     RenameInformation,
+    StandardInformation,
 )
 from smbquic.wire.header import Command
-from smbquic.wire.query_directory import QueryDirectoryResponse
-from tests.unit.client.fakes import Answer, FakeServer, FakeTransport, Received, opened
+from smbquic.wire.query_info import QueryInfoResponse
+from smbquic.wire.read import ReadResponse
+from tests.unit.client.fakes import Answer, FakeServer, Received, opened
 
 FOLDER = FileAttributes.DIRECTORY
 FILE = FileAttributes.ARCHIVE
-
-
-def entry(name: str, attributes: FileAttributes = FILE, size: int = 0) -> DirectoryEntry:
-    return DirectoryEntry(
-        name, end_of_file=size, file_attributes=attributes, last_write_time=116444736000000000
-    )
-
-
-def listing(*entries: DirectoryEntry) -> QueryDirectoryResponse:
-    encoded = [
-        encode_entry(FileInformationClass.FileIdFullDirectoryInformation, one) for one in entries
-    ]
-    return QueryDirectoryResponse(encode_chain(encoded, 8))
-
-
-def serve_listings(server: FakeServer, *parts: list[DirectoryEntry]) -> None:
-    """One folder, listed in these parts."""
-    remaining = list(parts)
-
-    def query(request: Received) -> Answer:
-        if not remaining:
-            return NtStatus.NO_MORE_FILES, None
-        return listing(*remaining.pop(0))
-
-    server.handlers[Command.QUERY_DIRECTORY] = query
 
 
 async def test_stat_is_one_round_trip(share: Share, server: FakeServer) -> None:
@@ -65,6 +37,46 @@ async def test_stat_is_one_round_trip(share: Share, server: FakeServer) -> None:
     assert not stat.is_link
     assert server.commands() == ["CREATE", "CLOSE"]
     assert server.opened_names() == [r"a\b"]
+
+
+async def test_the_content_of_a_small_file_is_one_round_trip(
+    share: Share, server: FakeServer
+) -> None:
+    server.handlers[Command.CREATE] = lambda request: opened(7)
+    server.handlers[Command.READ] = lambda request: ReadResponse(b"content")
+    assert await share.read_bytes("x") == b"content"
+    assert server.commands() == ["CREATE", "READ", "CLOSE"]
+    [read] = server.bodies(Command.READ)
+    assert (read.offset, read.length) == (0, 1 << 16)
+
+
+async def test_the_content_of_an_empty_file(share: Share, server: FakeServer) -> None:
+    server.handlers[Command.READ] = lambda request: (NtStatus.END_OF_FILE, None)
+    assert await share.read_bytes("x") == b""
+    server.handlers[Command.READ] = lambda request: (NtStatus.ACCESS_DENIED, None)
+    with pytest.raises(DeniedError, match="READ: x"):
+        await share.read_bytes("x")
+
+
+async def test_the_content_of_a_large_file(share: Share, server: FakeServer) -> None:
+    content = bytes(range(256)) * 300
+
+    def read(request: Received) -> ReadResponse:
+        start = request.body.offset
+        return ReadResponse(content[start : start + request.body.length])
+
+    server.handlers[Command.CREATE] = lambda request: opened(len(content))
+    server.handlers[Command.QUERY_INFO] = lambda request: QueryInfoResponse(
+        StandardInformation(
+            end_of_file=len(content),
+            allocation_size=0,
+            number_of_links=1,
+            delete_pending=False,
+            directory=False,
+        ).encode()
+    )
+    server.handlers[Command.READ] = read
+    assert await share.read_bytes("x") == content
 
 
 async def test_what_is_not_there(share: Share, server: FakeServer) -> None:
@@ -110,71 +122,6 @@ async def test_a_link_on_the_path(share: Share, server: FakeServer) -> None:
     with pytest.raises(StatusError, match="a symbolic link lies on the path"):
         await share.stat("link/x")
     assert server.commands() == ["CREATE", "CLOSE"]
-
-
-async def test_listing_in_parts(share: Share, server: FakeServer, transport: FakeTransport) -> None:
-    serve_listings(
-        server,
-        [entry(".", FOLDER), entry("..", FOLDER), entry("a", FOLDER)],
-        [entry("b", size=7), entry("ü€𝄞")],
-    )
-    found = [item async for item in share.scandir("x/y", "*.*")]
-    assert [item.name for item in found] == ["a", "b", "ü€𝄞"]
-    assert found[0].is_directory
-    assert found[1].size == 7
-    assert found[1].last_write_time == 0
-    queries = server.bodies(Command.QUERY_DIRECTORY)
-    assert [query.file_name for query in queries] == ["*.*"] * 3
-    assert server.commands() == [
-        "CREATE",
-        "QUERY_DIRECTORY",
-        "QUERY_DIRECTORY",
-        "QUERY_DIRECTORY",
-        "CLOSE",
-    ]
-    assert not transport.keep_alive
-
-
-async def test_nothing_matches(share: Share, server: FakeServer) -> None:
-    server.handlers[Command.QUERY_DIRECTORY] = lambda request: (NtStatus.NO_SUCH_FILE, None)
-    assert await share.listdir("x", "*.zip") == []
-    assert server.commands()[-1] == "CLOSE"
-
-
-async def test_a_listing_that_is_left_early_is_closed(share: Share, server: FakeServer) -> None:
-    serve_listings(server, [entry("a"), entry("b")])
-    iterator = share.scandir()
-    assert (await anext(iterator)).name == "a"
-    await iterator.aclose()
-    assert server.commands() == ["CREATE", "QUERY_DIRECTORY", "CLOSE"]
-
-
-async def test_a_listing_that_outlives_its_connection(share: Share, server: FakeServer) -> None:
-    serve_listings(server, [entry("a"), entry("b")])
-    iterator = share.scandir()
-    assert (await anext(iterator)).name == "a"
-    await share.tree.connection.close()
-    await iterator.aclose()
-    assert server.commands() == ["CREATE", "QUERY_DIRECTORY"]
-
-
-async def test_a_listing_that_fails(share: Share, server: FakeServer) -> None:
-    server.handlers[Command.QUERY_DIRECTORY] = lambda request: (NtStatus.ACCESS_DENIED, None)
-    with pytest.raises(DeniedError, match="QUERY_DIRECTORY: x"):
-        await share.listdir("x")
-    assert server.commands()[-1] == "CLOSE"
-    server.handlers[Command.CREATE] = lambda request: (NtStatus.NOT_A_DIRECTORY, None)
-    with pytest.raises(DirectoryExpectedError):
-        await share.listdir("x")
-
-
-@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", r"..\x", "a\0", ""])
-async def test_names_that_lead_elsewhere_are_refused(
-    share: Share, server: FakeServer, name: str
-) -> None:
-    serve_listings(server, [entry("good"), entry(name)])
-    with pytest.raises(SecurityError, match="lists the name"):
-        await share.listdir()
 
 
 async def test_renaming(share: Share, server: FakeServer) -> None:

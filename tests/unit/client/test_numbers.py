@@ -28,7 +28,7 @@ NUMBERS = {
     "_UDP_TRIES": [3],
     "ECHO_INTERVAL": [10.0],
     "RESPONSE_TIMEOUT": [60.0],
-    "LISTING": [1 << 20],
+    "PAGE": [1 << 20],
     "LONGEST_LISTING": [512 << 20],
     "_ENTRY_MEMORY": [256],
     "STALL": [0.005],
