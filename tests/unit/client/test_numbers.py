@@ -67,6 +67,15 @@ NUMBERS = {
     "_LINES": [1],
     "_RESPONSE_SIZE": [1024],
     "CANCELLATION_TIMEOUT": [5.0],
+    # The cache
+    "BLOCK": [65_536],
+    "MOST_UNSENT": [4 << 20],
+    "FIRST_AHEAD": [256 << 10],
+    "MOST_AHEAD": [4 << 20],
+    "LIST_AFTER": [3],
+    "_MOST_UNKNOWN": [1000],
+    "_EPOCHS": [1 << 16],
+    "_NEWER": [1 << 15],
 }
 
 

@@ -1,0 +1,434 @@
+"""A file that is open on the server, with what is cached of its content."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Protocol
+
+from smbquic.client import requests
+from smbquic.client.cache.blocks import BLOCK, BlockCache
+from smbquic.client.cache.write_behind import WriteBehind
+from smbquic.client.concurrency import run_each
+from smbquic.client.file import WINDOW, File, read_size, write_size
+from smbquic.client.files import ShareFiles
+from smbquic.client.leases import HANDLE, READ, WRITE, CacheLease
+from smbquic.client.names import to_wire
+from smbquic.client.opening import FileMode
+from smbquic.client.reopening import open_file
+from smbquic.client.stat import Stat
+from smbquic.client.tree_connect import TreeConnect
+from smbquic.errors import DeniedError, SmbError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.create import (
+    CreateDisposition,
+    CreateOptions,
+    CreateRequest,
+    CreateResponse,
+)
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.oplock_break import LeaseBreakNotification
+
+_READING = READ | HANDLE
+_WRITING = READ | WRITE | HANDLE
+
+
+class ContentUser(Protocol):
+    """A program's open of a file."""
+
+    def write_failed(self, error: Exception) -> None:
+        """Note that something was not written; the program is to be told."""
+
+
+class ContentOwner(Protocol):
+    """What knows all files with cached content."""
+
+    def changed(self, content: "CachedContent") -> None:
+        """Note that what is known of the metadata of a file is no longer true."""
+
+    def lost(self, content: "CachedContent") -> None:
+        """Note that a file may have another name now, and others may need it closed."""
+
+    def now(self) -> float:
+        """Return the time of the clock."""
+
+
+class CachedContent(CacheLease):
+    """One file of the share, for all programs that have it open through the cache.
+
+    It has at most two opens on the server: `_reader`, and `_writer`, which reads too where that is
+    allowed.
+    """
+
+    def __init__(
+        self,
+        share: ShareFiles,
+        path: str,
+        blocks: BlockCache,
+        parent_key: bytes | None,
+        *,
+        owner: "ContentOwner",
+    ) -> None:
+        super().__init__(_READING, parent_key)
+        self.path = path
+        self.users: set[ContentUser] = set()
+        self.opening = asyncio.Lock()
+        self.leased_at = 0.0
+        self.wrote = False
+        """Whether it was written to, which the server tells others when it is closed."""
+        self.stat: Stat | None = None
+        """What the server said when it was opened last."""
+        self._share = share
+        self._blocks = blocks
+        self._owner = owner
+        self._reader: File | None = None
+        self._writer: File | None = None
+        self._writer_reads = False
+        self._size: int | None = None
+        """How long the file is; None if that is not known, or others may change it."""
+        self._version = self._asked_version = 0
+        self._fetching: dict[int, asyncio.Task[dict[int, bytes]]] = {}
+        """READs of blocks that whoever wants one may wait for."""
+        self._fetches: set[asyncio.Task[dict[int, bytes]]] = set()
+        self._changing = asyncio.Lock()
+        self._behind: WriteBehind | None = None
+        self._is_closed = False
+
+    # --- opening ------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is open on the server."""
+        return self._reader is not None or self._writer is not None
+
+    @property
+    def keeps_name(self) -> bool:
+        """Whether its name still means this file, as nobody could take it without a word."""
+        return bool(self.state & HANDLE)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing of it can change without a word."""
+        return bool(self.state & READ)
+
+    async def acquire(self, mode: FileMode) -> None:
+        """Have the file open on the server as a mode of `open` says. Called inside `opening`."""
+        there = self.is_open
+        if there and mode.disposition == CreateDisposition.FILE_CREATE:
+            raise StatusError.of(NtStatus.OBJECT_NAME_COLLISION, "CREATE", self.path)
+        # What is open already is there, and is not to be made or emptied by another CREATE.
+        disposition = CreateDisposition.FILE_OPEN if there else mode.disposition
+        if mode.writable and self._writer is None:
+            await self._open_writer(mode, disposition)
+        elif not mode.writable and self._readable is None:
+            self._reader = await self._open(mode.access, disposition)
+        if there and mode.disposition == CreateDisposition.FILE_OVERWRITE_IF:
+            await self.truncate(0)
+
+    async def _open_writer(self, mode: FileMode, disposition: CreateDisposition) -> None:
+        self.wanted = _WRITING
+        try:
+            self._writer = await self._open(requests.READ | requests.WRITE, disposition)
+            self._writer_reads = True
+        except DeniedError:
+            if mode.readable:
+                raise
+            self._writer = await self._open(mode.access, disposition)
+
+    async def _open(self, access: int, disposition: CreateDisposition) -> File:
+        opening = requests.create(
+            to_wire(self.path),
+            access,
+            disposition=disposition,
+            options=CreateOptions.FILE_NON_DIRECTORY_FILE,
+        )
+        file, _ = await open_file(self._share.share_tree, self.path, lambda: opening, lease=self)
+        if self._size is None and self._asked_version == self._version and self.is_exact:
+            self._size = file.opened.end_of_file
+        self.stat = Stat.of(self.path.rpartition("/")[2], file.opened)
+        return file
+
+    def request(self, tree: TreeConnect, opening: CreateRequest) -> CreateRequest:
+        """See `CacheLease`."""
+        asking = super().request(tree, opening)
+        self._asked_version = self._version
+        return asking
+
+    def opened(self, response: CreateResponse) -> None:
+        """See `CacheLease`."""
+        before = self.is_exact
+        super().opened(response)
+        if not before:
+            self.leased_at = self._owner.now()
+
+    @property
+    def _readable(self) -> File | None:
+        """An open that may read."""
+        return self._writer if self._writer_reads else self._reader
+
+    # --- reading ------------------------------------------------------------------------------
+
+    async def size(self) -> int:
+        """Return how long the file is."""
+        if self._size is not None and self.is_exact:
+            return self._size
+        await self.drain()
+        version = self._version
+        size = await self._any_file().size()
+        if version == self._version and self.is_exact:
+            self._size = size
+        return size
+
+    async def read(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes at `offset`, less only at the end of the file."""
+        if self._size is None and self.is_exact:
+            await self.size()
+        if self._size is None or not self.is_exact:
+            await self.drain()
+            return await self._read_directly(offset, size)
+        size = min(size, self._size - offset)
+        if size <= 0:
+            return b""
+        first, last = offset // BLOCK, (offset + size - 1) // BLOCK
+        blocks = await self._fetch(range(first, last + 1))
+        data = b"".join(_whole_blocks(blocks))
+        return data[offset - first * BLOCK :][:size]
+
+    def read_ahead(self, offset: int, size: int) -> None:
+        """Have the blocks of a range on their way."""
+        if self.is_exact and self._size is not None:
+            last = min(offset + size, self._size)
+            self._start_fetching(range(offset // BLOCK, -(-last // BLOCK)))
+
+    async def _fetch(self, indices: range) -> list[bytes]:
+        """Return blocks, from the server what is not there."""
+        tasks = self._start_fetching(indices)
+        fetched: dict[int, bytes] = {}
+        for task in dict.fromkeys(tasks.values()):
+            # Others may wait for the same blocks: they are fetched even if this task is cancelled.
+            fetched.update(await asyncio.shield(task))
+        blocks = []
+        for index in indices:
+            data = fetched[index] if index in tasks else self._blocks.get(self, index)
+            if data is None:
+                # It was dropped while others were waited for.
+                data = (await self._fetch_run(index, 1))[index]
+            blocks.append(data)
+        return blocks
+
+    def _start_fetching(self, indices: range) -> dict[int, "asyncio.Task[dict[int, bytes]]"]:
+        """Return a task for each block that is not there, by its number."""
+        tasks: dict[int, asyncio.Task[dict[int, bytes]]] = {}
+        missing: list[int] = []
+        for index in indices:
+            task = self._fetching.get(index)
+            if task is not None:
+                tasks[index] = task
+            elif not self._has(index):
+                missing.append(index)
+        for first, count in _runs(missing, max(read_size(self._any_file().tree) // BLOCK, 1)):
+            task = asyncio.create_task(self._fetch_run(first, count))
+            self._fetches.add(task)
+            task.add_done_callback(self._fetched)
+            for index in range(first, first + count):
+                self._fetching[index] = tasks[index] = task
+        return tasks
+
+    def _fetched(self, task: "asyncio.Task[dict[int, bytes]]") -> None:
+        self._fetches.discard(task)
+        self._fetching = {
+            index: other for index, other in self._fetching.items() if other is not task
+        }
+        if not task.cancelled():
+            task.exception()  # who reads ahead is not told
+
+    def _has(self, index: int) -> bool:
+        block = self._blocks.get(self, index)
+        assert self._size is not None
+        return block is not None and len(block) >= min(BLOCK, self._size - index * BLOCK)
+
+    async def _fetch_run(self, first: int, count: int) -> dict[int, bytes]:
+        """Read blocks from the server, and keep them if nothing has changed meanwhile."""
+        await self.drain()
+        version = self._version
+        data = await self._read_directly(first * BLOCK, count * BLOCK)
+        blocks = {
+            first + number: data[number * BLOCK : (number + 1) * BLOCK] for number in range(count)
+        }
+        if version == self._version and self.is_exact:
+            for index, block in blocks.items():
+                if block:
+                    self._blocks.put(self, index, block)
+        return blocks
+
+    async def _read_directly(self, offset: int, size: int) -> bytes:
+        """Read from the server, with several READs under way if it is much."""
+        file = self._readable
+        assert file is not None
+        step = read_size(file.tree)
+        parts: dict[int, bytes] = {}
+
+        async def fetch(start: int) -> None:
+            parts[start] = bytes(await file.read_at(start, min(step, offset + size - start)))
+
+        starts = range(offset, offset + size, step)
+        await run_each(starts, fetch, limit=min(WINDOW, max(len(starts), 1)))
+        result = []
+        for start in starts:
+            result.append(parts[start])
+            if len(parts[start]) < min(step, offset + size - start):
+                break  # the end of the file, or less than was asked for
+        return b"".join(result)
+
+    def _any_file(self) -> File:
+        file = self._writer or self._reader
+        assert file is not None
+        return file
+
+    # --- writing ------------------------------------------------------------------------------
+
+    async def write(self, offset: int, data: Buffer) -> int:
+        """Write all of `data` at `offset`, later if the lease allows that; the number of bytes."""
+        view = memoryview(data).cast("B")
+        if not view:
+            return 0
+        async with self._changing:
+            self._note_change()
+            known = self._size is not None and self.is_exact
+            if known:
+                self._overwrite(offset, view)
+            if known and self.state & WRITE:
+                await self._write_behind().write(offset, view)
+            else:
+                await self._write_through(offset, view)
+        return len(view)
+
+    async def _write_through(self, offset: int, view: memoryview) -> None:
+        await self.drain()
+        try:
+            await self._send(offset, bytes(view))
+        except BaseException:
+            self.purge()  # nobody knows what is in the file now
+            raise
+        self._note_change()
+
+    def _overwrite(self, offset: int, view: memoryview) -> None:
+        assert self._size is not None
+        end = offset + len(view)
+        if offset > self._size:
+            self._blocks.drop(self, self._size // BLOCK)  # zeros follow on what it ends with
+        self._blocks.overwrite(self, offset, view, at_end=end >= self._size)
+        self._size = max(self._size, end)
+
+    def _write_behind(self) -> WriteBehind:
+        if self._behind is None:
+            self._behind = WriteBehind(
+                self._send, write_size(self._any_file().tree), self._write_failed
+            )
+        return self._behind
+
+    async def _send(self, offset: int, data: bytes) -> None:
+        assert self._writer is not None
+        step = write_size(self._writer.tree)
+        for start in range(0, len(data), step):
+            await self._writer.write_at(offset + start, data[start : start + step])
+
+    def _write_failed(self, error: Exception) -> None:
+        self.purge()
+        for user in self.users:
+            user.write_failed(error)
+
+    def _note_change(self) -> None:
+        """Note that the file changes through us: what is being read may be from before."""
+        self.wrote = True
+        self._version += 1
+        self._fetching = {}
+        self._owner.changed(self)
+
+    async def drain(self) -> None:
+        """Wait until the server has all that was written."""
+        if self._behind is not None:
+            await self._behind.drain()
+
+    async def truncate(self, size: int) -> None:
+        """Make the file `size` bytes long."""
+        async with self._changing:
+            await self.drain()
+            assert self._writer is not None
+            self._note_change()
+            self._blocks.drop(self)
+            self._size = None
+            await self._writer.truncate(size)
+            self._note_change()
+
+    async def flush(self) -> None:
+        """Have the server put the file on its disk. Raises `UnflushedError`."""
+        await self.drain()
+        if self._writer is not None:
+            await self._writer.flush()
+
+    # --- the lease ----------------------------------------------------------------------------
+
+    def purge(self) -> None:
+        """See `CacheLease`."""
+        self._version += 1
+        self._fetching = {}
+        self._size = None
+        self._blocks.drop(self)
+        self._owner.changed(self)
+
+    def reduce(self, notification: LeaseBreakNotification) -> None:
+        """See `CacheLease`."""
+        super().reduce(notification)
+        if not self.state & HANDLE:
+            self._owner.lost(self)
+
+    async def give_back(self) -> bool:
+        """See `CacheLease`."""
+        if not self.state & WRITE:
+            await self.drain()
+        if not self.state & HANDLE and not self.users:
+            await self.close()
+        return not self._is_closed
+
+    async def close(self) -> None:
+        """Send what was written, and close the file on the server."""
+        self._is_closed = True
+        await self.drain()
+        for task in self._fetches:
+            task.cancel()
+        files = [file for file in (self._reader, self._writer) if file is not None]
+        self._reader = self._writer = None
+        try:
+            for file in files:
+                await _close(file)
+        finally:
+            self.end()
+
+
+async def _close(file: File) -> None:
+    """Close a file, unless its connection is lost: the server has closed it then."""
+    if not file.tree.connection.closed:
+        await file.close()
+        return
+    file.stay_lost()
+    with suppress(SmbError):
+        await file.close()
+
+
+def _runs(numbers: Iterable[int], longest: int) -> list[tuple[int, int]]:
+    """Return numbers that follow on each other as pairs of the first and how many."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and number == sum(runs[-1]) and runs[-1][1] < longest:
+            runs[-1] = runs[-1][0], runs[-1][1] + 1
+        else:
+            runs.append((number, 1))
+    return runs
+
+
+def _whole_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield blocks up to the first short one: the file ends there."""
+    for block in blocks:
+        yield block
+        if len(block) < BLOCK:
+            return

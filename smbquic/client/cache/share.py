@@ -1,0 +1,97 @@
+"""A share whose changes are known to a cache before and after the server makes them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from smbquic.client.files import ShareFiles
+from smbquic.client.names import split_path
+from smbquic.client.repeatable import are_repeatable
+from smbquic.client.share import Share
+from smbquic.protocol.response import Response
+from smbquic.wire.close import CloseRequest
+from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
+from smbquic.wire.flush import FlushRequest
+from smbquic.wire.fscc.file_information import FileInformationClass, RenameInformation
+from smbquic.wire.ioctl import IoctlRequest
+from smbquic.wire.message import Message
+from smbquic.wire.query_directory import QueryDirectoryRequest
+from smbquic.wire.query_info import QueryInfoRequest
+from smbquic.wire.read import ReadRequest
+from smbquic.wire.set_info import SetInfoRequest
+
+_READING = (CloseRequest, FlushRequest, QueryDirectoryRequest, QueryInfoRequest, ReadRequest)
+_MOVING = frozenset(
+    {
+        FileInformationClass.FileDispositionInformation,
+        FileInformationClass.FileRenameInformation,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What requests change: the files of these paths, and with `moves` their names."""
+
+    paths: Sequence[str]
+    moves: bool
+
+    @classmethod
+    def of(cls, opening: CreateRequest, others: Sequence[Message]) -> "Change | None":
+        """Return what the requests of a compound change; None if they only read."""
+        if opening.create_disposition == CreateDisposition.FILE_OPEN and not (
+            opening.create_options & CreateOptions.FILE_DELETE_ON_CLOSE
+            or any(_changes(other) for other in others)
+        ):
+            return None
+        paths, moves = [canonical(opening.name)], False
+        for other in others:
+            if isinstance(other, SetInfoRequest) and other.file_info_class in _MOVING:
+                moves = True
+                if other.file_info_class == FileInformationClass.FileRenameInformation:
+                    target = RenameInformation.decode(memoryview(other.buffer)).file_name
+                    paths.append(canonical(target))
+        return cls(paths, moves)
+
+
+def _changes(request: Message) -> bool:
+    if isinstance(request, IoctlRequest):
+        return not are_repeatable([request])
+    return not isinstance(request, _READING)
+
+
+def canonical(path: str) -> str:
+    """Return a path in the one form that the cache knows it by."""
+    return "/".join(split_path(path))
+
+
+class ChangeObserver(Protocol):
+    """Somebody who has to know of changes."""
+
+    async def before(self, change: Change, opening: CreateRequest) -> CreateRequest:
+        """Prepare for a change; return the CREATE to send for it."""
+
+    def after(self, change: Change) -> None:
+        """Note that a change was made, or tried."""
+
+
+class ObservedShare(Share):
+    """A share with the connection of another one."""
+
+    def __init__(self, share: Share, observer: ChangeObserver) -> None:
+        ShareFiles.__init__(self, share.share_tree)
+        self.open_slots, self.memory = share.open_slots, share.memory
+        self._observer = observer
+
+    async def once_closed(
+        self, opening: CreateRequest, *others: Message, path: str
+    ) -> list[Response]:
+        """See `ShareFiles`."""
+        change = Change.of(opening, others)
+        if change is None:
+            return await super().once_closed(opening, *others, path=path)
+        opening = await self._observer.before(change, opening)
+        try:
+            return await super().once_closed(opening, *others, path=path)
+        finally:
+            self._observer.after(change)

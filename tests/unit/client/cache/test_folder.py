@@ -1,0 +1,229 @@
+"""What a folder's lease lets a cache answer, and for how long."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from smbquic.client import requests
+from smbquic.client.cache.folder import ITSELF, CachedFolder
+from smbquic.client.cache.limits import CacheLimits
+from smbquic.client.lease_breaks import LeaseBreaks
+from smbquic.client.leases import HANDLE, NOTHING, READ
+from smbquic.client.response_waiters import Target
+from smbquic.client.stat import Stat
+from smbquic.client.tree_connect import TreeConnect
+from smbquic.wire.create import OplockLevel
+from smbquic.wire.create_contexts import LeaseV2
+from smbquic.wire.fscc.attributes import FileAttributes
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities
+from smbquic.wire.oplock_break import LeaseBreakNotification
+from tests.unit.client.fakes import opened
+
+OPENING = requests.create("f", requests.STAT)
+LIMITS = CacheLimits(listed_seconds=5.0)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def stat(name: str, size: int = 1) -> Stat:
+    return Stat(name, size, 4096, FileAttributes.ARCHIVE, 0, 0, 0, 0)
+
+
+class Fixture:
+    """A folder with a lease, unless `state` says otherwise."""
+
+    def __init__(self, state: int = READ | HANDLE, limits: CacheLimits = LIMITS) -> None:
+        self.clock = Clock()
+        self.lost: list[CachedFolder] = []
+        self.folder = CachedFolder("f", limits, self.clock, self.lost.append)
+        protocol = SimpleNamespace(
+            server=SimpleNamespace(capabilities=GlobalCapabilities.DIRECTORY_LEASING),
+            dialect=Dialect.SMB_3_1_1,
+        )
+        self.connection = SimpleNamespace(
+            protocol=protocol, lease_breaks=LeaseBreaks(cast(Any, None)), closed=False
+        )
+        tree = cast(TreeConnect, SimpleNamespace(connection=self.connection, target=Target()))
+        self.folder.request(tree, OPENING)
+        response = opened()
+        response.oplock_level = OplockLevel.OPLOCK_LEVEL_LEASE
+        response.contexts.append(LeaseV2(self.folder.key, state, epoch=1).context())
+        self.folder.opened(response)
+        self.folder.handle = tree, response.file_id
+
+    def store(self, name: str, what: Stat | None) -> None:
+        self.folder.store(name, what, self.folder.version)
+
+    def found(self, name: str, exact_since: float | None = None) -> Any:
+        """What is known: a `Stat`, "absent", or None."""
+        entry = self.folder.find(name, exact_since)
+        return None if entry is None else entry.stat or "absent"
+
+    def listed(self, *names: str) -> None:
+        self.folder.store_listing([stat(name) for name in names], self.folder.version)
+
+
+def test_what_was_said_is_known() -> None:
+    case = Fixture()
+    assert case.found("a") is None
+    case.store("a", stat("a"))
+    case.store("b", None)
+    assert case.found("a") == stat("a")
+    assert case.found("b") == "absent"
+    assert len(case.folder) == 2
+
+
+def test_sizes_and_times_are_known_for_a_while_and_names_for_ever() -> None:
+    case = Fixture()
+    case.listed("a")
+    case.store("b", None)
+    case.clock.now += 5
+    assert case.found("a") is None
+    assert case.folder.listing() is None
+    assert case.found("a", exact_since=99.0) == stat("a")
+    assert case.found("a", exact_since=101.0) is None
+    assert case.found("b") == "absent"
+    assert case.found("c") == "absent"
+
+
+def test_a_listing_shows_what_is_not_there() -> None:
+    case = Fixture()
+    case.listed("a", "B")
+    assert case.folder.listing() == [stat("a"), stat("B")]
+    assert case.found("a") == stat("a")
+    assert case.found("c") == "absent"
+
+
+@pytest.mark.parametrize("name", ["b", "A", "LONGNA~1", "a:s", "a.", "a ", "ä", "a?", "*"])
+def test_names_that_a_server_may_find_though_it_does_not_list_them(name: str) -> None:
+    case = Fixture()
+    case.listed("a", "B")
+    assert case.found(name) is None
+
+
+def test_the_name_as_it_is_listed_stays() -> None:
+    case = Fixture()
+    case.listed("a")
+    case.store("A", stat("A"))
+    assert case.found("A") is None
+    assert case.found("a") == stat("a")
+
+
+def test_names_that_differ_in_case_only_make_no_listing() -> None:
+    case = Fixture()
+    case.listed("a", "A")
+    assert case.folder.listing() is None
+    assert case.found("c") is None
+
+
+def test_a_change_makes_one_name_unknown() -> None:
+    case = Fixture()
+    case.listed("a", "b")
+    case.folder.forget("A")
+    assert case.found("a") is None
+    assert case.found("b") == stat("b")
+    assert case.found("c") == "absent"
+    assert case.folder.listing() is None
+    case.store("a", stat("a", 2))
+    assert case.found("a") == stat("a", 2)
+    assert case.folder.listing() == [stat("b"), stat("a", 2)]
+
+
+def test_many_changes_end_the_listing() -> None:
+    case = Fixture()
+    case.listed("a")
+    for number in range(1001):
+        case.folder.forget(f"n{number}")
+    assert case.found("zzz") is None
+    assert case.found("a") == stat("a")
+
+
+def test_what_was_asked_before_a_change_is_not_kept() -> None:
+    case = Fixture()
+    version = case.folder.version
+    case.folder.forget("a")
+    case.folder.store("a", stat("a"), version)
+    case.folder.store_listing([stat("a")], version)
+    assert len(case.folder) == 0
+
+
+def test_the_root_among_its_entries() -> None:
+    case = Fixture()
+    case.store(ITSELF, stat(""))
+    case.listed("a")
+    assert case.found(ITSELF) == stat("")
+    assert case.folder.listing() == [stat("a")]
+    case.folder.forget(ITSELF)
+    assert case.found(ITSELF) is None
+    assert case.folder.listing() == [stat("a")]
+
+
+def test_no_more_than_the_limit() -> None:
+    case = Fixture(limits=CacheLimits(entries=3))
+    case.listed("a", "b", "c", "d")
+    assert len(case.folder) == 0
+    for number in range(10):
+        case.store(f"n{number}", None)
+        assert len(case.folder) <= 3
+
+
+@pytest.mark.parametrize("left", [NOTHING, READ, HANDLE])
+async def test_a_break_ends_it(left: int) -> None:
+    case = Fixture()
+    case.listed("a")
+    notification = LeaseBreakNotification(
+        new_epoch=2,
+        flags=1,
+        lease_key=case.folder.key,
+        current_lease_state=READ | HANDLE,
+        new_lease_state=left,
+    )
+    case.folder.reduce(notification)
+    assert case.lost == [case.folder]
+    assert case.found("a") is None
+    assert case.found("c") is None
+    assert case.folder.listing() is None
+    assert await case.folder.give_back()
+    case.connection.closed = True
+    case.connection.monitor = SimpleNamespace(remove_open=lambda: None)
+    await case.folder.close()
+    assert not await case.folder.give_back()
+    await case.folder.close()
+
+
+def test_a_lost_connection_ends_it() -> None:
+    case = Fixture()
+    case.listed("a")
+    case.connection.closed = True
+    assert case.found("a") is None
+    assert case.found("c") is None
+    assert case.folder.listing() is None
+
+
+def test_without_a_lease_nothing_is_known() -> None:
+    case = Fixture(NOTHING)
+    case.listed("a")
+    case.store("b", stat("b"))
+    assert case.found("a") is None
+    assert case.found("b") is None
+    assert case.found("c") is None
+    assert case.folder.listing() is None
+
+
+def test_without_a_lease_for_a_time_if_somebody_wants_that() -> None:
+    case = Fixture(NOTHING, CacheLimits(ttl=2))
+    case.listed("a")
+    case.store("b", None)
+    assert case.found("a") == stat("a")
+    assert case.found("b") is None
+    assert case.found("c") is None
+    assert case.folder.listing() == [stat("a")]
+    case.clock.now += 2
+    assert case.found("a") is None
+    assert case.folder.listing() is None
