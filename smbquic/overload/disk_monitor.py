@@ -5,6 +5,10 @@ A request that waits for a disk on the event loop makes all others wait. A threa
 is read at once. Where it does not say, and for writes, it depends on the number of bytes, and on
 whether the disk was quick lately: after one operation that took long, or while one does, all others
 are done on threads for `SLOW_PERIOD` seconds.
+
+A flush waits for the disk by its nature, and is done on a thread. But where the last
+`QUICK_FLUSHES` of a share took less time than a thread costs, as in memory or with a cache that
+outlives a loss of power, the next one is done at once.
 """
 
 import threading
@@ -21,6 +25,10 @@ SLOW_OPERATION: Final = 0.02
 """Seconds from which on an operation is slow."""
 SLOW_PERIOD: Final = 60.0
 """Seconds for which its disk is taken for slow then."""
+QUICK_FLUSH: Final = 0.0002
+"""Seconds that a quick flush takes at most."""
+QUICK_FLUSHES: Final = 16
+"""So many in a row: a file that has nothing to be written is flushed quickly on any disk."""
 
 _T = TypeVar("_T")
 
@@ -38,6 +46,7 @@ class DiskMonitor:
         self._lock = threading.Lock()
         self._running: dict[object, float] = {}
         self._slow_until = inf if always_slow else 0.0
+        self._quick_flushes = 0
 
     @property
     def is_slow(self) -> bool:
@@ -62,3 +71,17 @@ class DiskMonitor:
                 del self._running[operation]
             if ended - started > SLOW_OPERATION:
                 self._slow_until = ended + SLOW_PERIOD
+
+    @property
+    def flushes_quickly(self) -> bool:
+        """Whether a flush may be done on the event loop, by how long the last ones took."""
+        return self._quick_flushes >= QUICK_FLUSHES and not self.is_slow
+
+    def flush(self, function: Callable[[], None]) -> None:
+        """Call a function that flushes a file, on any thread, and measure how long it takes."""
+        started = self._clock()
+        try:
+            self.run(function)
+        finally:
+            quick = self._clock() - started < QUICK_FLUSH
+            self._quick_flushes = min(self._quick_flushes + 1, QUICK_FLUSHES) if quick else 0

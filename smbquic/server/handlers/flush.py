@@ -1,5 +1,6 @@
 """FLUSH: what was written is stored on the disk. [MS-SMB2] 3.3.5.11"""
 
+from smbquic.overload.disk_monitor import DiskMonitor
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.opens.open import Open
@@ -8,15 +9,19 @@ from smbquic.server.security import access
 from smbquic.wire.flush import FlushRequest, FlushResponse
 
 
-def handle(context: Context, request: Request) -> Pending:
-    """Flush the file on another thread."""
+def handle(context: Context, request: Request) -> Reply | Pending:
+    """Flush the file, on another thread unless the disk is known to flush quickly."""
     body: FlushRequest = request.body
     entry = context.open(body.file_id)
     entry.require_any(access.MODIFIES_DATA)
     entry.times.show_stored()
-    return Pending(_flush(context, entry))
+    disk = entry.owner.tree.disk
+    if disk.flushes_quickly:
+        disk.flush(entry.file.flush)
+        return Reply(FlushResponse())
+    return Pending(_flush(context, entry, disk))
 
 
-async def _flush(context: Context, entry: Open) -> Reply:
-    await context.in_thread(entry.file.flush)
+async def _flush(context: Context, entry: Open, disk: DiskMonitor) -> Reply:
+    await context.in_thread(disk.flush, entry.file.flush)
     return Reply(FlushResponse())

@@ -10,6 +10,8 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.overload.disk_monitor import (
+    QUICK_FLUSH,
+    QUICK_FLUSHES,
     SLOW_OPERATION,
     SLOW_PERIOD,
     SMALL_READ,
@@ -65,6 +67,41 @@ def test_a_disk_is_slow_while_an_operation_does_not_end(clock: Clock, disk: Disk
         return disk.is_slow
 
     assert disk.run(look)
+
+
+def test_flushes_are_quick_after_many_that_were(clock: Clock, disk: DiskMonitor) -> None:
+    """One file that has nothing to be written says nothing about the disk."""
+    for _ in range(QUICK_FLUSHES):
+        assert not disk.flushes_quickly
+        disk.flush(lambda: clock.advance(QUICK_FLUSH / 2))
+    assert disk.flushes_quickly
+    disk.flush(lambda: clock.advance(2 * QUICK_FLUSH))
+    assert not disk.flushes_quickly
+    for _ in range(QUICK_FLUSHES):
+        assert not disk.flushes_quickly
+        disk.flush(lambda: None)
+    assert disk.flushes_quickly
+
+
+def test_flushes_of_a_slow_disk_are_not_quick(clock: Clock, disk: DiskMonitor) -> None:
+    for _ in range(QUICK_FLUSHES):
+        disk.flush(lambda: None)
+    disk.run(clock.advance, 2 * SLOW_OPERATION)
+    assert not disk.flushes_quickly
+    clock.advance(2 * SLOW_PERIOD)
+    assert disk.flushes_quickly
+
+
+def test_a_flush_that_fails_late_was_not_quick(clock: Clock, disk: DiskMonitor) -> None:
+    def fail() -> None:
+        clock.advance(2 * QUICK_FLUSH)
+        raise OSError
+
+    for _ in range(QUICK_FLUSHES):
+        disk.flush(lambda: None)
+    with pytest.raises(OSError):  # noqa: PT011
+        disk.flush(fail)
+    assert not disk.flushes_quickly
 
 
 class Stalled:

@@ -14,6 +14,8 @@ NUMBERS = {
     "MINIMUM_TIME": [1.0],
     "SLOW_OPERATION": [0.02],
     "SLOW_PERIOD": [60.0],
+    "QUICK_FLUSH": [0.0002],
+    "QUICK_FLUSHES": [16],
     "SMALL_READ": [1 << 20],
     "SMALL_WRITE": [1 << 20],
     "HELD": [0.01],

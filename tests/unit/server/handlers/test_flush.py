@@ -6,6 +6,8 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.overload import disk_monitor
+from smbquic.overload.disk_monitor import QUICK_FLUSHES
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.flush import FlushRequest
@@ -62,6 +64,25 @@ async def test_a_flush_that_fails_says_so(client: Client, monkeypatch: pytest.Mo
     monkeypatch.setattr(LocalFile, "flush", flush)
     response = await client.call(FlushRequest(await client.open("x")))
     assert response.status == NtStatus.DISK_FULL
+
+
+async def test_a_disk_that_flushes_quickly_is_not_left_to_threads(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(LocalFile, "flush", lambda _: threads.append(threading.get_ident()))
+    monkeypatch.setattr(disk_monitor, "QUICK_FLUSH", 60.0)
+    file_id = await client.open("x")
+    for _ in range(QUICK_FLUSHES + 1):
+        assert (await client.call(FlushRequest(file_id))).status == NtStatus.SUCCESS
+    assert threading.get_ident() not in threads[:QUICK_FLUSHES]
+    assert threads[QUICK_FLUSHES:] == [threading.get_ident()]
+
+    def fail(file: LocalFile) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(LocalFile, "flush", fail)
+    assert (await client.call(FlushRequest(file_id))).status == NtStatus.DISK_FULL
 
 
 @pytest.mark.parametrize("by_open", [False, True])
