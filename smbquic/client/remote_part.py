@@ -45,10 +45,19 @@ class RemotePartialFile:
         self._file: File | None = None
         self._in_doubt = False
 
-    async def begin(self, *middle: Message) -> tuple[File, list[Response]]:
-        """Make it, and do `middle` to it in the same message, with these answers."""
+    async def begin(self, *middle: Message, durable: bool = True) -> tuple[File, list[Response]]:
+        """Make it, and do `middle` to it in the same message, with these answers.
+
+        Without `durable`, a connection that is lost before it has its name is an `OpenLostError`,
+        unless the server keeps such files.
+        """
         self._file, others = await open_file(
-            self._share.share_tree, self._path, self._creating, *middle, repeatable=True
+            self._share.share_tree,
+            self._path,
+            self._creating,
+            *middle,
+            repeatable=True,
+            durable=durable,
         )
         self._check(others)
         return self._file, others

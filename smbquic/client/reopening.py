@@ -43,13 +43,14 @@ async def open_file(
     repeatable: bool | None = None,
     make: MakeFile = File,
     lease: OpenLease | None = None,
+    durable: bool = True,
 ) -> tuple[File, list[Response]]:
     """Open a file and send `others` in the same message; the file, and their responses.
 
     `make_opening` makes a CREATE for each attempt. When the connection is lost after it was sent,
     it is sent again if that is `repeatable`, by default if the requests themselves are
     (`are_repeatable`). `path` is what errors call the file, and `make` makes it. `lease` is one to
-    ask for.
+    ask for; without `durable`, no durable handle is asked for.
     """
     if repeatable is None:
         repeatable = are_repeatable([make_opening(), *others])
@@ -57,7 +58,7 @@ async def open_file(
     async def send(tree: TreeConnect) -> tuple[File, list[Response]]:
         opening = make_opening()
         opening = replace(opening, contexts=[*opening.contexts, _QUERY_ON_DISK_ID])
-        reopening = Reopening(share_tree, path, opening, lease)
+        reopening = Reopening(share_tree, path, opening, lease, durable=durable)
         try:
             opened, *responses = await tree.compound([reopening.request(tree, opening), *others])
             check(opened, path)
@@ -79,12 +80,16 @@ class Reopening:
         path: str,
         opening: CreateRequest,
         lease: OpenLease | None = None,
+        *,
+        durable: bool = True,
     ) -> None:
         self._share_tree = share_tree
         self._path = path
         # What the first request made or truncated is only to be opened from now on.
         self._opening = replace(opening, create_disposition=CreateDisposition.FILE_OPEN)
         self._lease = lease
+        writes = opening.desired_access & AccessMask.FILE_WRITE_DATA
+        self._asks_for_durable = durable and bool(writes)
         self._identity: tuple[object, ...] = ()
         self._durable: DurableHandleKeys | None = None
         """The handle that the server was asked for; `_is_granted` is its answer."""
@@ -96,9 +101,8 @@ class Reopening:
         Who only reads loses nothing when the file is opened again. A lease makes others wait until
         it is given back, so it is not asked for without need.
         """
-        writes = opening.desired_access & AccessMask.FILE_WRITE_DATA
         self._durable = None
-        if writes and has_durable_handles(tree):
+        if self._asks_for_durable and has_durable_handles(tree):
             self._durable = DurableHandleKeys(self._lease)
             return self._durable.request(tree, opening)
         return opening if self._lease is None else self._lease.request(tree, opening)

@@ -197,14 +197,14 @@ class RemoteResumablePart(RemotePartialFile):
         if self._lock is not None:
             self._lock.release()
 
-    async def begin(self, *middle: Message) -> tuple[File, list[Response]]:
+    async def begin(self, *middle: Message, durable: bool = True) -> tuple[File, list[Response]]:
         """Open it; waits while the server thinks that an earlier client has it open."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + IN_USE
         warned = False
         while True:
             try:
-                return await super().begin(*middle)
+                return await super().begin(*middle, durable=durable)
             except DeniedError as error:
                 if error.status != NtStatus.SHARING_VIOLATION or clock() > deadline:
                     raise

@@ -181,7 +181,8 @@ async def test_who_writes_asks_for_a_durable_handle(
     await open_file(share_tree, "a/b", lambda: WRITING)
     await open_file(share_tree, "a/b", lambda: WRITING)
     await open_file(share_tree, "a/b", lambda: reading)
-    first, second, third = cast(list[CreateRequest], server.bodies(Command.CREATE))
+    await open_file(share_tree, "a/b", lambda: WRITING, durable=False)
+    first, second, third, fourth = cast(list[CreateRequest], server.bodies(Command.CREATE))
     assert first.requested_oplock_level == OplockLevel.OPLOCK_LEVEL_LEASE
     durable = DurableHandleRequestV2.decode(
         find(first.contexts, CREATE_DURABLE_HANDLE_REQUEST_V2) or b""
@@ -194,6 +195,7 @@ async def test_who_writes_asks_for_a_durable_handle(
     lease = decode_lease(find(first.contexts, CREATE_REQUEST_LEASE) or b"")
     assert lease.lease_state == LeaseState.READ_CACHING | LeaseState.HANDLE_CACHING
     assert [context.name for context in third.contexts] == [CREATE_QUERY_ON_DISK_ID]
+    assert [context.name for context in fourth.contexts] == [CREATE_QUERY_ON_DISK_ID]
 
 
 async def test_a_handle_that_was_kept_is_taken_over(
