@@ -11,6 +11,7 @@ from smbquic.client import requests
 from smbquic.client.concurrency import ByteBudget
 from smbquic.client.file import CHUNK, WINDOW, File
 from smbquic.client.listing import Listing
+from smbquic.client.local import Disk
 from smbquic.client.names import parent, to_wire
 from smbquic.client.open_slots import OpenSlots
 from smbquic.client.opening import BinaryMode, Opening, TextMode
@@ -60,6 +61,8 @@ class ShareFiles:
         self.memory = ByteBudget(WINDOW * CHUNK)
         """The bytes that all transfers together may have in memory."""
         self.open_slots = OpenSlots()
+        self.disk = Disk()
+        """Of this machine, for small files."""
 
     @property
     def tree(self) -> TreeConnect:

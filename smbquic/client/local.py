@@ -44,20 +44,25 @@ async def in_thread(
 
 
 class Disk:
-    """Reads and writes of one transfer, on the event loop while nothing has to wait for the disk.
+    """Reads and writes of transfers, on the event loop while nothing has to wait for the disk.
 
-    A chunk goes to or from the page cache in a fraction of a millisecond, and handing it to a
-    thread costs a quarter of what a whole QUIC transfer costs. So only what follows a call that
-    took longer than `STALL` seconds goes through a thread, until one is fast again.
+    A chunk, or a small file, goes to or from the page cache in a fraction of a millisecond, and
+    handing it to a thread costs a quarter of what a whole QUIC transfer costs. So only what follows
+    a call that took longer than `STALL` seconds goes through a thread, until one is fast again.
     """
 
     def __init__(self) -> None:
         self._slow = False
 
-    async def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call `function`, on a thread if the disk is slow."""
+    async def call(
+        self,
+        function: Callable[..., T],
+        *arguments: Any,
+        undo: Callable[[T], object] | None = None,
+    ) -> T:
+        """Call `function`, on a thread if the disk is slow; `undo` is as for `in_thread`."""
         if self._slow:
-            return await in_thread(self._timed, function, *arguments)
+            return await in_thread(self._timed, function, *arguments, undo=undo)
         return self._timed(function, *arguments)
 
     def _timed(self, function: Callable[..., T], *arguments: Any) -> T:

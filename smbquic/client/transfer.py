@@ -11,6 +11,7 @@ import stat
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from smbquic.client import requests
@@ -110,7 +111,8 @@ async def _get(
                 verify_unchanged(path, opened.body, closed.body)
                 modified = to_unix_ns(opened.body.last_write_time)
                 kind = InplaceFile if options.inplace else PartialFile
-                await in_thread(kind.store, target, data, modified, written, options.fsync)
+                store = partial(kind.store, target, data, modified, written, options.fsync)
+                await (in_thread(store) if options.fsync else share.disk.call(store))
                 ProgressCounter(progress, expected).add(expected)
                 return expected
     async with _open_and_read(share, path) as (file, head):
@@ -263,7 +265,7 @@ async def _put(
 ) -> int:
     limit = write_step(share)
     async with share.memory.hold(min(expected, limit)):
-        loaded = await in_thread(Source.load, source, limit, undo=_close_source)
+        loaded = await share.disk.call(Source.load, source, limit, undo=_close_source)
         if not isinstance(loaded, Source):
             data, modified = loaded
             await _put_again_if_lost(
@@ -342,7 +344,8 @@ async def _put_small(
         return
     part = RemotePartialFile(share, path)
     try:
-        file, answers = await part.begin(*middle)
+        # It is quicker to put a small file again than to have the server keep its part open.
+        file, answers = await part.begin(*middle, durable=False)
         written = answers[0].body.count if data else 0
         if written < len(data):
             await file.write_at(written, memoryview(data)[written:])
