@@ -183,6 +183,10 @@ class DeletionsLeftOut(SmbError):  # noqa: N818  (nothing is lost)
     """Nothing was deleted at the target of a sync: there were errors, or it would be too much."""
 
 
+class MountError(SmbError):
+    """A share cannot be mounted on this machine; the message says what is missing or in the way."""
+
+
 class NameCollisionError(SmbError, FileExistsError):
     """Two files of one transfer have names that are the same name on the target."""
 

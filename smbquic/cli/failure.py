@@ -13,6 +13,7 @@ from smbquic.errors import (
     DeletionsLeftOut,
     EngineError,
     HandshakeError,
+    MountError,
     NameCollisionError,
     PathError,
     PkiError,
@@ -60,7 +61,9 @@ def exit_code(error: BaseException) -> ExitCode:
         return ExitCode.TRANSPORT
     if isinstance(error, StatusError):
         return ExitCode.REFUSED
-    if isinstance(error, UrlError | PathError | UsersError | ConfigError | EngineError):
+    if isinstance(
+        error, UrlError | PathError | UsersError | ConfigError | EngineError | MountError
+    ):
         return ExitCode.USAGE
     if isinstance(error, SourceChangedError | NameCollisionError | DeletionsLeftOut):
         return ExitCode.PARTLY

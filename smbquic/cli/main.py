@@ -51,6 +51,9 @@ _COMMANDS = {
     ),
     "ls": LazyCommand("smbquic.cli.listing:ls", "List a folder."),
     "mkdir": LazyCommand("smbquic.cli.files:mkdir", "Make folders."),
+    "mount": LazyCommand(
+        "smbquic.cli.mount:mount", "Mount a share, or a folder of one, until FOLDER is unmounted."
+    ),
     "mv": LazyCommand("smbquic.cli.files:mv", "Rename or move within a share."),
     "ping": LazyCommand(
         "smbquic.cli.ping:ping", "Connect, show what was negotiated, and time some ECHO requests."

@@ -286,6 +286,11 @@ class File:
             self.mark_closed()
             await self.request(requests.close)
 
+    def renamed(self, path: str) -> None:
+        """Note that the file was renamed: `path` is where it is opened again if that is needed."""
+        self.path = path
+        self._handle.renamed(path)
+
     def stay_lost(self) -> None:
         """Do not open the file again from now on: it is only to be closed after an error."""
         self._handle.stay_lost()

@@ -31,6 +31,9 @@ class Reopener(Protocol):
     async def open(self, lost: TreeConnect, file_id: FileId, cause: ConnectionClosed) -> Reopened:
         """Open it on a newer connection than that of `lost`, where it had the id `file_id`."""
 
+    def renamed(self, path: str) -> None:
+        """Note that the file has another path, by which it is opened again."""
+
     def closed(self, tree: TreeConnect) -> None:
         """Note that the file is closed, which was open on `tree`."""
 
@@ -119,6 +122,12 @@ class FileHandle:
                 f"{self._path}: the connection was lost and the file opened again; what was"
                 " written before and not flushed may be missing: write or verify it once more"
             )
+
+    def renamed(self, path: str) -> None:
+        """Note that the file has another path now."""
+        self._path = path
+        if self._reopener is not None:
+            self._reopener.renamed(path)
 
     def stay_lost(self) -> None:
         """Do not open the file again from now on: it is only to be closed after an error."""

@@ -9,6 +9,7 @@ from smbquic.client.durable_handle import DurableHandleKeys, has_durable_handles
 from smbquic.client.file import File
 from smbquic.client.file_handle import Reopened, Reopener
 from smbquic.client.leases import OpenLease
+from smbquic.client.names import to_wire
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.repeatable import are_repeatable
 from smbquic.client.tree_connect import TreeConnect, check
@@ -116,6 +117,11 @@ class Reopening:
     def _note_lease(self, response: CreateResponse) -> None:
         if self._lease is not None:
             self._lease.opened(response)
+
+    def renamed(self, path: str) -> None:
+        """See `Reopener`."""
+        self._path = path
+        self._opening = replace(self._opening, name=to_wire(path))
 
     def closed(self, tree: TreeConnect) -> None:
         """See `Reopener`."""

@@ -7,11 +7,16 @@ from smbquic.wire.create import CreateResponse
 from smbquic.wire.dtyp.filetime import to_unix_ns
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.directory_information import DirectoryEntry
+from smbquic.wire.fscc.file_information import NetworkOpenInformation
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """A file or folder as the server describes it. Times in nanoseconds since 1970, UTC."""
+    """A file or folder as the server describes it. Times in nanoseconds since 1970, UTC.
+
+    Only a listing tells the rest: `file_id` is the server's number of the file, 0 if it has none,
+    `reparse_tag` the kind of a link, and `ea_size` what its extended attributes need.
+    """
 
     name: str
     size: int
@@ -21,6 +26,9 @@ class Stat:
     last_access_time: int
     last_write_time: int
     change_time: int
+    file_id: int = 0
+    reparse_tag: int = 0
+    ea_size: int | None = None
 
     @property
     def is_directory(self) -> bool:
@@ -33,8 +41,13 @@ class Stat:
         return bool(self.attributes & FileAttributes.REPARSE_POINT)
 
     @classmethod
-    def of(cls, name: str, what: CreateResponse | DirectoryEntry) -> "Stat":
-        """Return what a CREATE response or a directory entry says."""
+    def of(
+        cls, name: str, what: CreateResponse | DirectoryEntry | NetworkOpenInformation
+    ) -> "Stat":
+        """Return what a CREATE response, a directory entry or an open file says."""
+        listed: tuple[int, ...] = ()
+        if isinstance(what, DirectoryEntry):
+            listed = what.file_id, what.reparse_tag, what.ea_size
         return cls(
             name,
             what.end_of_file,
@@ -44,6 +57,7 @@ class Stat:
             to_unix_ns(what.last_access_time),
             to_unix_ns(what.last_write_time),
             to_unix_ns(what.change_time),
+            *listed,
         )
 
 

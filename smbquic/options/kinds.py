@@ -154,6 +154,33 @@ class Rate(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class Permissions(Kind):
+    """The nine permission bits of a file, written as octal digits: ``644``."""
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return 'octal digits in quotes, from "000" to "777"'
+
+    def read(self, value: object) -> int:
+        """Return the bits."""
+        if isinstance(value, str) and re.fullmatch("0?[0-7]{3}", value):
+            return int(value, 8)
+        self.check(value)
+        assert isinstance(value, int)
+        return value
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for a value that is not nine bits."""
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0o777:
+            raise self._wrong(value)
+
+    def shown(self, value: Any) -> str:
+        """Return a value as it is written in the configuration file."""
+        return f'"{value:03o}"'
+
+
+@dataclass(frozen=True, slots=True)
 class Text(Kind):
     """Any string."""
 

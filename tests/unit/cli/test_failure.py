@@ -32,6 +32,7 @@ from smbquic.errors import (
     ListenError,
     LocalProtocolError,
     LockedError,
+    MountError,
     NameCollisionError,
     NotFoundError,
     NotListedError,
@@ -77,6 +78,7 @@ CODES: dict[type[BaseException], ExitCode] = {
     **dict.fromkeys((OSError, io.UnsupportedOperation), ExitCode.PARTLY),
     **dict.fromkeys((DeletionsLeftOut, SourceChangedError, NameCollisionError), ExitCode.PARTLY),
     **dict.fromkeys((UrlError, PathError, UsersError, ConfigError, EngineError), ExitCode.USAGE),
+    MountError: ExitCode.USAGE,
     # who we are
     AuthenticationError: ExitCode.AUTHENTICATION,
     # the way there, its certificates, and who speaks at the other end
@@ -104,7 +106,7 @@ OF_CLICK: dict[str, int] = {
 }
 """The exit codes of what only the commands raise."""
 
-OWN_CODE = {"click.exceptions.Exit", "Terminated"}
+OWN_CODE = {"click.exceptions.Exit", "SystemExit", "Terminated"}
 """Exceptions that have an exit code of their own."""
 
 CAUGHT = {"ValueError"}

@@ -69,6 +69,9 @@ class Trees:
         tree = self.trees.pop(0)
         return Reopened(cast(TreeConnect, tree), FileId(tree.number, 0), self.kept)
 
+    def renamed(self, path: str) -> None:
+        self.path = path
+
     def closed(self, tree: Tree) -> None:
         self.closed_on.append(tree)
 
@@ -106,6 +109,15 @@ async def test_a_request_goes_to_the_file_as_it_is_open_now() -> None:
     handle.mark_closed()
     assert second.connection.monitor.opens == 0
     assert reopener.closed_on == [second]
+
+
+async def test_errors_name_the_file_as_it_is_called_now() -> None:
+    handle, reopener = handle_on(Tree(1, lost=True), Tree(2))
+    handle.locks = 1
+    handle.renamed("c/d")
+    assert reopener.path == "c/d"
+    with pytest.raises(ConnectionClosed, match=r"^c/d: .* its locks with it"):
+        await handle.compound(READ)
 
 
 async def test_a_rename_is_not_sent_twice() -> None:

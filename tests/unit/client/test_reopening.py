@@ -156,6 +156,22 @@ async def test_a_file_is_asked_for_its_number(share_tree: ShareTree, server: Fak
     assert request.requested_oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
 
 
+async def test_a_file_that_was_renamed_is_opened_by_its_new_name(
+    share_tree: ShareTree, server: FakeServer
+) -> None:
+    server.handlers[Command.CREATE] = lambda request: response(7)
+    file, _ = await open_file(share_tree, "a/b", lambda: WRITING)
+    file.renamed("c/d")
+    reopener = file._handle._reopener
+    assert reopener is not None
+    await reopener.open(OTHER_TREE, OLD_ID, LOST)
+    assert file.path == "c/d"
+    assert server.opened_names() == ["b", r"c\d"]
+    server.handlers[Command.CREATE] = lambda request: response(8)
+    with pytest.raises(SourceChangedError, match=r"^c/d"):
+        await reopener.open(OTHER_TREE, OLD_ID, LOST)
+
+
 async def test_a_file_that_cannot_be_opened(share_tree: ShareTree, server: FakeServer) -> None:
     server.handlers[Command.CREATE] = lambda request: (NtStatus.OBJECT_NAME_COLLISION, None)
     with pytest.raises(ExistsError, match="a/b"):

@@ -57,6 +57,9 @@ def test_it_has_what_a_directory_entry_says() -> None:
         end_of_file=7,
         allocation_size=8,
         file_attributes=FileAttributes.DIRECTORY,
+        file_id=9,
+        reparse_tag=10,
+        ea_size=11,
     )
     found = Stat.of("other", entry)
     assert (found.size, found.allocation_size) == (7, 8)
@@ -68,3 +71,9 @@ def test_it_has_what_a_directory_entry_says() -> None:
     )
     assert times == (10**9, 2 * 10**9, 3 * 10**9, 4 * 10**9)
     assert found.is_directory
+    assert (found.file_id, found.reparse_tag, found.ea_size) == (9, 10, 11)
+
+
+def test_a_create_response_says_nothing_of_what_only_a_listing_has() -> None:
+    found = Stat.of("name", opened())
+    assert (found.file_id, found.reparse_tag, found.ea_size) == (0, 0, None)

@@ -1,0 +1,1 @@
+"""A share as a folder of this machine, by FUSE: extra `mount`."""

@@ -1,0 +1,176 @@
+"""All operations of FUSE: those of `ReadOperations`, and those that change something."""
+
+import errno
+import os
+import posixpath
+import stat
+import time
+from typing import Any
+
+from smbquic.client.mount.names import link_target, stays_inside
+from smbquic.client.mount.read_operations import ReadOperations
+from smbquic.client.names import from_local
+from smbquic.errors import NotFoundError
+
+RENAME_NOREPLACE = 1
+"""The only flag of renameat2 that SMB knows, too."""
+UTIME_NOW = (1 << 30) - 1
+UTIME_OMIT = (1 << 30) - 2
+"""Nanoseconds that stand for no time: see utimensat(2)."""
+
+
+class MountOperations(ReadOperations):
+    """What libfuse calls."""
+
+    # --- contents -----------------------------------------------------------------------------
+
+    def create(self, path: str, mode: int, fi: Any) -> int:
+        """Make a file and open it; one that is there is opened unless O_EXCL is set."""
+        self.files.check_room()
+        place = self.place(path)
+        self.listed.forget(place)
+        file, found = self.run(self.share.create(place, fi.flags, mode))
+        fi.fh = self.files.add(file, found, fi.flags)
+        return 0
+
+    def write(self, path: str, data: bytes, offset: int, fi: Any) -> int:
+        """Write all of `data`."""
+        file = self.files[fi.fh]
+        self.run(file.write(offset, data))
+        self.listed.forget(file.path)
+        return len(data)
+
+    def fsync(self, path: str, datasync: int, fi: Any) -> int:
+        """Have the server put a file on its disk; an error says that something may be lost."""
+        file = self.files[fi.fh]
+        if file.writable:
+            self.run(file.file.flush())
+        return 0
+
+    def truncate(self, path: str, length: int, fi: Any = None) -> int:
+        """Make a file so long."""
+        place = self.place(path)
+        if fi is not None and fi.fh:
+            self.run(self.files[fi.fh].file.truncate(length))
+        else:
+            self.run(self.share.truncate(place, length))
+        self.listed.forget(place)
+        return 0
+
+    def fallocate(self, path: str, mode: int, offset: int, size: int, fi: Any) -> int:
+        """Make a file at least so long; the server may give it its space later."""
+        if mode:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        file = self.files[fi.fh].file
+        if self.run(file.size()) < offset + size:
+            self.run(file.truncate(offset + size))
+            self.listed.forget(file.path)
+        return 0
+
+    # --- names --------------------------------------------------------------------------------
+
+    def mkdir(self, path: str, mode: int) -> int:
+        """Make a folder; its mode is that of all folders."""
+        place = self.place(path)
+        self.run(self.share.mkdir(place))
+        self.listed.forget(place)
+        return 0
+
+    def mknod(self, path: str, mode: int, device: int) -> int:
+        """Make nothing but files: a share has no FIFOs, sockets and devices."""
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        place = self.place(path)
+        file, _ = self.run(self.share.create(place, os.O_WRONLY | os.O_EXCL, mode))
+        self.run(file.close())
+        self.listed.forget(place)
+        return 0
+
+    def unlink(self, path: str) -> int:
+        """Delete a file or link. One that a program has open was renamed by libfuse before."""
+        place = self.place(path)
+        self.run(self.share.unlink(place))
+        self.listed.forget(place)
+        return 0
+
+    def rmdir(self, path: str) -> int:
+        """Delete an empty folder."""
+        place = self.place(path)
+        self.run(self.share.rmdir(place))
+        self.listed.forget(place)
+        return 0
+
+    def rename(self, old: str, new: str, flags: int = 0) -> int:
+        """Rename a file or folder; with RENAME_NOREPLACE, replace nothing."""
+        if flags & ~RENAME_NOREPLACE:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        source, target = self.place(old), self.place(new)
+        self.run(self.share.rename(source, target, replace=not flags))
+        self.files.renamed(source, target)
+        self.listed.clear()
+        return 0
+
+    def link(self, target: str, source: str) -> int:
+        """Give the file `source` the further name `target`, where the server has hard links."""
+        place = self.place(target)
+        self.run(self.share.link(self.place(source), place))
+        self.listed.forget(place)
+        return 0
+
+    def symlink(self, target: str, source: str) -> int:
+        """Make the link `target`, which leads to `source`: to a place in the mount, as `readlink`.
+
+        A server distinguishes links to folders from those to files.
+        """
+        if not stays_inside(source, target.count("/") - 1):
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        there = posixpath.normpath(posixpath.join(posixpath.dirname(target), source))
+        folder = self.run(self._is_folder(self.place(there)))
+        place = self.place(target)
+        self.run(self.share.symlink(link_target(source, from_local), place, folder=folder))
+        self.listed.forget(place)
+        return 0
+
+    async def _is_folder(self, place: str) -> bool:
+        try:
+            return (await self.share.stat(place)).is_directory
+        except NotFoundError:
+            return False
+
+    # --- attributes ---------------------------------------------------------------------------
+
+    def chmod(self, path: str, mode: int) -> int:
+        """Set or clear the attribute READONLY of a file; the rest of the mode stays as it is."""
+        place = self.place(path)
+        self.run(self.share.chmod(place, mode))
+        self.listed.forget(place)
+        return 0
+
+    def chown(self, path: str, uid: int, gid: int) -> int:
+        """Take nobody but the owner and the group that all files have: EPERM for others."""
+        if uid not in (-1, self.ownership.uid) or gid not in (-1, self.ownership.gid):
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        return 0
+
+    def utimens(self, path: str, times: tuple[int, int] | None = None) -> int:
+        """Set the times of the last access and the last writing, in nanoseconds."""
+        place = self.place(path)
+        now = time.time_ns()
+        accessed, modified = (_time(each, now) for each in times or (UTIME_NOW, UTIME_NOW))
+        if accessed is None and modified is None:
+            return 0
+        written = [each for each in self.files.at(place) if each.writable]
+        for each in written:
+            # A server sets the time of the last writing itself when this file is closed, unless
+            # it was set by the same open of it. [MS-FSA] 2.1.5.15.2
+            self.run(each.set_times(accessed, modified))
+        if not written:
+            self.run(self.share.utime(place, accessed, modified))
+        self.listed.forget(place)
+        return 0
+
+
+def _time(given: int, now: int) -> int | None:
+    if given == UTIME_OMIT:
+        return None
+    return now if given == UTIME_NOW else given

@@ -1,0 +1,115 @@
+import errno
+import logging
+import os
+import stat as modes
+from typing import Any, cast
+
+import pytest
+
+from smbquic.client.mount.attributes import Ownership
+from smbquic.client.mount.read_operations import ReadOperations
+from smbquic.errors import ConnectionClosed
+from smbquic.wire.fscc.attributes import FileAttributes
+from tests.unit.client.mount.operating import FakeShare, Loop, info, stat
+
+
+@pytest.fixture
+def share() -> FakeShare:
+    share = FakeShare()
+    share.there |= {
+        "file": stat("file"),
+        "folder": stat("folder", FileAttributes.DIRECTORY, file_id=78),
+    }
+    return share
+
+
+@pytest.fixture
+def operations(share: FakeShare) -> ReadOperations:
+    return ReadOperations(cast(Any, Loop()), cast(Any, share), Ownership(1, 2))
+
+
+def test_attributes_of_a_path(operations: ReadOperations, share: FakeShare) -> None:
+    found = operations.getattr("/file")
+    assert (found["st_size"], found["st_ino"], found["st_uid"]) == (5, 77, 1)
+    assert modes.S_ISDIR(operations.getattr("/")["st_mode"])
+    with pytest.raises(FileNotFoundError):
+        operations.getattr("/nothing")
+    assert share.done == [("stat", "file"), ("stat", ""), ("stat", "nothing")]
+
+
+def test_a_listing_has_the_attributes_of_all(operations: ReadOperations, share: FakeShare) -> None:
+    entries = list(operations.readdir("/", 0))
+    assert entries[:2] == [".", ".."]
+    assert entries[2:] == [
+        ("file", {"st_mode": modes.S_IFREG | 0o644, "st_ino": 77}, 0),
+        ("folder", {"st_mode": modes.S_IFDIR | 0o755, "st_ino": 78}, 0),
+    ]
+    operations.getattr("/file")
+    operations.getattr("/folder")
+    assert share.done == [("listing", "")]
+
+
+def test_names_that_no_file_can_have_are_left_out(
+    operations: ReadOperations, share: FakeShare
+) -> None:
+    share.there = {name: stat(name) for name in ("..", "a/b", "\ud800", "fine")}
+    assert [entry[0] for entry in list(operations.readdir("/", 0))[2:]] == ["fine"]
+
+
+def test_a_folder_of_the_share_is_mounted(share: FakeShare) -> None:
+    share.there["in/side/file"] = stat("file")
+    operations = ReadOperations(
+        cast(Any, Loop()), cast(Any, share), Ownership(1, 2), "in/side", lambda: share.done.clear()
+    )
+    operations.getattr("/file")
+    assert share.done == [("stat", "in/side/file")]
+    operations.init("/")
+    assert share.done == []
+
+
+def test_links_that_lead_out_of_the_mount(operations: ReadOperations, share: FakeShare) -> None:
+    assert operations.readlink("/link") == "file"
+    share.target = "../a\uf022b"
+    assert operations.readlink("/folder/link") == "../a:b"
+    for path, target in [("/link", "../file"), ("/a/link", "/etc/passwd"), ("/a/link", "../../x")]:
+        share.target = target
+        with pytest.raises(PermissionError):
+            operations.readlink(path)
+
+
+def test_how_full_it_is(operations: ReadOperations) -> None:
+    found = operations.statfs("/")
+    assert [found[name] for name in ("f_frsize", "f_blocks", "f_bfree", "f_bavail")] == [
+        *(4096, 100, 40, 30)
+    ]
+
+
+def test_an_open_file(operations: ReadOperations, share: FakeShare) -> None:
+    fi = info(os.O_RDONLY)
+    operations.listed.keep("", [stat("file")], operations.listed.changes)
+    assert operations.open("/file", fi) == 0
+    assert operations.listed.get("file") is not None
+    assert fi.fh == 1
+    operations.release("/file", fi)
+    assert share.done == [("open", "file", os.O_RDONLY), ("close",)]
+    with pytest.raises(OSError, match="Bad file"):
+        operations.read("/file", 1, 0, fi)
+    truncating = info(os.O_WRONLY | os.O_TRUNC)
+    operations.open("/file", truncating)
+    assert operations.listed.get("file") is None
+
+
+def test_only_what_nobody_expects_is_logged(
+    operations: ReadOperations, share: FakeShare, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def lost() -> None:
+        raise ConnectionClosed("the connection was lost")
+
+    with caplog.at_level(logging.WARNING):
+        with pytest.raises(FileNotFoundError):
+            operations.getattr("/nothing")
+        assert not caplog.records
+        with pytest.raises(OSError, match="Errno 5") as caught:
+            operations.run(lost())
+    assert caught.value.errno == errno.EIO
+    assert caplog.messages == ["the connection was lost"]
