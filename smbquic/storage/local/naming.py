@@ -8,6 +8,7 @@ from smbquic.storage.local import symlinks
 from smbquic.storage.local.case_index import Stamp
 from smbquic.storage.local.descriptor import (
     check_removal,
+    open_directory,
     rename_exclusive,
 )
 from smbquic.storage.local.open_file import OpenLocalFile
@@ -52,7 +53,12 @@ class FileNaming(OpenLocalFile):
         wanted = to_disk(last)
         if status is None:
             rename_exclusive(old, wanted, old_parent, parent)
-        elif key_of(status) == self.key and same_folder and fold(last) == fold(from_disk(old)):
+        elif (
+            key_of(status) == self.key
+            and same_folder
+            and fold(last) == fold(from_disk(old))
+            and not _are_two_links(parent, old, raw, status)
+        ):
             # Its own name, in another case or not. A disk that ignores case finds it under both.
             if raw == wanted:
                 os.rename(old, wanted, src_dir_fd=old_parent, dst_dir_fd=parent)
@@ -146,3 +152,18 @@ class FileNaming(OpenLocalFile):
             else:
                 os.unlink(self._open_name.raw, dir_fd=parent)
             os.symlink(raw, self._open_name.raw, dir_fd=parent)
+
+
+def _are_two_links(folder: int, one: bytes, other: bytes, status: os.stat_result) -> bool:
+    """Return whether a folder lists a file under both names.
+
+    A disk that ignores case finds one name by the other, too, but does not list it.
+    """
+    if one == other or status.st_nlink == 1:
+        return False
+    listable = open_directory(b".", folder)
+    try:
+        with os.scandir(listable) as entries:
+            return {one, other} <= {os.fsencode(entry.name) for entry in entries}
+    finally:
+        os.close(listable)

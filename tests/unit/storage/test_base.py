@@ -23,6 +23,7 @@ from smbquic.storage import (
 )
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
+from tests.unit.storage.interfaces import differences
 
 
 class Telling(MemoryStorage):
@@ -261,3 +262,7 @@ def test_a_policy_refuses_what_exists_and_what_is_made(name: str) -> None:
     made, _ = storage.open("made", Disposition.CREATE, policy=OpenPolicy(7))
     assert made.stat().account == 7
     made.close()
+
+
+def test_another_storage_is_called_in_the_same_way() -> None:
+    assert differences(Storage, MemoryStorage) == []

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from smbquic.storage import Action, Buffer, Disposition, OpenPolicy, Storage, StorageFile
-from smbquic.storage.bridge import FileBridge
+from smbquic.storage.bridge import FileBridge, StorageBridge
 from smbquic.storage.memory import MemoryStorage
 from smbquic.testing.storage import waiting
 from tests.coroutines import CoroutineFile, CoroutineStorage
+from tests.unit.storage.interfaces import differences
 
 
 class HalfPlainFile(CoroutineFile):
@@ -86,3 +87,8 @@ def test_a_storage_that_opens_by_itself_is_given_bridges_to_look_at(opening: Sto
 def test_a_storage_that_stays_is_the_same(opening: Storage) -> None:
     assert opening.renewed() is opening
     assert opening.watch() is None
+
+
+def test_a_bridge_is_called_as_what_it_bridges() -> None:
+    assert differences(Storage, StorageBridge) == []
+    assert differences(StorageFile, FileBridge) == []

@@ -11,6 +11,7 @@ from smbquic.storage import file as storage_file
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
 from smbquic.storage.types import Buffer
+from tests.unit.storage.interfaces import differences
 
 MIB = 1 << 20
 
@@ -280,3 +281,7 @@ def test_a_stream_is_made_where_that_is_asked_for() -> None:
         with pytest.raises(FileExistsError):
             storage.lookup("file").open_stream("stream", Disposition.CREATE)
         made.close()
+
+
+def test_another_file_is_called_in_the_same_way() -> None:
+    assert differences(StorageFile, MemoryFile) == []

@@ -5,9 +5,11 @@ from collections.abc import Callable, Hashable
 
 import pytest
 
-from smbquic.storage import ARCHIVE, DIRECTORY, NORMAL, SPARSE, FileStat, StreamFile
+from smbquic.storage import ARCHIVE, DIRECTORY, NORMAL, SPARSE, FileStat, StorageFile, StreamFile
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
+from smbquic.storage.memory.stream import MemoryStream
+from tests.unit.storage.interfaces import differences
 
 
 class Named(StreamFile):
@@ -109,3 +111,7 @@ def test_it_has_no_streams_and_no_further_names(
 
     assert caught.value.errno == number
     stream.close()
+
+
+def test_a_stream_is_called_as_a_file() -> None:
+    assert differences(StorageFile, MemoryStream) == []

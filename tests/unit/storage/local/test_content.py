@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.storage import Disposition
+from smbquic.storage import Disposition, StorageFile
 from smbquic.storage.local import LocalStorage
+from smbquic.storage.local.file import LocalFile
+from tests.unit.storage.interfaces import differences
 from tests.unit.storage.local.opening import Make
 
 
@@ -164,3 +166,7 @@ def test_flushing_what_was_made(
     again.flush()
     again.close()
     assert synced == [inner, root.stat().st_ino]
+
+
+def test_a_local_file_is_called_in_the_same_way_as_any_other() -> None:
+    assert differences(StorageFile, LocalFile) == []

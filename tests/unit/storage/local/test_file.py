@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import Disposition
+from smbquic.storage import Disposition, StorageFile
 from smbquic.storage.local import LocalStorage
+from smbquic.storage.local.file import LocalFile
 from smbquic.storage.local.tree import FolderTree, OpenName
+from tests.unit.storage.interfaces import differences
 from tests.unit.storage.local.opening import Make
 
 # Listing
@@ -173,3 +175,7 @@ def test_a_closed_storage(root: Path) -> None:
     file.write(0, [b"content"])
     file.delete()
     file.close()
+
+
+def test_a_local_file_is_called_in_the_same_way_as_any_other() -> None:
+    assert differences(StorageFile, LocalFile) == []

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import Disposition, OpenPolicy, types
+from smbquic.storage import Disposition, OpenPolicy, StorageFile, types
 from smbquic.storage.local import LocalStorage
+from smbquic.storage.local.file import LocalFile
+from tests.unit.storage.interfaces import differences
 from tests.unit.storage.local.opening import Make
 
 
@@ -130,3 +132,7 @@ def test_a_mark_that_cannot_be_stored(opened: Make, monkeypatch: pytest.MonkeyPa
     file.mark_changed()
 
     assert file.stat().attributes == types.NORMAL
+
+
+def test_a_local_file_is_called_in_the_same_way_as_any_other() -> None:
+    assert differences(StorageFile, LocalFile) == []

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import Disposition, NameInvalid, PathNotFound, types
+from smbquic.storage import Disposition, NameInvalid, PathNotFound, StorageFile, types
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
 from smbquic.storage.local.tree import FolderTree
+from tests.unit.storage.interfaces import differences
 from tests.unit.storage.local.opening import Make
 
 # Renaming
@@ -120,6 +121,36 @@ def test_another_case_on_a_disk_that_ignores_case(
     file.rename("NAME", replace=False)
     assert [path.name for path in root.iterdir()] == ["NAME"]
     assert file.name == "NAME"
+
+
+def test_another_case_of_a_linked_file_on_a_disk_that_ignores_case(
+    opened: Make, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened("name")
+    file.link("other", replace=False)
+
+    def find_in_any_case(
+        tree: FolderTree, parent: int, component: str
+    ) -> tuple[bytes, os.stat_result | None]:
+        return component.encode(), (root / "other").stat()
+
+    monkeypatch.setattr(FolderTree, "look_up", find_in_any_case)
+    file.rename("NAME", replace=False)
+    assert sorted(path.name for path in root.iterdir()) == ["NAME", "other"]
+
+
+def test_two_cases_of_a_name_may_be_two_names_of_one_file(opened: Make, root: Path) -> None:
+    file = opened("name")
+    (root / "NAME").hardlink_to(root / "name")
+
+    with pytest.raises(FileExistsError):
+        file.rename("NAME", replace=False)
+    assert sorted(path.name for path in root.iterdir()) == ["NAME", "name"]
+    file.rename("NAME", replace=True)
+    assert [path.name for path in root.iterdir()] == ["NAME"]
+    assert file.name == "NAME"
+    file.delete()
+    assert list(root.iterdir()) == []
 
 
 def test_two_cases_of_a_name_are_two_files(opened: Make, root: Path) -> None:
@@ -346,3 +377,7 @@ def test_a_folder_that_others_moved_still_holds_its_files(opened: Make, root: Pa
 
     assert (root / "a" / "file").read_bytes() == b"another"
     assert list((root / "b").iterdir()) == []
+
+
+def test_a_local_file_is_called_in_the_same_way_as_any_other() -> None:
+    assert differences(StorageFile, LocalFile) == []

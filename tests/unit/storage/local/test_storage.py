@@ -19,6 +19,7 @@ from smbquic.storage import (
 )
 from smbquic.storage.local import LocalStorage, attributes, tree
 from tests.unit.privileges import as_nobody
+from tests.unit.storage.interfaces import differences
 from tests.unit.storage.local.test_open_operation import ALL, OVERWRITING
 
 
@@ -364,3 +365,7 @@ def test_without_extended_attributes(
     assert storage.stat(".file").attributes == types.HIDDEN
     file.close()
     assert os.listxattr(root / ".file") == []
+
+
+def test_it_is_called_as_any_storage() -> None:
+    assert differences(Storage, LocalStorage) == []

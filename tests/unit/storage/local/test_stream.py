@@ -10,7 +10,9 @@ import pytest
 
 from smbquic.storage import Action, Disposition, NameInvalid, StorageFile, Stream, types
 from smbquic.storage.local import LocalStorage, streams, xattrs
+from smbquic.storage.local.stream import LocalStream
 from tests.unit.privileges import as_nobody
+from tests.unit.storage.interfaces import differences
 from tests.unit.storage.local.opening import NotAdmittedError
 
 D = Disposition
@@ -426,3 +428,7 @@ def test_a_stream_is_deleted_by_whoever_may_change_the_file(opened: Make, root: 
         assert error_of(stream.check_deletion) == errno.EACCES
         assert error_of(of_root.check_deletion) == errno.EACCES
     root.chmod(0o755)
+
+
+def test_a_stream_is_called_in_the_same_way_as_any_other() -> None:
+    assert differences(StorageFile, LocalStream) == []

@@ -128,33 +128,6 @@ def test_nothing_is_written_through_a_link(storage: LocalStorage, root: Path) ->
     assert (root / "folder" / "file").read_bytes() == b"content"
 
 
-def test_a_link_is_moved_dated_and_deleted_and_its_target_is_not(
-    storage: LocalStorage, root: Path
-) -> None:
-    (root / "link").symlink_to("folder/file")
-    before = (root / "folder" / "file").stat()
-    link, _ = storage.open("link", link=True)
-    link.set_times(last_write_time=1_000_000_000)
-    link.set_attributes(1)
-    link.mark_changed()
-    link.rename("moved", replace=False)
-    assert (root / "moved").lstat().st_mtime_ns == 1_000_000_000
-    assert (link.read(0, 10), list(link.allocated_ranges(0, 10))) == (b"", [])
-    assert (link.extended_attributes(), link.streams(), link.security()) == ([], [], None)
-    for refused in (
-        lambda: link.set_extended_attributes([("A", b"x")]),
-        lambda: link.set_security(b"x"),
-        lambda: link.open_stream("s", Disposition.CREATE),
-    ):
-        with pytest.raises(OSError):  # noqa: PT011  (of several kinds)
-            refused()
-    link.delete()
-    link.close()
-    assert not os.path.lexists(root / "moved")
-    after = (root / "folder" / "file").stat()
-    assert (after.st_mtime_ns, after.st_mode) == (before.st_mtime_ns, before.st_mode)
-
-
 @pytest.mark.parametrize("directory", [False, True])
 def test_what_is_empty_becomes_a_link(storage: LocalStorage, root: Path, directory: bool) -> None:
     file, _ = storage.open("folder\\new", Disposition.CREATE, directory=directory)
@@ -239,3 +212,32 @@ def test_how_much_is_looked_at_below_a_folder_that_moves(
         with pytest.raises(PermissionError, match="too many entries"):
             symlinks.check_below(folder, 0)
     os.close(folder)
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "allowed"),
+    [
+        ("1/2/link", "../..", True),
+        ("1/2/link", "../../..", False),
+        ("1/link", "..", True),
+        ("1/link", "../..", False),
+        ("link", "1", True),
+        ("link", "..", False),
+    ],
+)
+def test_links_below_a_folder_that_moves(
+    root: Path, place: str, target: str, allowed: bool
+) -> None:
+    moved = root / "moved"
+    (moved / "1" / "2").mkdir(parents=True)
+    (moved / place).symlink_to(target)
+    for depth in (0, 1, 2):
+        folder = os.open(moved, os.O_RDONLY)
+        try:
+            if allowed or depth:
+                symlinks.check_below(folder, depth)
+            else:
+                with pytest.raises(PermissionError, match="leads out"):
+                    symlinks.check_below(folder, depth)
+        finally:
+            os.close(folder)
