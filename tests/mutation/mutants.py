@@ -118,7 +118,8 @@ class _Ranges(list[tuple[tuple[int, int], tuple[int, int]]]):
 def _without_effect(text: str) -> _Ranges:
     """Where a change means nothing when the program runs: types, and what they check.
 
-    That is `slots`, `frozen` and, of a whole dataclass, `kw_only`.
+    That is `slots`, `frozen` and, of a whole dataclass, `kw_only`; and the `*` before parameters
+    that are given by name.
     """
     found = _Ranges()
     for node in ast.walk(ast.parse(text)):
@@ -128,6 +129,8 @@ def _without_effect(text: str) -> _Ranges:
                 parts = [node.annotation]
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 parts = [node.returns]
+                if node.args.kwonlyargs and node.args.vararg is None:
+                    found.append(_before_keywords(node))
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 parts = [node]
             case ast.keyword(arg="slots" | "frozen"):
@@ -151,25 +154,36 @@ def _without_effect(text: str) -> _Ranges:
     return found
 
 
+def _before_keywords(
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where the `*` of a function's parameters is, and nothing else that could be changed."""
+    arguments = function.args
+    first = arguments.kwonlyargs[0]
+    positional = [*arguments.posonlyargs, *arguments.args]
+    before = [*positional, *(arguments.defaults if positional else ())]
+    start = max(
+        ((each.end_lineno or 0, each.end_col_offset or 0) for each in before),
+        default=(function.lineno, function.col_offset),
+    )
+    return start, (first.lineno, first.col_offset)
+
+
 def _same_results(text: str, module: str) -> dict[str, _Ranges]:
     """By operator, where it gives what was there before.
 
-    That is the sum, or the exclusive or, of constants that have no bit in common; and a dataclass
-    without fields of its own, whose methods are those of its base without the decorator, too.
+    That is the sum, or the exclusive or, of constants that have no bit in common, where it is as
+    much of a flag as before; and a dataclass without fields of its own, whose methods are those of
+    its base without the decorator, too.
     """
     added, exclusive, undecorated = _Ranges(), _Ranges(), _Ranges()
 
     def visit(node: ast.AST, names: dict[str, Any]) -> None:
         match node:
-            case ast.BinOp(left, ast.BitOr(), right):
-                values = [_constant(each, names) for each in (left, right)]
-                if None not in values and not values[0] & values[1]:
-                    start = (left.end_lineno or 0, left.end_col_offset or 0)
-                    place = start, (right.lineno, right.col_offset)
-                    exclusive.append(place)
-                    # The sum of flags is a number, and no flag any more.
-                    if all(type(each) is int for each in values):
-                        added.append(place)
+            case ast.BinOp(_, ast.BitOr(), _) if _constant(node, names) is not None:
+                for sign, found in (("+", added), ("^", exclusive)):
+                    found.extend(_unchanged_by(sign, node, text, names))
+                return
             case ast.ClassDef():
                 kind = names.get(node.name)
                 if isinstance(kind, type):
@@ -189,15 +203,41 @@ def _same_results(text: str, module: str) -> dict[str, _Ranges]:
     }
 
 
+def _unchanged_by(
+    sign: str, whole: ast.BinOp, text: str, names: dict[str, Any]
+) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """In an expression of constants, each `|` for which `sign` does the same."""
+    content = text.encode()
+    lines = content.splitlines(keepends=True)
+    offset = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
+    begin = offset[whole.lineno - 1] + whole.col_offset
+    source = content[begin : offset[(whole.end_lineno or 0) - 1] + (whole.end_col_offset or 0)]
+    expected = _constant(whole, names)
+    for node in ast.walk(whole):
+        if not isinstance(node, ast.BinOp):
+            continue
+        left, right = node.left, node.right
+        start = (left.end_lineno or 0, left.end_col_offset or 0)
+        place = source.index(b"|", offset[start[0] - 1] + start[1] - begin)
+        changed = b"(" + source[:place] + sign.encode() + source[place + 1 :] + b")"
+        value = _value(ast.parse(changed, mode="eval"), names)
+        if value == expected and type(value) is type(expected):
+            yield start, (right.lineno, right.col_offset)
+
+
 def _constant(node: ast.expr, names: dict[str, Any]) -> Any:
     """The number that an expression of constants stands for; None for all else."""
     # No other operators, which might bind more loosely than what comes in place of `|`.
     parts = ast.Name | ast.Attribute | ast.Constant | ast.BinOp | ast.BitOr | ast.expr_context
     if not all(isinstance(each, parts) for each in ast.walk(node)):
         return None
+    return _value(ast.Expression(node), names)
+
+
+def _value(expression: ast.Expression, names: dict[str, Any]) -> Any:
     try:
-        value = eval(compile(ast.Expression(node), "", "eval"), names)
-    except (AttributeError, NameError, TypeError):
+        value = eval(compile(expression, "", "eval"), names)
+    except (AttributeError, NameError, TypeError, ValueError):
         return None
     return value if isinstance(value, int) else None
 
