@@ -61,6 +61,19 @@ def test_every_storage_says_how_a_name_is_found() -> None:
         type("Unfinished", (Storage,), {})()
 
 
+def test_other_base_classes_of_a_storage_are_told_of_it_too() -> None:
+    told: list[type] = []
+
+    class Told:
+        def __init_subclass__(cls) -> None:
+            told.append(cls)
+
+    class Both(Found, Told):
+        pass
+
+    assert told == [Both]
+
+
 def test_one_that_says_no_more_can_be_read() -> None:
     memory = MemoryStorage()
     memory.create("file", directory=False).close()

@@ -285,3 +285,7 @@ def test_a_stream_is_made_where_that_is_asked_for() -> None:
 
 def test_another_file_is_called_in_the_same_way() -> None:
     assert differences(StorageFile, MemoryFile) == []
+
+
+def test_every_file_has_a_name_a_key_and_a_status() -> None:
+    assert StorageFile.__abstractmethods__ == {"name", "key", "stat"}

@@ -34,7 +34,9 @@ def test_closing_waits_for_who_is_still_at_it(tmp_path: Path) -> None:
     thread = threading.Thread(target=work)
     thread.start()
     inside.wait()
+    assert owned.closed is False
     owned.close()
+    assert owned.closed is True
     with pytest.raises(OSError, match="closed") as caught, owned:
         pass
     closed.set()
@@ -151,3 +153,19 @@ def test_when_a_file_was_made(
 
     monkeypatch.setattr(descriptor, "_STATX", statx)
     assert birth_time(3) == birth_time(b"name") == expected
+
+
+def test_the_descriptor_and_every_path_tell_the_same_birth_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    fd = os.open(tmp_path / "file", os.O_RDONLY)
+    born = birth_time(fd)
+    os.close(fd)
+    if born is None:
+        pytest.skip("the system knows no birth times")
+    monkeypatch.chdir(tmp_path)
+    Path("link").symlink_to("nowhere")
+
+    assert birth_time(b"file") == birth_time(os.fsencode(tmp_path / "file")) == born
+    assert birth_time(b"link") is not None

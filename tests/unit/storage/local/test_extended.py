@@ -95,6 +95,11 @@ def test_names_that_cannot_be(name: str, file: LocalFile) -> None:
         file.set_extended_attributes([(name, b"x")])
 
 
+def test_how_long_a_name_may_be(file: LocalFile) -> None:
+    file.set_extended_attributes([("a" * 250, b"x")])
+    assert file.extended_attributes() == [("a" * 250, b"x")]
+
+
 def test_names_that_clients_could_not_spell_are_hidden(file: LocalFile, root: Path) -> None:
     os.setxattr(root / "file", "user.Größe", b"1")
     os.setxattr(root / "file", "user.a=b", b"1")

@@ -13,6 +13,7 @@ from smbquic.storage.local import LocalStorage, extents
 from smbquic.storage.local.file import LocalFile
 
 Open = Callable[..., LocalFile]
+MIB = 1 << 20
 
 
 @pytest.fixture
@@ -124,10 +125,18 @@ def test_zero(opened: Open, offset: int, length: int, left: bytes) -> None:
 
 def test_zero_by_hand_is_done_in_parts(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extents, "_FALLOCATE", None)
-    monkeypatch.setattr(extents, "_CHUNK", 4)
-    file = opened("a", b"x" * 11)
-    file.zero(1, 9)
-    assert file.read(0, 100) == b"x" + bytes(9) + b"x"
+    written: list[int] = []
+    real = os.pwrite
+
+    def write(fd: int, data: bytes, offset: int) -> int:
+        written.append(len(data))
+        return real(fd, data, offset)
+
+    file = opened("a", b"x" * (2 * MIB + 3))
+    monkeypatch.setattr(os, "pwrite", write)
+    file.zero(1, 2 * MIB + 1)
+    assert file.read(0, 3 * MIB) == b"x" + bytes(2 * MIB + 1) + b"x"
+    assert written == [MIB, MIB, 1]
 
 
 @pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EIO])
