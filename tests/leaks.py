@@ -155,12 +155,13 @@ class Checkout:
         self._entries[folder] = set()
         with suppress(FileNotFoundError):
             self._times[folder] = Path(folder).stat().st_mtime_ns
-            for entry in os.scandir(folder):
-                if entry.name in GENERATED or entry.name.startswith(COVERAGE):
-                    continue
-                self._entries[folder].add(entry.path)
-                if entry.is_dir(follow_symlinks=False) and entry.path not in self._times:
-                    self._look(entry.path)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name in GENERATED or entry.name.startswith(COVERAGE):
+                        continue
+                    self._entries[folder].add(entry.path)
+                    if entry.is_dir(follow_symlinks=False) and entry.path not in self._times:
+                        self._look(entry.path)
 
 
 class Leaks:

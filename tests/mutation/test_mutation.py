@@ -34,7 +34,11 @@ def test_the_nearest_tests_come_first() -> None:
     assert (
         "tests/unit/storage/local/test_stream.py" in stages("smbquic/storage/local/streams.py")[0]
     )
-    assert stages("smbquic/server/handlers/fsctl/server_side_copy.py")[0] == ("tests/unit/server",)
+    assert stages("smbquic/server/handlers/fsctl/server_side_copy.py")[0] == (
+        "tests/unit/server/handlers/test_ioctl.py",
+    )
+    assert "tests/interop/test_fsspec.py" in stages("smbquic/client/fsspec/buffered_file.py")[0]
+    assert stages("smbquic/storage/policy.py")[0] == ("tests/unit/storage",)
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -73,9 +74,13 @@ BEYOND = {
         "tests/integration/test_probe.py",
         "tests/integration/test_robustness_*.py",
         "tests/integration/test_cli.py",
+        "tests/interop/test_fsspec.py",
     ),
 }
 """By room, the tests beyond its own that may notice a change."""
+_ELSEWHERE: dict[str, str] = tomllib.loads((PROJECT / "tests/unit/mirrors.toml").read_text())[
+    "elsewhere"
+]
 _NOTHING_TO_RUN = 5
 
 
@@ -206,7 +211,10 @@ def shares(count: int, sizes: dict[str, int]) -> dict[str, int]:
 
 
 def _unit_tests(module: str) -> list[str]:
-    """The files of tests that carry the module's name; else those of its room that import it."""
+    """The files of tests that carry the module's name, and that of which `mirrors.toml` says so.
+
+    Where there are none, those of its room that import the module.
+    """
     path = PurePath(module)
     room = PROJECT / "tests" / "unit" / path.parts[1]
     package = PROJECT.joinpath(*path.parts[:2])
@@ -216,8 +224,10 @@ def _unit_tests(module: str) -> list[str]:
         # `test_create_replay.py` is about the module `create_replay`, and not about `create`.
         if each.stem == f"test_{path.stem}" or not [*package.rglob(f"{each.stem[5:]}.py")]
     ]
+    if module in _ELSEWHERE:
+        found.append(PROJECT / "tests" / _ELSEWHERE[module])
     if not found:
         parent = re.escape(".".join(path.parent.parts))
         imported = re.compile(rf"{parent}(\.| import .*\b){path.stem}\b")
         found = [each for each in room.rglob("test_*.py") if imported.search(each.read_text())]
-    return sorted(str(each.relative_to(PROJECT)) for each in found)
+    return sorted({str(each.relative_to(PROJECT)) for each in found})

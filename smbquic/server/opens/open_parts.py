@@ -76,7 +76,7 @@ class ChannelSequence:
     locks: dict[int, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Durability:
     """The properties of a durable open, by which its owner finds it again. [MS-SMB2] 3.3.1.10
 

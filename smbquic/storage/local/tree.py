@@ -90,7 +90,7 @@ class OpenStream:
 class FolderTree:
     """The folder that a share is, by its descriptor, and the names of what is open in it."""
 
-    def __init__(self, root: Path, *, read_only: bool, links: bool = False) -> None:
+    def __init__(self, root: Path, *, read_only: bool, links: bool) -> None:
         self.label: Final = root.resolve().name
         self.read_only: Final = read_only
         self.links: Final = links

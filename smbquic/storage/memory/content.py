@@ -1,6 +1,7 @@
 """The bytes of a file in memory, and the bound of all of them together."""
 
 import errno
+import itertools
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,13 +19,17 @@ _OFFSET_END: Final = 2**63
 
 
 class Budget:
-    """The bytes and files that a storage in memory may have. Safe to use from several threads."""
+    """The bytes and files that a storage in memory may have. Safe to use from several threads.
+
+    `file_ids` are those of the files that it makes, from 1 on.
+    """
 
     def __init__(self, max_bytes: int, max_files: int) -> None:
         self.max_bytes: Final = max_bytes
         self.max_files: Final = max_files
         self.bytes = 0
         self.files = 0
+        self.file_ids: Final = itertools.count(1)
         self.lock: Final = threading.RLock()
 
     def change(self, size: int = 0, *, files: int = 0) -> None:

@@ -1,6 +1,5 @@
 """The nodes of a tree in memory: files and folders, with their names and named streams."""
 
-import itertools
 import time
 from typing import Final
 
@@ -41,11 +40,9 @@ class FileNode:
         "streams",
     )
 
-    _ids = itertools.count(1)
-
     def __init__(self, budget: Budget, *, directory: bool, attributes: int, account: int) -> None:
         self.budget = budget
-        self.file_id = next(self._ids)
+        self.file_id = next(budget.file_ids)
         self.content = Content(budget)
         self.entries: dict[str, NamedNode] | None = {} if directory else None
         self.streams: dict[str, StreamNode] = {}

@@ -28,6 +28,12 @@ def test_coroutines_run_on_the_other_thread(loop: LoopThread) -> None:
     loop.stop()
 
 
+def test_a_program_ends_that_forgets_to_stop_it(loop: LoopThread) -> None:
+    [thread] = [each for each in threading.enumerate() if each.name == "test-loop"]
+    assert thread.daemon
+    loop.stop()
+
+
 def test_calls_come_in_order(loop: LoopThread) -> None:
     called: list[int] = []
     loop.call(lambda: called.append(1))
@@ -44,6 +50,8 @@ def test_stopping_cancels_what_still_runs(loop: LoopThread) -> None:
         try:
             await asyncio.Event().wait()
         finally:
+            for _ in range(10):
+                await asyncio.sleep(0)
             ended.append(True)
 
     future = loop.submit(wait())

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import io
 import os
 from collections.abc import Awaitable, Callable
@@ -135,11 +136,64 @@ async def test_a_file_that_grows_is_read_on(share: Share, stored: StoredFile) ->
         assert await file.read() == b"three"
 
 
+async def test_nothing_is_read_where_nothing_is_asked_for_or_left(
+    share: Share, stored: StoredFile
+) -> None:
+    stored.content[:] = b"abc"
+    async with share.open("x") as file:
+        assert await file.read(0) == b""
+        assert stored.reads() == []
+        assert await file.read(1) == b"a"
+        assert await file.read(0) == b""
+        assert await file.read(2) == b"bc"
+        for size in (1, 1 << 20, 1):
+            assert await file.read(size) == b""
+
+
+async def test_the_whole_is_read_once(share: Share, stored: StoredFile) -> None:
+    async with share.open("x") as file:
+        assert await file.read() == CONTENT
+    starts = sorted(start for start, _ in stored.reads() if start < len(CONTENT))
+    assert starts == list(range(0, len(CONTENT), STEP))
+
+
+async def test_what_came_since_it_was_opened_is_read_too(share: Share, stored: StoredFile) -> None:
+    for grown in (STEP - 1, STEP, STEP + 1, 3 * STEP):
+        stored.content[:] = b"small"
+        async with share.open("x") as file:
+            stored.content[:] = CONTENT[:grown]
+            assert await file.read() == CONTENT[:grown]
+
+
+async def test_what_stands_right_before_the_buffer_is_no_part_of_it(
+    share: Share, stored: StoredFile
+) -> None:
+    async with share.open("x") as file:
+        await file.seek(100)
+        assert await file.read(3) == CONTENT[100:103]
+        for position in (99, 98):
+            await file.seek(position)
+            assert await file.read(2) == CONTENT[position : position + 2]
+
+
+async def test_what_comes_after_the_end_was_met_is_read(share: Share, stored: StoredFile) -> None:
+    stored.content[:] = b"abc"
+    async with share.open("x") as file:
+        assert [await file.read(10) for _ in range(4)] == [b"abc", b"", b"", b""]
+        stored.content += b"def"
+        assert await file.read() == b"def"
+
+
 async def test_the_rest_after_some_lines(share: Share, stored: StoredFile) -> None:
     async with share.open("x") as file:
         for line in LINES[:20_000]:
             assert await file.readline() == line
         assert await file.read() == b"".join(LINES[20_000:])
+        # Nothing is read twice.
+        ends = 0
+        for start, length in sorted(stored.reads()):
+            assert start >= min(ends, len(CONTENT))
+            ends = start + length
         assert await file.read() == b""
         assert file.tell() == len(CONTENT)
 
@@ -260,6 +314,58 @@ async def test_an_error_of_reading_ahead_is_that_of_the_call_that_needs_it(
         await file.read(STEP - 1)
         with pytest.raises(DeniedError):
             await file.read(STEP + 1)
+
+
+async def test_an_error_of_reading_ahead_that_nobody_needs_is_nobodys(
+    share: Share, stored: StoredFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with share.open("x") as file:
+        await file.read(CREDIT_SIZE)
+        stored.server.handlers[Command.READ] = lambda request: (
+            (NtStatus.ACCESS_DENIED, None)
+            if request.body.offset > CREDIT_SIZE
+            else stored._read(request)
+        )
+        await file.read(1)
+        async with share.open("another"):
+            pass  # an answer later, the READ ahead has failed
+    del file
+    gc.collect()
+    assert not caplog.records
+
+
+async def test_nothing_is_asked_for_ahead_after_the_end(share: Share, stored: StoredFile) -> None:
+    async with share.open("x") as file:
+        await file.seek(len(CONTENT) - CREDIT_SIZE - 10)
+        await file.read(CREDIT_SIZE)
+        assert await file.read(1) == CONTENT[-10:-9]
+        async with share.open("another"):
+            pass
+        assert max(start for start, _ in stored.reads()) < len(CONTENT)
+
+
+async def test_a_full_buffer_is_sent_at_once(share: Share, stored: StoredFile) -> None:
+    async with share.open("x", "wb") as file:
+        for _ in range(2):
+            assert stored.writes() == []
+            await file.write(bytes(STEP // 2))
+        async with share.open("another"):
+            pass
+        assert stored.writes() == [(0, STEP)]
+
+
+async def test_what_is_written_at_a_place_comes_after_what_was_written_before(
+    share: Share, stored: StoredFile
+) -> None:
+    stored.content[:] = b"0123456789"
+    async with share.open("x", "r+b") as file:
+        assert await file.read(2) == b"01"
+        await file.write(b"aaaa")
+        await file.write_at(3, b"XY")
+        assert await file.read(2) == b"67"
+        await file.write_at(8, b"Z")
+        assert await file.read(2) == b"Z9"
+    assert stored.content == b"01aXYa67Z9"
 
 
 async def test_a_cancelled_write_loses_nothing(share: Share, stored: StoredFile) -> None:

@@ -33,12 +33,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "LONGEST_DELAY", 0.002)
 
 
-async def test_who_is_busy_is_asked_again() -> None:
+async def test_who_is_busy_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     full = StatusError.of(NtStatus.INSUFFICIENT_RESOURCES, "SESSION_SETUP")
     server = Server(*[BUSY, full] * 10, GONE, GONE, GONE)
 
     assert await retry_while_busy(server.attempt, 60) == "connected"
     assert server.asked == 24
+    assert len(caplog.messages) == 23
+    assert caplog.messages[0] == f"the server is asked again in 0.0 s: {BUSY}"
 
 
 async def test_what_else_fails_is_not_tried_again() -> None:

@@ -35,8 +35,12 @@ async def test_an_answer_that_cannot_be_encoded_ends_the_connection_and_not_the_
 
 
 async def test_a_failure_outside_of_handlers_ends_the_connection_and_not_the_server(
-    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("DEBUG")
     client, other = await connect(), await connect()
     broken: Any = object()
     break_echo(monkeypatch, client.server, lambda context, request: broken)
@@ -44,6 +48,9 @@ async def test_a_failure_outside_of_handlers_ends_the_connection_and_not_the_ser
     await asyncio.wait_for(client.served, 60)
     assert server.failures == 1
     assert "failed" in client.transport.closed
+    (record,) = [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
+    assert record.getMessage().endswith(": closed, as the server failed")
+    assert record.exc_info is not None
     assert (await other.create("x")).status == NtStatus.SUCCESS
 
 
@@ -83,14 +90,21 @@ async def test_a_broken_peer_is_found_in_postponed_work_too(
     assert "without signature" in client.transport.closed
 
 
-async def test_who_does_not_log_on_is_hung_up_on(connect: Connect, server_with: ServerWith) -> None:
+async def test_who_does_not_log_on_is_hung_up_on(
+    connect: Connect, server_with: ServerWith, caplog: pytest.LogCaptureFixture
+) -> None:
     client = await connect(to=server_with(Limits(logon_seconds=0.01)), token="")
     await asyncio.wait_for(client.served, 60)
     assert "logged on" in client.transport.closed
+    assert "closed, as nobody logged on within 0.01 s" in caplog.text
 
 
-async def test_who_has_logged_on_stays(connect: Connect, server: Server) -> None:
+async def test_who_has_logged_on_stays(
+    connect: Connect, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     client = await connect()
+    assert caplog.messages[-1].endswith(" logged on")
     [connection] = server.connections
     connection._check_logon()  # as if its time were over
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
@@ -124,8 +138,10 @@ async def test_a_peer_that_is_gone_ends_postponed_work_quietly(
     client.transport.to_server.put_nowait(ConnectionClosed("gone"))
     client.transport.closed = "gone"
     client.transport.writable.set()
-    await asyncio.wait_for(client.served, 60)
+    with caplog.at_level("DEBUG"):
+        await asyncio.wait_for(client.served, 60)
     assert [entry for entry in caplog.records if entry.levelno >= logging.WARNING] == []
+    assert any(message.endswith(": gone") for message in caplog.messages)
     assert server.failures == 0
 
 

@@ -1,10 +1,13 @@
 """Requests that watch a folder, and changes that they report."""
 
+import os
+from collections.abc import Iterator
 from typing import Unpack
 
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
 from smbquic.server.server import Server
+from smbquic.storage import Change
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, CompletionFilter
 from smbquic.wire.close import CloseRequest
@@ -25,6 +28,39 @@ NEW = NotifyAction.FILE_ACTION_RENAMED_NEW_NAME
 LIST = AccessMask.FILE_LIST_DIRECTORY
 DIRECTORY = CreateOptions.FILE_DIRECTORY_FILE
 DELETE_ON_CLOSE = CreateOptions.FILE_DELETE_ON_CLOSE
+
+
+class SilentSource:
+    """A source of those changes that a test gives it; it notes what it is called for."""
+
+    incomplete = False
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.calls: list[tuple[object, ...]] = []
+        self._ends = os.pipe()
+
+    def fileno(self) -> int:
+        return self._ends[0]
+
+    def cover(self, folder: str, *, recursive: bool) -> Iterator[None]:
+        self.calls.append(("cover", folder, recursive))
+        return iter(())
+
+    def uncover(self, folder: str, *, recursive: bool) -> None:
+        self.calls.append(("uncover", folder, recursive))
+
+    def moved(self, old_name: str, new_name: str) -> None:
+        self.calls.append(("moved", old_name, new_name))
+
+    def read(self, *, final: bool = False) -> list[Change]:
+        found, self.changes = self.changes, []
+        return found
+
+    def close(self) -> None:
+        self.calls.append(("close",))
+        for end in self._ends:
+            os.close(end)
 
 
 def notify(

@@ -1,9 +1,7 @@
 """Changes that other programs make in the folder of a share."""
 
 import asyncio
-import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from tests.unit.server.watching import (
     NEW,
     OLD,
     REMOVED,
+    SilentSource,
     changes,
     is_watched,
     make,
@@ -185,37 +184,6 @@ async def test_without_a_source_there_are_the_changes_of_our_own(
         (NEW, "b"),
         (ADDED, r"b\c"),
     ]
-
-
-class SilentSource:
-    """A source of changes that has none, and notes what it is called for."""
-
-    incomplete = False
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[object, ...]] = []
-        self._ends = os.pipe()
-
-    def fileno(self) -> int:
-        return self._ends[0]
-
-    def cover(self, folder: str, *, recursive: bool) -> Iterator[None]:
-        self.calls.append(("cover", folder, recursive))
-        return iter(())
-
-    def uncover(self, folder: str, *, recursive: bool) -> None:
-        self.calls.append(("uncover", folder, recursive))
-
-    def moved(self, old_name: str, new_name: str) -> None:
-        self.calls.append(("moved", old_name, new_name))
-
-    def read(self, *, final: bool = False) -> list[Change]:
-        return []
-
-    def close(self) -> None:
-        self.calls.append(("close",))
-        for end in self._ends:
-            os.close(end)
 
 
 async def test_a_source_is_told_which_folders_matter_and_where_they_move(

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server.server import Server
+from smbquic.storage import Change, ChangeKind
 from smbquic.wire.change_notify import CompletionFilter
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition
@@ -17,7 +19,7 @@ from smbquic.wire.fscc.file_information import (
 )
 from smbquic.wire.fscc.notify_information import NotifyAction
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, share_of
 from tests.unit.server.watching import (
     ADDED,
     ALL,
@@ -27,6 +29,7 @@ from tests.unit.server.watching import (
     NEW,
     OLD,
     REMOVED,
+    SilentSource,
     changes,
     make,
     notify,
@@ -246,3 +249,29 @@ async def test_streams_have_filters_of_their_own(client: Client) -> None:
         (NotifyAction.FILE_ACTION_MODIFIED_STREAM, "a:s")
     ]
     assert changes(await client.call(notify(other))) == [(ADDED, "b")]
+
+
+async def test_changes_of_others_are_told_beside_those_of_our_own(
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = SilentSource()
+    monkeypatch.setattr(type(share_of(server).storage), "watch", lambda storage: source)
+    folder = await watched(client)
+    source.changes = [
+        Change(ChangeKind.ADDED, "own"),
+        Change(ChangeKind.CONTENT, "own"),
+        Change(ChangeKind.ADDED, "other"),
+        Change(ChangeKind.REMOVED, "folder", is_directory=True),
+        Change(ChangeKind.RENAMED, "new", old_name="old"),
+        Change(ChangeKind.METADATA, "other"),
+    ]
+    await make(client, "own")
+    assert changes(await client.call(notify(folder))) == [
+        (ADDED, "other"),
+        (REMOVED, "folder"),
+        (OLD, "old"),
+        (NEW, "new"),
+        (MODIFIED, "other"),
+        (ADDED, "own"),
+    ]
+    await client.call(CloseRequest(folder))

@@ -193,12 +193,15 @@ async def test_what_goes_on_close_goes_when_the_time_is_over(
     owner: Client,
     root: Path,
     until: Until,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     fields = batch(asks(2, timeout=1), create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     await durable(owner, fields, 2)
     assert (root / "file").exists()
     await owner.close()
     await until(lambda: not (root / "file").exists())
+    assert "'file' is closed, as its owner did not reconnect in time" in caplog.messages
 
 
 async def test_only_so_many_wait(connect: Connect, server_with: ServerWith) -> None:

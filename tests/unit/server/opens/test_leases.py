@@ -203,6 +203,12 @@ async def test_a_key_is_free_again_with_the_last_open(client: Client, server: Se
     assert (await lease(client, ONE, R, "another")).lease_state == R
 
 
+async def test_a_lease_is_in_nobodys_way_after_its_last_open(client: Client) -> None:
+    await client.open("file", desired_access=ATTRIBUTES)
+    await client.call(CloseRequest(await held(client, ONE, RWH)))
+    assert (await lease(client, TWO, RWH)).lease_state == RWH
+
+
 async def test_a_key_of_what_goes_on_close_can_be_used_again(client: Client) -> None:
     gone = await held(client, ONE, RH, "gone", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     response = await client.create("another", **with_lease(LeaseV1(ONE, RH)))

@@ -200,11 +200,15 @@ def test_a_call_without_a_beginning_ends_it(
     assert association.receive(bind()) == []
 
 
-def test_nothing_is_kept_of_what_follows_an_error(association: Association) -> None:
+def test_nothing_is_kept_of_what_follows_an_error(
+    association: Association, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     assert association.receive(RpcResponse(1, b"").encode() + bytes(1000)) == []
 
     assert association.failed
     assert association.held == 0
+    assert caplog.messages[0].startswith("pipe srvsvc: ")
 
 
 def test_a_call_without_an_end_ends_it(association: Association) -> None:

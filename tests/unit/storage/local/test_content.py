@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -122,6 +123,120 @@ def test_sizes(opened: Make) -> None:
     with pytest.raises(OSError, match="No space") as caught:
         file.allocate(2**62)
     assert caught.value.errno == errno.ENOSPC
+
+
+class Volume(NamedTuple):
+    """What is left of a disk, in units."""
+
+    f_bavail: int
+    f_frsize: int
+
+
+def test_room_is_looked_for_besides_what_the_file_has(
+    opened: Make, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened("file")
+    file.write(0, [bytes(1000)])
+    file.flush()
+    kept = (root / "file").stat().st_blocks * 512
+    monkeypatch.setattr(os, "fstatvfs", lambda _: Volume(10, 4096))
+
+    file.allocate(kept + 40_960)
+    with pytest.raises(OSError, match="No space"):
+        file.allocate(kept + 40_961)
+    assert file.stat().size == 1000
+
+
+def test_what_a_cache_of_the_system_holds(
+    opened: Make, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "file").write_bytes(b"0123456789")
+    file = opened("file")
+    asked: list[tuple[int, int, int]] = []
+    counts = [0, 2, 3, 1]
+
+    def read(fd: int, buffers: list[bytearray], offset: int, flags: int) -> int:
+        asked.append((len(buffers[0]), offset, flags))
+        count = counts.pop(0)
+        buffers[0][:count] = b"x" * count
+        return count
+
+    monkeypatch.setattr(os, "preadv", read)
+    for offset, length in ((0, 0), (10, 1), (11, 5)):
+        assert file.read_cached(offset, length) == b""
+    assert asked == []
+    for _ in range(2):
+        with pytest.raises(BlockingIOError) as caught:
+            file.read_cached(7, 100)
+        assert caught.value.errno == errno.EAGAIN
+    assert file.read_cached(7, 100) == b"xxx"
+    assert asked == [(3, 7, os.RWF_NOWAIT)] * 3
+    assert file.read_cached(0, 1) == b"x"
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EIO])
+def test_a_disk_that_does_not_say_what_is_cached_is_asked_once(
+    opened: Make, root: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    (root / "file").write_bytes(b"0123456789")
+    file = opened("file")
+    calls = []
+
+    def read(*_: object) -> int:
+        calls.append(1)
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "preadv", read)
+    for _ in range(2):
+        if code == errno.EIO:
+            with pytest.raises(OSError, match="Input/output"):
+                file.read_cached(0, 5)
+        else:
+            assert file.read_cached(0, 5) is None
+    assert len(calls) == (2 if code == errno.EIO else 1)
+
+
+def test_parts_are_copied(opened: Make, root: Path) -> None:
+    (root / "source").write_bytes(b"0123456789")
+    source, target = opened("source"), opened("target")
+    stream, _ = opened("source").open_stream("s", Disposition.CREATE)
+    stream.write(0, [b"stream"])
+
+    assert target.copy_from(source, 2, 1, 3) == 3
+    assert target.copy_from(source, 8, 4, 100) == 2
+    assert target.copy_from(source, 2, 0, 0) == 0
+    assert target.copy_from(stream, 1, 6, 3) == 3
+    assert (root / "target").read_bytes() == b"\x00234" + b"89" + b"tre"
+    with pytest.raises(OSError, match="too large"):
+        target.copy_from(source, 0, 2**63 - 1, 1)
+    stream.close()
+
+
+def test_nothing_is_written_on_a_read_only_share(read_only: LocalStorage, root: Path) -> None:
+    (root / "file").write_bytes(b"content")
+    file, _ = read_only.open("file")
+    for attempt in (
+        lambda: file.write(0, [b"x"]),
+        lambda: file.copy_from(file, 0, 3, 1),
+        lambda: file.zero(0, 1),
+        lambda: file.truncate(1),
+        lambda: file.allocate(1),
+    ):
+        with pytest.raises(OSError, match="Read-only") as caught:
+            attempt()
+        assert caught.value.errno == errno.EROFS
+    file.close()
+    assert (root / "file").read_bytes() == b"content"
+
+
+def test_what_is_zeroed_is_no_data_any_more(opened: Make, root: Path) -> None:
+    file = opened("file")
+    file.write(0, [b"x" * 200_000])
+    file.zero(65_536, 65_536)
+    content = (root / "file").read_bytes()
+    assert content == b"x" * 65_536 + bytes(65_536) + b"x" * (200_000 - 131_072)
+    assert list(file.allocated_ranges(0, 65_536)) == [(0, 65_536)]
+    assert sum(length for _, length in file.allocated_ranges(0, 1 << 20)) in (134_464, 200_000)
 
 
 def test_folders_have_no_content(opened: Make) -> None:

@@ -157,6 +157,42 @@ def test_half_a_move_is_given_up_at_the_next_event(source: Inotify, folder: Path
     assert source.read() == [Change(REMOVED, "a"), Change(ADDED, "b")]
 
 
+def test_what_goes_and_what_comes_are_two_moves(source: Inotify, folder: Path) -> None:
+    (folder / "a").touch()
+    (folder.parent / "b").touch()
+    cover(source)
+    (folder / "a").rename(folder.parent / "a")
+    (folder.parent / "b").rename(folder / "b")
+    assert source.read() == [Change(REMOVED, "a"), Change(ADDED, "b")]
+    assert not source.incomplete
+
+
+def test_a_change_of_the_watched_folder_itself_is_none_in_it(source: Inotify, folder: Path) -> None:
+    cover(source)
+    folder.chmod(0o700)
+    assert source.read() == []
+
+
+def test_a_sibling_with_a_longer_name_stays_where_a_folder_leaves(
+    source: Inotify, folder: Path
+) -> None:
+    (folder / "in").mkdir()
+    (folder / "inner").mkdir()
+    cover(source, recursive=True)
+    (folder / "in").rename(folder.parent / "out")
+    assert source.read(final=True) == [Change(REMOVED, "in", is_directory=True)]
+    assert source.folders == ["", "inner"]
+
+
+def test_a_file_that_leaves_takes_no_folder_along(source: Inotify, folder: Path) -> None:
+    (folder / "in").mkdir()
+    (folder / "file").touch()
+    cover(source, recursive=True)
+    (folder / "file").rename(folder.parent / "file")
+    assert source.read(final=True) == [Change(REMOVED, "file")]
+    assert source.folders == ["", "in"]
+
+
 def test_a_folder_that_enters_the_share_is_watched(source: Inotify, folder: Path) -> None:
     (folder.parent / "out" / "side").mkdir(parents=True)
     cover(source, recursive=True)
@@ -208,7 +244,7 @@ def test_no_more_folders_are_watched_than_allowed(
     assert inotify.MAX_FOLDERS == 16_384
     for name in "abc":
         (folder / name).mkdir()
-    tree = FolderTree(folder, read_only=False)
+    tree = FolderTree(folder, read_only=False, links=False)
     source = Inotify(tree, max_folders=2)
     cover(source, recursive=True)
     assert len(source.folders) == 2
@@ -247,6 +283,7 @@ def test_closing_ends_it(source: Inotify) -> None:
     source.close()
     source.close()
     assert source.read() == []
+    assert source.folders == []
 
 
 def test_there_may_be_no_inotify(

@@ -134,5 +134,80 @@ def test_a_mark_that_cannot_be_stored(opened: Make, monkeypatch: pytest.MonkeyPa
     assert file.stat().attributes == types.NORMAL
 
 
+def test_what_is_marked_is_not_marked_again(opened: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = opened("file")
+    file.mark_changed()
+    monkeypatch.setattr(os, "setxattr", None)
+    file.mark_changed()
+    assert file.stat().attributes == types.ARCHIVE
+
+
+@pytest.mark.parametrize("directory", [False, True])
+def test_sparse_is_a_mark_of_its_own(opened: Make, directory: bool) -> None:
+    file = opened("file", directory=directory)
+    kind = types.DIRECTORY if directory else 0
+    file.set_attributes(types.HIDDEN)
+    for _ in range(2):
+        file.set_sparse(sparse=True)
+        assert file.stat().attributes == kind | types.HIDDEN | types.SPARSE
+    file.set_attributes(types.READONLY)
+    assert file.stat().attributes == kind | types.READONLY | types.SPARSE
+    for _ in range(2):
+        file.set_sparse(sparse=False)
+        assert file.stat().attributes == kind | types.READONLY
+
+
+def test_a_change_of_attributes_is_a_change(opened: Make, root: Path) -> None:
+    file = opened("file")
+    for change in (
+        lambda: file.set_sparse(sparse=True),
+        lambda: file.set_attributes(types.HIDDEN),
+        file.mark_changed,
+        lambda: file.set_extended_attributes([("a", b"b")]),
+    ):
+        file.set_times(change_time=10**18)
+        assert file.stat().change_time == 10**18
+        change()
+        assert file.stat().change_time == (root / "file").stat().st_ctime_ns
+
+
+def test_extended_attributes_have_a_size(opened: Make) -> None:
+    file = opened("file")
+    assert file.stat().ea_size == 0
+    file.set_extended_attributes([("a", b"bc"), ("d", b"e")])
+    # 4 bytes, and 5 for each beside its name and value
+    assert file.stat().ea_size == 4 + (5 + 1 + 2) + (5 + 1 + 1)
+    assert file.extended_attributes() == [("a", b"bc"), ("d", b"e")]
+    file.set_extended_attributes([("a", b""), ("d", b"")])
+    assert file.stat().ea_size == 0
+
+
+def test_a_descriptor_is_kept(opened: Make) -> None:
+    file = opened("file")
+    assert file.security() is None
+    file.set_security(b"one")
+    file.set_security(b"two")
+    assert file.security() == b"two"
+
+
+def test_nothing_is_set_on_a_read_only_share(read_only: LocalStorage, root: Path) -> None:
+    (root / "file").touch()
+    file, _ = read_only.open("file")
+    before = file.stat()
+    for attempt in (
+        lambda: file.set_times(last_write_time=0),
+        lambda: file.set_attributes(types.HIDDEN),
+        lambda: file.set_sparse(sparse=True),
+        file.mark_changed,
+        lambda: file.set_extended_attributes([("a", b"b")]),
+        lambda: file.set_security(b"x"),
+    ):
+        with pytest.raises(OSError, match="Read-only") as caught:
+            attempt()
+        assert caught.value.errno == errno.EROFS
+    assert file.stat() == before
+    file.close()
+
+
 def test_a_local_file_is_called_in_the_same_way_as_any_other() -> None:
     assert differences(StorageFile, LocalFile) == []

@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,78 @@ def test_renaming_to_what_cannot_be(opened: Make, root: Path) -> None:
         with pytest.raises(OSError, match="Invalid argument"):
             folder.rename("folder\\sub", replace=replace)
     assert sorted(path.name for path in root.iterdir()) == ["file", "folder"]
+
+
+@pytest.fixture
+def with_links(root: Path) -> Iterator[LocalStorage]:
+    """The same folder as a share that shows links."""
+    storage = LocalStorage(root, links=True)
+    yield storage
+    storage.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "new_name", "allowed"),
+    [
+        ("..", "moved", True),
+        ("../..", "moved", False),
+        ("../..", "a\\moved", True),
+        # It leads out already, and is not shown: it may stay as deep as it is, or go deeper.
+        ("../../../x", "a\\moved", True),
+        ("../../../x", "c\\d\\moved", True),
+        ("../../../x", "moved", False),
+    ],
+)
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="links take Linux")
+def test_a_folder_with_links_goes_where_they_do_not_lead_out(
+    with_links: LocalStorage, root: Path, target: str, new_name: str, allowed: bool
+) -> None:
+    (root / "a" / "b").mkdir(parents=True)
+    (root / "c" / "d").mkdir(parents=True)
+    (root / "a" / "b" / "link").symlink_to(target)
+    folder, _ = with_links.open("a\\b")
+    if allowed:
+        folder.rename(new_name, replace=False)
+    else:
+        with pytest.raises(PermissionError, match="leads out"):
+            folder.rename(new_name, replace=False)
+    assert folder.name == (new_name if allowed else "a\\b")
+    folder.close()
+
+
+def test_where_no_links_are_shown_folders_go_anywhere_with_them(opened: Make, root: Path) -> None:
+    (root / "a" / "b").mkdir(parents=True)
+    (root / "a" / "b" / "link").symlink_to("../../../x")
+    opened("a\\b").rename("moved", replace=False)
+    assert (root / "moved" / "link").is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="links take Linux")
+def test_a_file_goes_up_where_links_are_shown(with_links: LocalStorage, root: Path) -> None:
+    (root / "a").mkdir()
+    file, _ = with_links.open("a\\file", Disposition.CREATE)
+    file.rename("file", replace=False)
+    file.close()
+    assert (root / "file").is_file()
+
+
+def test_nothing_is_named_anew_on_a_read_only_share(root: Path) -> None:
+    (root / "file").touch()
+    storage = LocalStorage(root, read_only=True, links=True)
+    file, _ = storage.open("file")
+    for attempt in (
+        lambda: file.rename("new", replace=True),
+        lambda: file.link("new", replace=True),
+        file.delete,
+        file.check_deletion,
+        lambda: file.become_link("x"),
+    ):
+        with pytest.raises(OSError, match="Read-only") as caught:
+            attempt()
+        assert caught.value.errno == errno.EROFS
+    file.close()
+    storage.close()
+    assert [path.name for path in root.iterdir()] == ["file"]
 
 
 def test_the_root_keeps_its_name(storage: LocalStorage, root: Path) -> None:

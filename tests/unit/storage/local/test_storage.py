@@ -369,3 +369,14 @@ def test_without_extended_attributes(
 
 def test_it_is_called_as_any_storage() -> None:
     assert differences(Storage, LocalStorage) == []
+
+
+def test_links_are_shown_where_that_is_asked_for(root: Path) -> None:
+    (root / "link").symlink_to("file")
+    for storage in (LocalStorage(root), LocalStorage(root, links=True)):
+        shown = Capability.SYMBOLIC_LINKS in storage.capabilities
+        folder, _ = storage.open("")
+        assert [entry.name for entry in folder.scan()] == (["link"] if shown else [])
+        folder.close()
+        storage.close()
+    assert shown

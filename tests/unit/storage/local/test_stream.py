@@ -104,6 +104,18 @@ def test_names_are_found_in_any_case(opened: Make, root: Path) -> None:
     assert opened("file", "STREAM")[0].stream == "STREAM"
 
 
+def test_of_several_streams_each_is_found(opened: Make, root: Path) -> None:
+    for name in ("b", "A", "c"):
+        opened("file", name, D.CREATE)[0].write(0, [name.encode()])
+    for name in ("a", "B", "c"):
+        stream, _ = opened("file", name, D.OPEN)
+        assert bytes(stream.read(0, 10)) == stream.stream.encode()
+        assert stream.stream.lower() == name.lower()
+    with pytest.raises(FileNotFoundError):
+        opened("file", "d", D.OPEN)
+    assert stream.streams() == [Stream("A", 1), Stream("b", 1), Stream("c", 1)]
+
+
 @pytest.mark.parametrize("name", ["", "a:b", "a/b", "a\\b", "a\0", "\ud800", "a" * 235, "ä" * 118])
 def test_names_that_cannot_be(name: str, opened: Make) -> None:
     with pytest.raises(NameInvalid):

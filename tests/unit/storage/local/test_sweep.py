@@ -54,8 +54,9 @@ def test_a_note_says_that_a_folder_is_served(storage: LocalStorage, root: Path) 
 
 
 def test_what_a_killed_server_left_is_removed_wherever_it_is(
-    storage: LocalStorage, root: Path
+    storage: LocalStorage, root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     killed(root)
     deep = root / "a" / "b"
     deep.mkdir(parents=True)
@@ -67,15 +68,22 @@ def test_what_a_killed_server_left_is_removed_wherever_it_is(
         assert all(path.exists() for path in wanted)
         assert served(root)
     assert not served(root)
+    assert caplog.messages == ["'share': removed 2 files that would never be whole"]
 
 
 def test_nothing_is_looked_for_where_the_last_server_had_an_end(
-    storage: LocalStorage, root: Path
+    storage: LocalStorage, root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     left = make(root)
 
+    caplog.set_level("INFO")
     with looked_through(storage):
         assert left.exists()
+    killed(root)
+    left.unlink()
+    with looked_through(storage):
+        pass
+    assert caplog.messages == []
 
 
 def test_what_a_client_is_at_stays(storage: LocalStorage, root: Path) -> None:

@@ -119,6 +119,14 @@ def test_as_many_bytes_as_there_may_be() -> None:
     assert shared.bytes == 100
 
 
+def test_bytes_and_files_count_apart() -> None:
+    shared = Budget(100, 10)
+    shared.change(7)
+    assert (shared.bytes, shared.files) == (7, 0)
+    shared.change(files=2)
+    assert (shared.bytes, shared.files) == (7, 2)
+
+
 def test_as_long_as_a_file_can_be() -> None:
     content = Content(budget())
     content.truncate(2**63 - 1)

@@ -158,6 +158,14 @@ def test_the_root_is_a_folder_of_nobody_and_stays() -> None:
     root.close()
 
 
+def test_files_have_ids_of_their_own_in_each_storage() -> None:
+    for _ in range(2):
+        storage = MemoryStorage()
+        storage.create("a", directory=False).close()
+        storage.create("b", directory=True).close()
+        assert [storage.stat(name).file_id for name in ("", "a", "b")] == [1, 2, 3]
+
+
 def test_a_write_tells_how_much_it_was() -> None:
     stream = make(MemoryStorage(), "file").create_stream("stream")
 
