@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -159,12 +160,13 @@ def test_sparse_is_a_mark_of_its_own(opened: Make, directory: bool) -> None:
 
 def test_a_change_of_attributes_is_a_change(opened: Make, root: Path) -> None:
     file = opened("file")
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: file.set_sparse(sparse=True),
         lambda: file.set_attributes(types.HIDDEN),
         file.mark_changed,
         lambda: file.set_extended_attributes([("a", b"b")]),
-    ):
+    )
+    for change in changes:
         file.set_times(change_time=10**18)
         assert file.stat().change_time == 10**18
         change()
@@ -194,14 +196,15 @@ def test_nothing_is_set_on_a_read_only_share(read_only: LocalStorage, root: Path
     (root / "file").touch()
     file, _ = read_only.open("file")
     before = file.stat()
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: file.set_times(last_write_time=0),
         lambda: file.set_attributes(types.HIDDEN),
         lambda: file.set_sparse(sparse=True),
         file.mark_changed,
         lambda: file.set_extended_attributes([("a", b"b")]),
         lambda: file.set_security(b"x"),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(OSError, match="Read-only") as caught:
             attempt()
         assert caught.value.errno == errno.EROFS

@@ -3,7 +3,7 @@
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -254,13 +254,14 @@ def test_nothing_is_named_anew_on_a_read_only_share(root: Path) -> None:
     (root / "file").touch()
     storage = LocalStorage(root, read_only=True, links=True)
     file, _ = storage.open("file")
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: file.rename("new", replace=True),
         lambda: file.link("new", replace=True),
         file.delete,
         file.check_deletion,
         lambda: file.become_link("x"),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(OSError, match="Read-only") as caught:
             attempt()
         assert caught.value.errno == errno.EROFS
