@@ -1,0 +1,1 @@
+"""Whole transfers by programs: smbquic, smbclient and rclone, from one server."""
