@@ -37,13 +37,15 @@ _Mac = Callable[[Sequence[Buffer], int, int], bytes]
 class Signer:
     """The signatures of one session or channel. [MS-SMB2] 3.1.4.1
 
-    `key` is the signing key, 16 bytes.
+    `key` is the signing key, 16 bytes. `needs_nonce` says that no two messages of one end may have
+    the same message id: AES-GMAC gives its key away to whoever sees that.
     """
 
-    __slots__ = ("_mac",)
+    __slots__ = ("_mac", "needs_nonce")
 
     def __init__(self, algorithm: SigningAlgorithm, key: bytes) -> None:
         self._mac = _MACS[algorithm](key)
+        self.needs_nonce = algorithm == SigningAlgorithm.AES_GMAC
 
     def sign(
         self,

@@ -89,6 +89,11 @@ class Protection:
         """Return that of the same session on another connection, which has its own signing key."""
         return Protection(signer, self._cipher, server=self._server)
 
+    @property
+    def signs_interim(self) -> bool:
+        """Whether an interim response, whose final one has its message id, can be signed."""
+        return not self._signer.needs_nonce
+
     def sign(self, header: Header, body: Sequence[Buffer]) -> bytes:
         """Return the encoded header with the signature of itself and of what follows it."""
         header.flags |= _SIGNED

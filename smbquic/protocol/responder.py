@@ -116,7 +116,11 @@ class Responder:
     def _element(self, response: PreparedResponse, *, first: bool) -> OutgoingElement:
         request = response.request
         header = request.header
-        signing = None if response.status == NtStatus.PENDING else self._signing(request)
+        signing = self._signing(request)
+        if response.status == NtStatus.PENDING and signing is not None:
+            # Windows leaves them unsigned, and clients as Windows' do not look. But rclone's ends
+            # the connection then, and [MS-SMB2] 3.3.4.1.1 has them signed in such a session.
+            signing = signing if self._signs_interim(request, signing) else None
         flags = _FROM_SERVER
         if request.async_id:
             flags |= _ASYNC
@@ -173,6 +177,14 @@ class Responder:
         if session is None or self._encryption(request) is not None:
             return None
         return request.protection if request.signed or session.signing_required else None
+
+    @staticmethod
+    def _signs_interim(request: Request, signing: Protection) -> bool:
+        return (
+            request.session is not None
+            and request.session.signing_required
+            and signing.signs_interim
+        )
 
     def _compression(self, request: Request) -> Compression | None:
         """Return what compresses the response, if the client asks for it. [MS-SMB2] 3.3.4.1.5"""

@@ -78,6 +78,15 @@ def test_a_tree_is_copied_checked_and_kept_in_step(
     assert files_in(local / "back") == files_in(local / "tree")
 
 
+def test_a_folder_whose_listing_takes_a_while(rclone: Rclone, server: ServerProcess) -> None:
+    """It demands that interim responses are signed, and lists nothing if they are not."""
+    folder = server.share / "many"
+    folder.mkdir()
+    for number in range(3000):
+        (folder / f"file {number}").touch()
+    assert len(rclone("lsf", f"{REMOTE}/many").splitlines()) == 3000
+
+
 def test_files_are_moved_and_removed(rclone: Rclone, server: ServerProcess, local: Path) -> None:
     make_tree(server.share / "tree", 30)
     (local / "big").write_bytes(content(3_000_000))

@@ -17,6 +17,7 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest, FlushResponse
 from smbquic.wire.header import Command, HeaderFlags
 from smbquic.wire.negotiate import Dialect
+from smbquic.wire.negotiate_contexts import SigningAlgorithm
 from smbquic.wire.oplock_break import OplockBreakNotification
 from smbquic.wire.read import ReadRequest, ReadResponse
 from smbquic.wire.tree_connect import (
@@ -159,6 +160,20 @@ class TestCredits:
 
 
 class TestInterim:
+    @pytest.mark.parametrize("algorithm", list(SigningAlgorithm))
+    @pytest.mark.parametrize("required", [True, False])
+    def test_it_is_signed_where_that_is_safe(
+        self, make_session: Callable, algorithm: SigningAlgorithm, required: bool
+    ) -> None:
+        """AES-GMAC would use its nonce, the message id, a second time for the final response."""
+        pair, session = make_session(client_signing_algorithms=(algorithm,))
+        pair.server.sessions[session.id].signing_required = required
+        request = pair.ask(FlushRequest(FILE), session)
+        [interim] = pair.take(pair.server.interim(request))
+        safe = algorithm != SigningAlgorithm.AES_GMAC
+        assert interim.header.is_signed is (required and safe)
+        assert pair.answer(request, FlushResponse()).header.is_signed
+
     def test_a_pending_request_is_answered_later(self, make_session: Callable) -> None:
         pair, session = make_session()
         request = pair.ask(FlushRequest(FILE), session)
