@@ -94,6 +94,9 @@ async def test_content_is_read_once(connect: Clients, root: Path) -> None:
         assert await sends(connect, 0, file.read(5, 100_000)) == content[5:100_005]
         assert await sends(connect, 0, file.size()) == len(content)
         assert await file.read(len(content), 5) == b""
+    # What is known of its folder stays known.
+    assert await names(cache, "d") == ["a", "b", "big"]
+    assert await sends(connect, 0, names(cache, "d")) == ["a", "b", "big"]
     # It is still open on the server, so that it costs nothing to open it again.
     file = await sends(connect, 0, cache.open("d/big"))
     assert await sends(connect, 0, file.read(999_990, 100)) == content[-10:]

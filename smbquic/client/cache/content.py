@@ -155,10 +155,12 @@ class CachedContent(CacheLease):
 
     def opened(self, response: CreateResponse) -> None:
         """See `CacheLease`."""
-        before = self.is_exact
+        before, version = self.is_exact, self._version
         super().opened(response)
         if not before:
             self.leased_at = self._owner.now()
+        if version != self._version:
+            self._owner.changed(self)
 
     @property
     def _readable(self) -> File | None:
@@ -292,6 +294,8 @@ class CachedContent(CacheLease):
         if not view:
             return 0
         async with self._changing:
+            if self._size is None and self.state & WRITE:
+                await self.size()
             self._note_change()
             known = self._size is not None and self.is_exact
             if known:
@@ -356,8 +360,11 @@ class CachedContent(CacheLease):
             assert self._writer is not None
             self._note_change()
             self._blocks.drop(self)
-            self._size = None
+            self._size, version = None, self._version
             await self._writer.truncate(size)
+            self._blocks.drop(self)  # what was read meanwhile
+            if version == self._version and self.is_exact:
+                self._size = size
             self._note_change()
 
     async def flush(self) -> None:
@@ -374,11 +381,13 @@ class CachedContent(CacheLease):
         self._fetching = {}
         self._size = None
         self._blocks.drop(self)
-        self._owner.changed(self)
 
     def reduce(self, notification: LeaseBreakNotification) -> None:
         """See `CacheLease`."""
+        version = self._version
         super().reduce(notification)
+        if version != self._version:
+            self._owner.changed(self)
         if not self.state & HANDLE:
             self._owner.lost(self)
 

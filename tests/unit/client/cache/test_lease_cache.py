@@ -1,0 +1,328 @@
+"""The cache against servers that break leases when it hurts, or lie about them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from smbquic.client.cache import CacheLimits, LeaseCache
+from smbquic.client.leases import HANDLE, NOTHING, READ
+from smbquic.client.share import Share
+from smbquic.errors import ConnectionClosed, NotFoundError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.create import CreateResponse
+from smbquic.wire.file_id import FileId
+from smbquic.wire.header import Command
+from smbquic.wire.negotiate import GlobalCapabilities
+from smbquic.wire.oplock_break import LeaseBreakNotification, OplockBreakNotification
+from tests.unit.client.cache.leasing import LeasingServer
+from tests.unit.client.fakes import HELD, Answer, Received
+
+AT_ONCE = CacheLimits(pause=0)
+
+
+@pytest.fixture
+async def cache(share: Share, leasing: LeasingServer) -> AsyncIterator[LeaseCache]:
+    made = LeaseCache(share, AT_ONCE)
+    yield made
+    await made.aclose()
+
+
+async def settled(share: Share) -> None:
+    """Wait until what was sent before has arrived."""
+    await share.tree.connection.echo()
+
+
+async def names(cache: LeaseCache, path: str) -> list[str]:
+    return [entry.name async for entry in cache.scandir(path)]
+
+
+# --- metadata -----------------------------------------------------------------------------------
+
+
+async def test_what_is_known_is_not_asked_again(cache: LeaseCache, leasing: LeasingServer) -> None:
+    assert (await cache.stat("d/a")).size == 7
+    assert (await cache.stat("/d//a")).size == 7
+    assert leasing.count(Command.CREATE) == 2
+    assert await cache.exists("d/a")
+    assert not await cache.exists("d/b")
+    with pytest.raises(NotFoundError, match="d/b"):
+        await cache.stat("d/b")
+    assert leasing.count(Command.CREATE) == 3
+
+
+async def test_a_broken_folder_is_asked_anew(
+    cache: LeaseCache, leasing: LeasingServer, share: Share
+) -> None:
+    assert await names(cache, "d") == ["a"]
+    leasing.files["d\\b"] = bytearray()
+    leasing.break_lease("d", NOTHING)
+    await settled(share)
+    assert await names(cache, "d") == ["a", "b"]
+    assert leasing.count(Command.OPLOCK_BREAK) == 0  # to close the folder is enough
+    leasing.break_lease("d", NOTHING, acknowledge=False)
+    await settled(share)
+    assert await names(cache, "d") == ["a", "b"]
+
+
+async def test_a_folder_that_others_change_all_the_time_is_left_alone(
+    leasing: LeasingServer, share: Share
+) -> None:
+    now = 1.0
+    cache = LeaseCache(share, CacheLimits(pause=1.0), clock=lambda: now)
+    for _ in range(10):
+        await cache.stat("d/a")
+        if "d" in leasing.leases:
+            leasing.break_lease("d", NOTHING)
+            del leasing.leases["d"]
+        await settled(share)
+    assert leasing.count(Command.CREATE) == 11
+    now = 2.0
+    await cache.stat("d/a")
+    assert "d" in leasing.leases
+    await cache.aclose()
+
+
+@pytest.mark.parametrize("granted", [NOTHING, READ, HANDLE])
+async def test_without_the_whole_lease_nothing_is_kept(
+    cache: LeaseCache, leasing: LeasingServer, granted: int
+) -> None:
+    leasing.grant = lambda wanted: wanted & granted
+    for _ in range(2):
+        assert (await cache.stat("d/a")).size == 7
+        leasing.files["d\\a"] += b"!"
+        assert (await cache.stat("d/a")).size == 8
+        del leasing.files["d\\a"][7:]
+        assert await names(cache, "d") == ["a"]
+    opened, closed = leasing.count(Command.CREATE), leasing.count(Command.CLOSE)
+    assert opened == closed
+
+
+async def test_a_server_without_leases_is_not_asked_for_them(
+    leasing: LeasingServer, share: Share
+) -> None:
+    assert share.tree.connection.protocol.server is not None
+    share.tree.connection.protocol.server.capabilities = GlobalCapabilities.LARGE_MTU
+    cache = LeaseCache(share)
+    for _ in range(2):
+        assert (await cache.stat("d/a")).size == 7
+    async with await cache.open("d/a", "r+b") as file:
+        await file.write(0, b"C")
+        assert leasing.files["d\\a"] == b"Content"
+        assert await file.read(0, 9) == b"Content"
+        leasing.files["d\\a"][:] = b"other"
+        assert await file.read(0, 9) == b"other"
+        assert await file.size() == 5
+    assert leasing.leases == {}
+    await cache.aclose()
+
+
+async def test_for_a_time_without_leases_if_somebody_wants_that(
+    leasing: LeasingServer, share: Share
+) -> None:
+    now = 1.0
+    leasing.grant = lambda wanted: NOTHING
+    cache = LeaseCache(share, CacheLimits(ttl=1.0), clock=lambda: now)
+    assert await names(cache, "d") == ["a"]
+    asked = leasing.count(Command.CREATE)
+    assert (await cache.stat("d/a")).size == 7
+    assert await names(cache, "d") == ["a"]
+    assert leasing.count(Command.CREATE) == asked
+    now = 2.0
+    leasing.files["d\\a"] += b"!"
+    assert not await cache.exists("d/b")
+    assert (await cache.stat("d/a")).size == 8
+    await cache.aclose()
+
+
+async def test_a_folder_that_cannot_be_opened(cache: LeaseCache, leasing: LeasingServer) -> None:
+    leasing.refused["d"] = NtStatus.ACCESS_DENIED
+    assert (await cache.stat("d/a")).size == 7
+    with pytest.raises(NotFoundError):
+        await cache.stat("missing/a")
+
+
+async def test_names_are_forgotten_when_somebody_says_so(
+    cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    assert (await cache.stat("d/a")).size == 7
+    assert await names(cache, "d") == ["a"]
+    leasing.files["d\\a"] += b"!"
+    leasing.files["d\\b"] = bytearray()
+    cache.invalidate("d/a")
+    assert (await cache.stat("d/a")).size == 8
+    cache.invalidate("d")
+    assert await names(cache, "d") == ["a", "b"]
+
+
+async def test_a_listing_of_a_hostile_length_is_not_kept(
+    leasing: LeasingServer, share: Share
+) -> None:
+    leasing.files |= {f"d\\n{number}": bytearray() for number in range(50)}
+    cache = LeaseCache(share, CacheLimits(entries=20))
+    assert len(await names(cache, "d")) == 51
+    listed = leasing.count(Command.QUERY_DIRECTORY)
+    assert len(await names(cache, "d")) == 51
+    assert leasing.count(Command.QUERY_DIRECTORY) > listed
+    await cache.aclose()
+
+
+# --- contents -----------------------------------------------------------------------------------
+
+
+async def test_what_was_written_is_sent_before_a_break_is_acknowledged(
+    cache: LeaseCache, leasing: LeasingServer, share: Share
+) -> None:
+    file = await cache.open("d/a", "r+b")
+    await file.write(0, b"CON")
+    assert leasing.files["d\\a"] == b"content"
+    leasing.break_lease("d\\a", READ | HANDLE)
+    await leasing.fake.until(lambda: leasing.count(Command.OPLOCK_BREAK) == 1)
+    assert leasing.fake.commands()[-2:] == ["WRITE", "OPLOCK_BREAK"]
+    assert leasing.files["d\\a"] == b"CONtent"
+    await file.write(3, b"T")
+    assert leasing.files["d\\a"] == b"CONTent"  # not delayed any more
+    assert await file.read(0, 9) == b"CONTent"
+    assert leasing.count(Command.READ) == 1
+    leasing.break_lease("d\\a", NOTHING)
+    await settled(share)
+    leasing.files["d\\a"][:] = b"by others"
+    assert await file.read(0, 9) == b"by others"
+    await file.close()
+
+
+async def test_a_break_while_a_request_for_the_same_file_is_under_way(
+    cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    """The server answers our own CREATE only after we have written back for it."""
+    file = await cache.open("d/a", "r+b")
+    await file.write(0, b"CON")
+    create, waiting = leasing.fake.handlers[Command.CREATE], []
+
+    def hold(request: Received) -> Answer:
+        waiting.append(request)
+        return HELD
+
+    leasing.fake.handlers[Command.CREATE] = hold
+
+    async def read() -> bytes:
+        async with cache.share.open("d/a", "rb", buffering=0) as other:
+            return await other.read()
+
+    reading = asyncio.create_task(read())
+    again = asyncio.create_task(cache.open("d/a", "rb"))  # the same lease: nothing is asked
+    await leasing.fake.until(lambda: len(waiting) == 1)
+    leasing.break_lease("d\\a", READ | HANDLE)
+    await leasing.fake.until(lambda: leasing.count(Command.OPLOCK_BREAK) == 1)
+    assert leasing.files["d\\a"] == b"CONtent"
+    leasing.fake.handlers[Command.CREATE] = create
+    answer = create(waiting[0])
+    assert isinstance(answer, CreateResponse)
+    leasing.fake.transport.reply(waiting[0], answer)
+    assert await reading == b"CONtent"
+    await (await again).close()
+    await file.close()
+
+
+async def test_what_is_only_kept_open_is_closed(
+    cache: LeaseCache, leasing: LeasingServer, share: Share
+) -> None:
+    await (await cache.open("d/a")).close()
+    assert leasing.count(Command.CLOSE) == 0
+    leasing.break_lease("d\\a", READ)
+    await settled(share)
+    assert leasing.count(Command.CLOSE) == 1
+    assert leasing.count(Command.OPLOCK_BREAK) == 0
+    await (await cache.open("d/a")).close()
+    assert leasing.count(Command.CREATE) == 2
+
+
+async def test_a_file_that_is_in_use_is_not_closed(
+    cache: LeaseCache, leasing: LeasingServer, share: Share
+) -> None:
+    file = await cache.open("d/a")
+    assert await file.read(0, 3) == b"con"
+    leasing.break_lease("d\\a", READ)
+    await settled(share)
+    assert leasing.count(Command.OPLOCK_BREAK) == 1
+    assert await file.read(0, 3) == b"con"
+    assert leasing.count(Command.READ) == 1
+    # Another file may have the name now.
+    other = await cache.open("d/a")
+    assert leasing.count(Command.CREATE) == 2
+    await file.close()
+    await other.close()
+    assert leasing.count(Command.CLOSE) == 1
+
+
+async def test_breaks_in_a_storm(cache: LeaseCache, leasing: LeasingServer, share: Share) -> None:
+    """However many come, for whatever: memory, tasks and requests stay few."""
+    file = await cache.open("d/a", "r+b")
+    await file.write(0, b"C")
+    await cache.stat("d/a")
+    before = len(asyncio.all_tasks())
+    for _ in range(500):
+        for state in (READ | HANDLE, READ, NOTHING, 0xFFFFFFFF):
+            leasing.break_lease("d\\a", state)
+            leasing.break_lease("d\\a", state, key=bytes(16))
+        leasing.send(OplockBreakNotification(0, FileId(1, 1)))
+    await settled(share)
+    assert len(asyncio.all_tasks()) <= before + 2
+    assert leasing.count(Command.OPLOCK_BREAK) <= 2
+    leasing.files["d\\a"][:] = b"other"
+    assert await file.read(0, 9) == b"other"
+    await file.close()
+
+
+async def test_a_lease_of_nobody(cache: LeaseCache, leasing: LeasingServer, share: Share) -> None:
+    await cache.stat("d/a")
+    leasing.send(LeaseBreakNotification(1, 1, b"?" * 16, 7, 0))
+    await settled(share)
+    assert leasing.count(Command.OPLOCK_BREAK) == 0
+    asked = leasing.count(Command.CREATE)
+    await cache.stat("d/a")
+    assert leasing.count(Command.CREATE) == asked
+
+
+async def test_more_than_was_asked_for_is_not_used(
+    cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    leasing.grant = lambda wanted: 0xFFFFFFFF
+    file = await cache.open("d/a")
+    assert file.content.state == READ | HANDLE
+    await file.close()
+
+
+async def test_room_for_another_file(cache: LeaseCache, leasing: LeasingServer) -> None:
+    """What is only kept open makes room when the server allows no more."""
+    leasing.files["d\\b"] = bytearray(b"b")
+    await (await cache.open("d/a")).close()
+    await cache.stat("d/a")
+    create, closes = leasing.fake.handlers[Command.CREATE], leasing.count(Command.CLOSE)
+
+    def refuse(request: Received) -> Answer:
+        if leasing.count(Command.CLOSE) == closes:
+            return NtStatus.TOO_MANY_OPENED_FILES, None
+        return create(request)
+
+    leasing.fake.handlers[Command.CREATE] = refuse
+    file = await cache.open("d/b")
+    assert leasing.count(Command.CLOSE) == closes + 1
+    assert await file.read(0, 1) == b"b"
+    leasing.fake.handlers[Command.CREATE] = lambda request: (NtStatus.TOO_MANY_OPENED_FILES, None)
+    with pytest.raises(StatusError, match="TOO_MANY_OPENED_FILES"):
+        await cache.open("d/c")
+    assert leasing.count(Command.CLOSE) == closes + 2
+    await file.close()
+
+
+async def test_a_lost_connection_ends_all_leases(
+    cache: LeaseCache, leasing: LeasingServer, share: Share
+) -> None:
+    await cache.stat("d/a")
+    file = await cache.open("d/a")
+    await file.read(0, 9)
+    await share.tree.connection.close()
+    for work in (cache.stat("d/a"), file.read(0, 9), cache.open("d/a")):
+        with pytest.raises(ConnectionClosed):
+            await work

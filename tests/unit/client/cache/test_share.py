@@ -1,0 +1,78 @@
+"""What requests change, so that a cache forgets it before and after."""
+
+import pytest
+
+from smbquic.client import requests
+from smbquic.client.cache.share import Change, ObservedShare, canonical
+from smbquic.client.share import Share
+from smbquic.errors import DeniedError, PathError
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
+from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.fsctl import Fsctl
+from smbquic.wire.header import Command
+from smbquic.wire.message import Message
+from tests.unit.client.fakes import FakeServer
+
+OPENING = requests.create("d\\a", requests.READ)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([], None),
+        ([requests.read(0, 9), requests.query_standard(), requests.close()], None),
+        ([requests.ioctl(Fsctl.GET_REPARSE_POINT, FileId.RELATED, b"", 9)], None),
+        ([requests.ioctl(Fsctl.SET_REPARSE_POINT, FileId.RELATED, b"", 9)], Change(["d/a"], False)),
+        ([requests.set_basic(), requests.close()], Change(["d/a"], False)),
+        ([requests.write(0, b"x")], Change(["d/a"], False)),
+        ([requests.delete()], Change(["d/a"], True)),
+        ([requests.rename("e\\b", replace=True)], Change(["d/a", "e/b"], True)),
+    ],
+)
+def test_what_requests_change(others: list[Message], expected: Change | None) -> None:
+    assert Change.of(OPENING, others) == expected
+
+
+def test_what_a_create_changes() -> None:
+    making = requests.create("d\\a", requests.READ, disposition=CreateDisposition.FILE_CREATE)
+    assert Change.of(making, []) == Change(["d/a"], moves=False)
+    deleting = requests.create("d\\a", requests.DELETE, options=CreateOptions.FILE_DELETE_ON_CLOSE)
+    assert Change.of(deleting, []) == Change(["d/a"], moves=False)
+
+
+def test_paths_have_one_form() -> None:
+    assert canonical("/d//./a\\b/../c") == "d/a/c"
+    assert canonical("/") == ""
+    with pytest.raises(PathError):
+        canonical("../a")
+
+
+class Observer:
+    """Notes what it is told, and asks for other attributes."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def before(self, change: Change, opening: CreateRequest) -> CreateRequest:
+        self.told.append(f"before {change.paths}")
+        opening.file_attributes = 7
+        return opening
+
+    def after(self, change: Change) -> None:
+        self.told.append(f"after {change.paths}")
+
+
+async def test_changes_are_told(share: Share, server: FakeServer) -> None:
+    observer = Observer()
+    observed = ObservedShare(share, observer)
+    await observed.stat("d/a")
+    assert observer.told == []
+    await observed.mkdir("d/b")
+    assert observer.told == ["before ['d/b']", "after ['d/b']"]
+    assert server.bodies(Command.CREATE)[1].file_attributes == 7
+    server.handlers[Command.SET_INFO] = lambda request: (NtStatus.ACCESS_DENIED, None)
+    with pytest.raises(DeniedError):
+        await observed.remove("d/c")
+    assert observer.told[2:] == ["before ['d/c']", "after ['d/c']"]
+    assert observed.tree is share.tree
