@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from smbquic.api.stop import stop_signal
     from smbquic.auth.users import UserStore
     from smbquic.client.buffered_file import BufferedFile
+    from smbquic.client.cache import CachedFile, CacheLimits, LeaseCache
     from smbquic.client.file import File
     from smbquic.client.file_tree import LocalTree, RemoteTree
     from smbquic.client.local import WrittenFiles
@@ -81,6 +82,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError",
     "BufferedFile",
+    "CacheLimits",
+    "CachedFile",
     "CheckResult",
     "ClientProfile",
     "ComparisonOptions",
@@ -100,6 +103,7 @@ __all__ = [
     "FilterOptions",
     "HandshakeError",
     "IdleTimeout",
+    "LeaseCache",
     "Limits",
     "ListenError",
     "LocalProtocolError",
@@ -180,6 +184,7 @@ _load = lazy_names(
         "smbquic.client.stages": ("Stages",),
         "smbquic.client.stat": ("ShareEntry", "Stat", "StreamEntry", "Volume"),
         "smbquic.client.text_file": ("TextFile",),
+        "smbquic.client.cache": ("CacheLimits", "CachedFile", "LeaseCache"),
         "smbquic.client.range_lock": ("RangeLock",),
         "smbquic.client.watch": ("ShareChange", "ShareChangeKind", "ShareWatch"),
         "smbquic.client.results": (

@@ -71,6 +71,10 @@ def test_using_a_share(machine: ReaderMachine) -> None:
         assert "modified in/notes.txt" in shown
         assert "report.pdf 22" in reader.python("import getpass", client)
         assert "'report.pdf'" in reader.python("import asyncio", client)
+        shown = reader.python("import asyncio", client)
+        assert "22\nb'%PDF-1.7'\nFalse" in shown.replace("\r", "")
+        old = machine.srv / "data" / "in" / "old.pdf"
+        assert old.read_bytes() == b"%PDF-1.8 It went well."
 
 
 def test_keeping_folders_alike(machine: ReaderMachine) -> None:

@@ -4,7 +4,8 @@
 (`folders`, `folder`), and the open files with their content.
 """
 
+from smbquic.client.cache.cached_file import CachedFile
 from smbquic.client.cache.lease_cache import LeaseCache
 from smbquic.client.cache.limits import CacheLimits
 
-__all__ = ["CacheLimits", "LeaseCache"]
+__all__ = ["CacheLimits", "CachedFile", "LeaseCache"]

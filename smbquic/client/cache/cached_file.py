@@ -40,6 +40,7 @@ class CachedFile:
         """Where a program reads that goes on as it has begun."""
         self._ahead = FIRST_AHEAD
         self._asked_up_to = 0
+        content.users[self] = self._write_failed
 
     @property
     def closed(self) -> bool:
@@ -100,8 +101,7 @@ class CachedFile:
             await self._release(self)
         self._raise_failure()
 
-    def write_failed(self, error: Exception) -> None:
-        """See `ContentUser`."""
+    def _write_failed(self, error: Exception) -> None:
         if self.mode.writable:
             self._failure = error
 

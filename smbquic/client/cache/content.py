@@ -1,7 +1,7 @@
 """A file that is open on the server, with what is cached of its content."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -30,13 +30,6 @@ from smbquic.wire.oplock_break import LeaseBreakNotification
 
 _READING = READ | HANDLE
 _WRITING = READ | WRITE | HANDLE
-
-
-class ContentUser(Protocol):
-    """A program's open of a file."""
-
-    def write_failed(self, error: Exception) -> None:
-        """Note that something was not written; the program is to be told."""
 
 
 class ContentOwner(Protocol):
@@ -70,7 +63,8 @@ class CachedContent(CacheLease):
     ) -> None:
         super().__init__(_READING, parent_key)
         self.path = path
-        self.users: set[ContentUser] = set()
+        self.users: dict[object, Callable[[Exception], None]] = {}
+        """Programs' opens of the file, and whom to tell of what was not written."""
         self.opening = asyncio.Lock()
         self.leased_at = 0.0
         self.wrote = False
@@ -338,8 +332,8 @@ class CachedContent(CacheLease):
 
     def _write_failed(self, error: Exception) -> None:
         self.purge()
-        for user in self.users:
-            user.write_failed(error)
+        for tell in self.users.values():
+            tell(error)
 
     def _note_change(self) -> None:
         """Note that the file changes through us: what is being read may be from before."""

@@ -61,7 +61,6 @@ class CachedFiles:
 
     async def _open(self, path: str, mode: FileMode, content: CachedContent) -> CachedFile:
         file = CachedFile(path, mode, content, self._release)
-        content.users.add(file)
         timer = self._unused.pop(content, None)
         if timer is not None:
             timer.cancel()
@@ -75,7 +74,7 @@ class CachedFiles:
     async def _release(self, file: CachedFile) -> None:
         """Close a file, or keep it open, once no program has it open any more."""
         content = file.content
-        content.users.discard(file)
+        content.users.pop(file, None)
         if content.users:
             return
         kept = self._files.get(content.path) is content and content.keeps_name

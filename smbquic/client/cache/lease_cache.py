@@ -38,7 +38,7 @@ class LeaseCache:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.share: Share = ObservedShare(share, self)
+        self.share: Share = ObservedShare(share, self._before, self._after)
         self._limits = CacheLimits() if limits is None else limits
         self._folders = CachedFolders(self.share, self._limits, clock)
         self._files = CachedFiles(self.share, self._limits, clock, self._forget)
@@ -164,8 +164,8 @@ class LeaseCache:
 
     # --- changes ------------------------------------------------------------------------------
 
-    async def before(self, change: Change, opening: CreateRequest) -> CreateRequest:
-        """See `ChangeObserver`."""
+    async def _before(self, change: Change, opening: CreateRequest) -> CreateRequest:
+        """Forget what changes, and close what would be in the way."""
         content = self._files.known(change.paths[0])
         for path in change.paths:
             self._forget(path)
@@ -181,8 +181,8 @@ class LeaseCache:
         key = os.urandom(16) if content is None else content.key
         return with_lease(opening, key, NOTHING, parent.key)
 
-    def after(self, change: Change) -> None:
-        """See `ChangeObserver`."""
+    def _after(self, change: Change) -> None:
+        """Forget what was asked for while it changed."""
         for path in change.paths:
             self._forget(path)
 
@@ -208,6 +208,12 @@ class LeaseCache:
         """Close what is kept open on the server."""
         await self._files.close()
         await self._folders.close()
+
+    async def __aenter__(self) -> "LeaseCache":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -1,8 +1,7 @@
 """A share whose changes are known to a cache before and after the server makes them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from smbquic.client.files import ShareFiles
 from smbquic.client.names import split_path
@@ -65,23 +64,23 @@ def canonical(path: str) -> str:
     return "/".join(split_path(path))
 
 
-class ChangeObserver(Protocol):
-    """Somebody who has to know of changes."""
-
-    async def before(self, change: Change, opening: CreateRequest) -> CreateRequest:
-        """Prepare for a change; return the CREATE to send for it."""
-
-    def after(self, change: Change) -> None:
-        """Note that a change was made, or tried."""
-
-
 class ObservedShare(Share):
-    """A share with the connection of another one."""
+    """A share with the connection of another one.
 
-    def __init__(self, share: Share, observer: ChangeObserver) -> None:
+    `before` prepares for a change, and returns the CREATE to send for it; `after` is called when it
+    was made or tried.
+    """
+
+    def __init__(
+        self,
+        share: Share,
+        before: Callable[[Change, CreateRequest], Awaitable[CreateRequest]],
+        after: Callable[[Change], None],
+    ) -> None:
         ShareFiles.__init__(self, share.share_tree)
         self.open_slots, self.memory = share.open_slots, share.memory
-        self._observer = observer
+        self._before = before
+        self._after = after
 
     async def once_closed(
         self, opening: CreateRequest, *others: Message, path: str
@@ -90,8 +89,8 @@ class ObservedShare(Share):
         change = Change.of(opening, others)
         if change is None:
             return await super().once_closed(opening, *others, path=path)
-        opening = await self._observer.before(change, opening)
+        opening = await self._before(change, opening)
         try:
             return await super().once_closed(opening, *others, path=path)
         finally:
-            self._observer.after(change)
+            self._after(change)

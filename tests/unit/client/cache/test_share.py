@@ -65,7 +65,7 @@ class Observer:
 
 async def test_changes_are_told(share: Share, server: FakeServer) -> None:
     observer = Observer()
-    observed = ObservedShare(share, observer)
+    observed = ObservedShare(share, observer.before, observer.after)
     await observed.stat("d/a")
     assert observer.told == []
     await observed.mkdir("d/b")
