@@ -19,7 +19,7 @@ from smbquic.wire.fscc.file_information import (
 )
 from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.message import Message
-from smbquic.wire.negotiate import GlobalCapabilities, NegotiateResponse
+from smbquic.wire.negotiate import GlobalCapabilities, NegotiateResponse, SecurityMode
 from smbquic.wire.oplock_break import LeaseBreakNotification, LeaseBreakResponse
 from smbquic.wire.query_directory import QueryDirectoryResponse
 from smbquic.wire.query_info import QueryInfoResponse
@@ -50,7 +50,7 @@ class LeasingServer:
         self._last = ""
         connection = share.tree.connection
         connection.protocol.server = NegotiateResponse(
-            security_mode=0,
+            security_mode=SecurityMode(0),
             dialect_revision=0x0311,
             server_guid=bytes(16),
             capabilities=BOTH,
