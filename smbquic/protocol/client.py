@@ -19,7 +19,7 @@ from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.response import OutstandingRequest, Response
-from smbquic.protocol.session_state import SessionEvent
+from smbquic.protocol.session_state import SessionEvent, SessionState
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, ClientSettings
 from smbquic.protocol.transform import OutgoingElement
 from smbquic.wire.cancel import CancelRequest
@@ -28,13 +28,19 @@ from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.message import Message
 from smbquic.wire.messages import decode_response
-from smbquic.wire.negotiate import Dialect, NegotiateRequest, NegotiateResponse
+from smbquic.wire.negotiate import (
+    Dialect,
+    GlobalCapabilities,
+    NegotiateRequest,
+    NegotiateResponse,
+)
 
 _MAX_CREDIT_REQUEST = 0xFFFF
 
 # Plain integers: IntFlag takes its time, and these are used for each message.
 _RELATED = int(HeaderFlags.RELATED_OPERATIONS)
 _ASYNC = int(HeaderFlags.ASYNC_COMMAND)
+_REPLAY = int(HeaderFlags.REPLAY_OPERATION)
 
 
 @dataclass(slots=True)
@@ -79,12 +85,22 @@ class ClientProtocol:
         self._negotiate_request: NegotiateRequest | None = None
         self._negotiate_buffers: list[Buffer] = []
         self._sessions: dict[int, ClientSession] = {}
+        # The keys, on this connection, of the sessions that were bound to it.
+        self._channels: dict[int, Protection] = {}
         self._outstanding: dict[int, OutstandingRequest] = {}
 
     @property
     def dialect(self) -> Dialect | None:
         """The dialect, once it is negotiated."""
         return self.negotiated.dialect if self.negotiated else None
+
+    @property
+    def multi_channel(self) -> bool:
+        """Whether both ends can give a session further connections. [MS-SMB2] 3.2.5.2"""
+        if self.server is None or self.dialect is None or self.dialect < Dialect.SMB_3_0:
+            return False
+        announced = self.server.capabilities & GlobalCapabilities.MULTI_CHANNEL
+        return self.settings.multi_channel and bool(announced)
 
     @property
     def credits(self) -> int:
@@ -123,10 +139,12 @@ class ClientProtocol:
         tree_id: int = 0,
         encrypt: bool = False,
         related: bool = True,
+        replay: bool = False,
     ) -> SentCompound:
         """Make one message of several requests. [MS-SMB2] 3.2.4.1.4
 
-        Related ones act on the file that the first one opens: give them `FileId.RELATED`.
+        Related ones act on the file that the first one opens: give them `FileId.RELATED`. `replay`
+        says that they were sent before, on a connection of the session that was lost.
         """
         charges = [self.charge(body) for body in bodies]
         if sum(charges) > self.credits:
@@ -134,6 +152,7 @@ class ClientProtocol:
         negotiated = self.negotiated
         multi_credit = negotiated is not None and negotiated.multi_credit
         encryption = session.encryption(demanded=encrypt) if session else None
+        replaying = _REPLAY if replay else 0
         message_ids: list[int] = []
         outgoing: list[OutgoingElement] = []
         for index, body in enumerate(bodies):
@@ -147,7 +166,9 @@ class ClientProtocol:
                 message_id=message_id,
                 credit_charge=charges[index] if multi_credit else 0,
                 credits=self._credits_to_ask(charges[index]),
-                flags=_RELATED if related and index else 0,
+                # What a response has for its status is the channel sequence of a request.
+                status=session.channel_sequence if session else 0,
+                flags=(_RELATED if related and index else 0) | replaying,
                 tree_id=tree_id,
                 session_id=session.id if session else 0,
             )
@@ -173,8 +194,13 @@ class ClientProtocol:
             # In 3.1.1 a signed TREE_CONNECT proves the negotiation even where nothing else is
             # signed.
             proves = header.command == Command.TREE_CONNECT and self.dialect == Dialect.SMB_3_1_1
-            signing = session.protection if session.signing_required or proves else None
+            if session.signing_required or proves:
+                signing = self._protection_of(session)
         return OutgoingElement(header, body.buffers(), signing)
+
+    def _protection_of(self, session: ClientSession) -> Protection | None:
+        """Return the keys of a session on this connection; None for a guest's."""
+        return self._channels.get(session.id, session.protection)
 
     def cancel(self, message_id: int) -> list[Buffer]:
         """Make a CANCEL for an outstanding request; it has no response. [MS-SMB2] 3.2.4.24
@@ -243,7 +269,9 @@ class ClientProtocol:
         status = NtStatus.of(header.status)
         pending = status == NtStatus.PENDING and header.is_async
         # Before anything of it is believed, the credits included.
-        outstanding.verify(header, raw, encrypted_with, pending=pending)
+        session = outstanding.session
+        protection = None if session is None else self._protection_of(session)
+        outstanding.verify(header, raw, encrypted_with, protection, pending=pending)
         self.credit_pool.grant(header.credits)
         if pending:
             # The real response comes under the same message id, and a CANCEL has to name this one.
@@ -319,6 +347,24 @@ class ClientProtocol:
         token = initiator.step(bytes(self.server.security_buffer) or None)
         return session, self._session_setup(session, token)
 
+    def bind(self, initiator: Initiator, session: ClientSession) -> tuple[ClientSession, Sent]:
+        """Begin a logon that binds a session of another connection to this one too.
+
+        What is returned stands for the session until that is done. [MS-SMB2] 3.2.4.2.3
+        """
+        assert session.protection is not None
+        # The requests are signed with the key that the session has had from the beginning, and not
+        # encrypted. [MS-SMB2] 3.2.4.1.1, 3.2.4.1.8
+        binding = ClientSession(
+            initiator,
+            self._preauth.copy(),
+            id=session.id,
+            protection=session.protection,
+            signing_required=True,
+            binds=session,
+        )
+        return self.session_setup(initiator, session=binding)
+
     def receive_session_setup_response(
         self, session: ClientSession, response: Response
     ) -> Sent | None:
@@ -331,7 +377,10 @@ class ClientProtocol:
         token = client_logon.next_token(session, response)
         if token is not None:
             return self._session_setup(session, token)
-        if not session.established:  # a repeated logon changes no keys
+        if session.binds is not None:
+            self._channels[session.id] = client_logon.bind(session, response, self.negotiated)
+            self._sessions[session.id] = session.binds
+        elif not session.established:  # a repeated logon changes no keys
             client_logon.establish(session, response, self.negotiated, self.settings, self._random)
             self._sessions[session.id] = session
         return None
@@ -345,5 +394,8 @@ class ClientProtocol:
 
     def forget(self, session: ClientSession) -> None:
         """Remove a session that was logged off or lost."""
-        if self._sessions.pop(session.id, None) is not None:
+        self._channels.pop(session.id, None)
+        if self._sessions.pop(session.id, None) is None:
+            return
+        if session.state is not SessionState.CLOSED:  # another connection may have forgotten it
             session.change(SessionEvent.ENDED)

@@ -7,7 +7,12 @@ the signature of its final response shows that it knows the password.
 from collections.abc import Callable
 
 from smbquic.auth.spnego.initiator import Initiator
-from smbquic.crypto.keys import SESSION_KEY_SIZE, derive_session_keys
+from smbquic.crypto.keys import (
+    SESSION_KEY_SIZE,
+    derive_channel_signing_key,
+    derive_session_keys,
+)
+from smbquic.crypto.signing import Signer
 from smbquic.errors import AuthenticationError, SecurityError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client_session import ClientSession
@@ -30,7 +35,7 @@ def session_setup_request(
 ) -> SessionSetupRequest:
     """Return the SESSION_SETUP that carries a token of the client. [MS-SMB2] 3.2.4.2.3"""
     return SessionSetupRequest(
-        flags=SessionSetupFlags(0),
+        flags=SessionSetupFlags(0) if session.binds is None else SessionSetupFlags.BINDING,
         security_mode=security_mode(settings.signing_required),
         capabilities=GlobalCapabilities(0),
         channel=0,
@@ -104,6 +109,23 @@ def establish(
         session.encrypt_data = must_encrypt or bool(flags & SessionFlags.ENCRYPT_DATA)
         _verify_final(session.protection, response)
     session.change(SessionEvent.LOGGED_ON)
+
+
+def bind(binding: ClientSession, response: Response, negotiated: Negotiated) -> Protection:
+    """Return the keys of a session on the connection that it was bound to by the final response.
+
+    Raises `SecurityError` if the response is a guest's, or not signed with the key of the new
+    channel. [MS-SMB2] 3.2.5.3.3
+    """
+    assert binding.protection is not None
+    if response.body.session_flags & (SessionFlags.IS_GUEST | SessionFlags.IS_NULL):
+        raise SecurityError("the server has bound a connection to the session as a guest's")
+    key = derive_channel_signing_key(
+        negotiated.dialect, binding.initiator.session_key, preauth_hash=binding.preauth.value
+    )
+    protection = binding.protection.for_channel(Signer(negotiated.signing_algorithm, key))
+    _verify_final(protection, response)
+    return protection
 
 
 def _derive_protection(

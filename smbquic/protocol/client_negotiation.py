@@ -48,6 +48,8 @@ def client_capabilities(settings: ClientSettings) -> GlobalCapabilities:
     )
     if settings.encryption is not EncryptionPolicy.OFF:
         capabilities |= GlobalCapabilities.ENCRYPTION
+    if settings.multi_channel:
+        capabilities |= GlobalCapabilities.MULTI_CHANNEL
     return capabilities
 
 

@@ -9,10 +9,17 @@ from smbquic.protocol.protection import Protection
 from smbquic.protocol.session_state import TRANSITIONS, SessionEvent, SessionState
 from smbquic.state_table import next_state
 
+_SEQUENCES = 1 << 16
+"""The channel sequence has 16 bits."""
+
 
 @dataclass(slots=True, eq=False)
 class ClientSession:
-    """A logon, from its first message on. `protection` and the flags are set once it is done."""
+    """A logon, from its first message on. `protection` and the flags are set once it is done.
+
+    `channel_sequence` counts the connections that the session has lost while it had others.
+    `binds` is set for the logon that binds a session to a further connection: it is that session.
+    """
 
     initiator: Initiator
     preauth: PreauthHash
@@ -23,6 +30,8 @@ class ClientSession:
     signing_required: bool = False
     encrypt_data: bool = False
     guest: bool = False
+    channel_sequence: int = 0
+    binds: "ClientSession | None" = None
 
     @property
     def established(self) -> bool:
@@ -32,6 +41,10 @@ class ClientSession:
     def change(self, event: SessionEvent) -> None:
         """Change to the state after `event`."""
         self.state = next_state(TRANSITIONS, self.state, event)
+
+    def count_lost_channel(self) -> None:
+        """Note that a connection was lost, and the session goes on. [MS-SMB2] 3.2.7.1"""
+        self.channel_sequence = (self.channel_sequence + 1) % _SEQUENCES
 
     def encryption(self, *, demanded: bool) -> Protection | None:
         """Return the keys to encrypt a request with, None to send it as is. [MS-SMB2] 3.2.4.1.8

@@ -44,13 +44,15 @@ class OutstandingRequest:
         header: Header,
         raw: memoryview,
         encrypted_with: Protection | None,
+        protection: Protection | None,
         *,
         pending: bool,
     ) -> None:
         """Raise `SecurityError` unless a response is protected as the session demands.
 
-        `encrypted_with` has the keys that decrypted it, if it was encrypted. Raises
-        `RemoteProtocolError` for a response to another command. [MS-SMB2] 3.2.5.1.1.1, 3.2.5.1.3
+        `encrypted_with` has the keys that decrypted it, if it was encrypted; `protection` has those
+        of the session on this connection. Raises `RemoteProtocolError` for a response to another
+        command. [MS-SMB2] 3.2.5.1.1.1, 3.2.5.1.3
         """
         if header.command != self.command:
             raise RemoteProtocolError(f"{_name(header.command)} in answer to {_name(self.command)}")
@@ -66,12 +68,12 @@ class OutstandingRequest:
             return
         if session.encrypt_data and self.command != Command.SESSION_SETUP:
             raise SecurityError("an unencrypted response in an encrypted session")
-        if session.protection is None or pending or header.status == NtStatus.USER_SESSION_DELETED:
+        if protection is None or pending or header.status == NtStatus.USER_SESSION_DELETED:
             # A server that has lost the session has lost its key as well: it signs nothing, or
             # sends our own signature back.
             return
         if header.is_signed:
-            if not session.protection.verify(raw, header):
+            if not protection.verify(raw, header):
                 raise SecurityError(f"the signature of a {_name(header.command)} response is wrong")
         elif session.signing_required:
             raise SecurityError(f"an unsigned {_name(header.command)} response")

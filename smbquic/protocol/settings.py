@@ -98,7 +98,8 @@ class ClientSettings:
 
     `skip_encryption_over_quic` offers to leave SMB encryption out where QUIC encrypts already.
     `guest_allowed` accepts a guest's or an anonymous session, in which the server has proved
-    nothing: only for users who give no password.
+    nothing: only for users who give no password. `multi_channel` says that sessions may get further
+    connections.
     """
 
     client_guid: bytes
@@ -109,5 +110,6 @@ class ClientSettings:
     guest_allowed: bool = False
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
     skip_encryption_over_quic: bool = True
+    multi_channel: bool = False
     max_size: int = MAX_SIZE
     credits_wanted: int = 512
