@@ -117,12 +117,16 @@ def _snapshots(context: Context, entry: Open, body: IoctlRequest) -> Reply:
 
 
 def _network_interfaces(context: Context, body: IoctlRequest, listeners: Sequence[str]) -> Reply:
-    """Return the addresses for further channels of a session. [MS-SMB2] 3.3.5.15.11"""
+    """Return the addresses for further channels of a session. [MS-SMB2] 3.3.5.15.11
+
+    A guest, whose session cannot have any, is not told.
+    """
     connection = context.connection
     peer = connection.transport.peer
     response = connection.protocol.response
     found = []
-    if response is not None and response.capabilities & GlobalCapabilities.MULTI_CHANNEL:
+    announced = response is not None and response.capabilities & GlobalCapabilities.MULTI_CHANNEL
+    if announced and not context.session.session.is_guest_or_anonymous:
         found = reachable(listeners, peer.kind, peer.local[0], system_interfaces())
     if not found:
         raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")

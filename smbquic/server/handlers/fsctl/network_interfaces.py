@@ -35,22 +35,24 @@ def reachable(
     """Return the interfaces by which listeners of this kind (`tcp`, `quic`) are reached.
 
     `listeners` are URLs, `local` is the address by which the client came: loopback is offered
-    only to a client that uses it, and no link-local addresses, which are valid on one link. None
-    claims RSS: more connections to one interface would share one thread.
+    only to a client that uses it, private addresses only to one that came by a private one, and no
+    link-local addresses, which are valid on one link. None claims RSS: more connections to one
+    interface would share one thread.
     """
     hosts = [
         ipaddress.ip_address(url.hostname or "")
         for url in map(urlsplit, listeners)
         if url.scheme == kind
     ]
-    on_loopback = ipaddress.ip_address(local.partition("%")[0]).is_loopback
+    here = ipaddress.ip_address(local.partition("%")[0])
     return [
         NetworkInterfaceInfo(
             interface.index, InterfaceCapability(0), interface.speed, interface.address
         )
         for interface in interfaces
         if any(_serves(host, interface.address) for host in hosts)
-        and interface.address.is_loopback == on_loopback
+        and interface.address.is_loopback == here.is_loopback
+        and (here.is_private or not interface.address.is_private)
         and not interface.address.is_link_local
     ]
 

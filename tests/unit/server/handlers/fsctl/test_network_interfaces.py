@@ -42,6 +42,8 @@ ALL = [LOOPBACK, LAN, LAN6, LINK_LOCAL, WIFI]
         (["tcp://192.0.2.2:445", "quic://[::]:443"], "tcp", "192.0.2.2", [LAN]),
         (["tcp://192.0.2.2:445", "tcp://[::]:445"], "tcp", "192.0.2.2", [LAN, LAN6]),
         ([], "tcp", "192.0.2.2", []),
+        # Who came from the internet learns nothing of the networks behind.
+        (["tcp://0.0.0.0:445"], "tcp", "9.9.9.9", []),
     ],
 )
 def test_what_is_listened_on_and_can_be_reached(
@@ -102,6 +104,13 @@ async def test_a_client_asks(connect: Connect, server: Server) -> None:
     [info] = decode_network_interfaces(response.body.output)
     assert info.address == ip_address("127.0.0.1")
     assert (await client.call(query(16))).status == NtStatus.BUFFER_TOO_SMALL
+
+
+@pytest.mark.usefixtures("multi_channel")
+async def test_a_guest_is_told_nothing(connect: Connect, server: Server) -> None:
+    client = await connect(token="guest:secret", signing_required=False, guest_allowed=True)
+    server.listeners.append("tcp://127.0.0.1:445")
+    assert (await client.call(query())).status == NtStatus.NOT_SUPPORTED
 
 
 async def test_who_knows_one_connection_is_told_of_no_others(
