@@ -20,6 +20,7 @@ from smbquic.errors import ConnectError, SmbError, UrlError
 from smbquic.options.client import ConnectionOptions, SessionOptions
 from smbquic.options.keywords import keywords
 from smbquic.protocol.settings import ClientSettings
+from smbquic.transport.base import MessageTransport
 
 GUEST = "guest"
 """The user name of a guest, unless the URL has one."""
@@ -52,10 +53,13 @@ async def open_connection(
         yield connection
 
 
-def _settings(options: ConnectionOptions) -> ClientSettings:
-    """Return what all connections that replace each other negotiate with, under one GUID."""
+def _settings(options: ConnectionOptions, *, multi_channel: bool = False) -> ClientSettings:
+    """Return what all connections of a session negotiate with, under one GUID."""
     return ClientSettings(
-        client_guid=os.urandom(16), encryption=options.encryption, guest_allowed=options.guest
+        client_guid=os.urandom(16),
+        encryption=options.encryption,
+        guest_allowed=options.guest,
+        multi_channel=multi_channel,
     )
 
 
@@ -64,7 +68,18 @@ async def _connected(
     url: SmbUrl, options: ConnectionOptions, settings: ClientSettings
 ) -> AsyncIterator[ClientConnection]:
     """One attempt of `open_connection`."""
-    connect_transport = transport_connector(url, options)
+    connection = await _open(url, options, settings)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _open(
+    url: SmbUrl, options: ConnectionOptions, settings: ClientSettings, *, address: str = ""
+) -> ClientConnection:
+    """Connect, to `address` if there is one, and negotiate. The caller closes the connection."""
+    connect_transport = transport_connector(url, options, address=address)
     stages = Stages()
     transport = await connect_transport()
     stages.end("transport")
@@ -78,10 +93,7 @@ async def _connected(
         ) from error
     stages.end("negotiate")
     connection.stages = stages
-    try:
-        yield connection
-    finally:
-        await connection.close()
+    return connection
 
 
 @keywords(SessionOptions)
@@ -109,7 +121,7 @@ async def _reconnector(url: SmbUrl | str, options: SessionOptions) -> AsyncItera
     if password is None:
         raise UrlError(f"there is no password for {url}")
     credentials = Credentials(url.user, password, url.domain)
-    settings = _settings(options)
+    settings = _settings(options, multi_channel=options.channels > 1)
 
     async def attempt(previous_session_id: int) -> tuple[AsyncExitStack, Session]:
         async with AsyncExitStack() as stack:
@@ -118,6 +130,13 @@ async def _reconnector(url: SmbUrl | str, options: SessionOptions) -> AsyncItera
                 connection, credentials, host=url.host, previous_session_id=previous_session_id
             )
             connection.stages.end("session")
+            if options.channels > 1:
+                from smbquic.client.channel_binder import ChannelBinder
+
+                connect = partial(_open_channel, url, options, settings, connection.transport)
+                binder = ChannelBinder(session, options.channels, connect)
+                stack.push_async_callback(binder.close)
+                binder.start()
             stack.push_async_callback(_logoff, session)
             return stack.pop_all(), session
 
@@ -132,15 +151,32 @@ async def _reconnector(url: SmbUrl | str, options: SessionOptions) -> AsyncItera
         await reconnector.close()
 
 
-async def _logoff(session: Session) -> None:
-    if session.connection.closed:
-        return
+async def _open_channel(
+    url: SmbUrl,
+    options: SessionOptions,
+    settings: ClientSettings,
+    first: MessageTransport,
+    address: str,
+) -> ClientConnection:
+    """Make one more connection, to an address of the server, by the transport of the first one."""
+    same = replace(options, transport=(first.peer.kind,))
     try:
-        async with asyncio.timeout(LOGOFF_TIMEOUT):
-            await session.connection.abandoned_opens.wait_closed()
-            await session.logoff()
+        async with asyncio.timeout(options.timeout):
+            return await _open(url, same, settings, address=address)
+    except TimeoutError as error:
+        raise ConnectError(f"{address} did not answer within {options.timeout:g} s") from error
+
+
+async def _logoff(session: Session) -> None:
+    try:
+        if not session.connection.closed:
+            async with asyncio.timeout(LOGOFF_TIMEOUT):
+                await session.channels.wait_abandoned()
+                await session.logoff()
     except (SmbError, TimeoutError):
         return  # the server ends the session when the connection ends
+    finally:
+        await session.channels.lease_breaks.cancel()
 
 
 @keywords(SessionOptions)

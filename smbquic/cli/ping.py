@@ -14,21 +14,33 @@ from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, warn
 from smbquic.client.connection import ClientConnection
+from smbquic.client.session import Session
 from smbquic.client.url import SmbUrl
 from smbquic.options.client import ConnectionOptions
 from smbquic.options.model import values_of
 from smbquic.pki.explain import EXPIRY_WARNING, days_left
 from smbquic.pki.verification import parse_der
+from smbquic.transport.base import Peer
 from smbquic.transport.resolver import SYSTEM
 
 
 @dataclass(slots=True)
 class Ping:
-    """The connection of a ping, and the times of its ECHO requests in milliseconds."""
+    """The connection of a ping, and the times of its ECHO requests in milliseconds.
+
+    `session` is None if nobody has logged on.
+    """
 
     connection: ClientConnection
-    logged_on: bool
+    session: Session | None
     milliseconds: list[float]
+
+    def channels(self) -> list[str]:
+        """Return the addresses that the session has connections to."""
+        connections = (
+            [self.connection] if self.session is None else self.session.channels.connections
+        )
+        return [_address(connection.transport.peer) for connection in connections]
 
     def days_left(self) -> int | None:
         """Return how long the server's certificate is valid; None if none was verified."""
@@ -45,7 +57,8 @@ class Ping:
         return {
             "url": str(url),
             "transport": peer.kind,
-            "address": f"{peer.remote[0]}:{peer.remote[1]}",
+            "address": _address(peer),
+            "channels": self.channels(),
             "resolved_by": peer.resolved_by,
             "engine": peer.engine or None,
             "engine_reason": peer.engine_reason or None,
@@ -62,10 +75,14 @@ class Ping:
             "signing": negotiated.signing_algorithm.name,
             "smb_encryption": negotiated.cipher.name if negotiated.cipher else None,
             "encryption_left_to_quic": negotiated.transport_security,
-            "logged_on": self.logged_on,
+            "logged_on": self.session is not None,
             "certificate_days_left": self.days_left(),
             "echo_ms": [round(value, 3) for value in self.milliseconds],
         }
+
+
+def _address(peer: Peer) -> str:
+    return f"{peer.remote[0]}:{peer.remote[1]}"
 
 
 @command("ping")
@@ -92,8 +109,10 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
 
     async def work() -> None:
         async with AsyncExitStack() as stack:
+            session = None
             if logged_on:
                 session = await stack.enter_async_context(client.session(url))
+                await session.channels.settled.wait()
                 connection = session.connection
             else:
                 connection = await stack.enter_async_context(
@@ -105,11 +124,11 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
                 await connection.echo()
                 milliseconds.append((time.perf_counter() - started) * 1000)
                 if number == 0 and not client.as_json:
-                    _print_connection(Ping(connection, logged_on, milliseconds).document(url))
+                    _print_connection(Ping(connection, session, milliseconds).document(url))
                 if not client.as_json:
                     click.echo(f"echo {number + 1}: {milliseconds[-1]:.2f} ms")
             if client.as_json:
-                emit(Ping(connection, logged_on, milliseconds).document(url))
+                emit(Ping(connection, session, milliseconds).document(url))
             else:
                 lost = connection.transport.statistics().lost_packets
                 click.echo(
@@ -128,6 +147,8 @@ def _print_connection(found: dict[str, Any]) -> None:
         f"{found['url']}: {found['transport'].upper()} to {found['address']},"
         f" connected in {sum(stages.values()):.1f} ms ({each})"
     )
+    if len(found["channels"]) > 1:
+        click.echo(f"{len(found['channels'])} connections: {', '.join(found['channels'])}")
     if found["resolved_by"] != SYSTEM:
         click.echo(f"the name was resolved by {found['resolved_by']}")
     if found["transport"] == "quic":

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 from smbquic.auth.spnego.initiator import Initiator
 from smbquic.client.abandoned_opens import AbandonedOpens
@@ -39,6 +40,15 @@ from smbquic.wire.message import Message
 log = logging.getLogger(__name__)
 
 
+class ConnectionOwner(Protocol):
+    """The session that a connection belongs to."""
+
+    lease_breaks: LeaseBreaks
+
+    def connection_lost(self, connection: "ClientConnection") -> None:
+        """Note that the connection has ended, before those who wait for responses do."""
+
+
 class ClientConnection:
     """An SMB connection over any `MessageTransport`. [MS-SMB2] 3.2.1.2
 
@@ -50,11 +60,12 @@ class ClientConnection:
         self.protocol = protocol
         self.stages = Stages()
         """How long each stage of connecting took, as far as the caller has noted."""
+        self.owner: ConnectionOwner | None = None
+        """The session that is told of notifications and of the connection's end."""
         self._outstanding = ResponseWaiters()
         self._outgoing = OutgoingMessages(transport)
         self.credits = CreditQueue(protocol.credit_pool, self._outstanding, self._send_echo)
         self.abandoned_opens = AbandonedOpens(self.compound)
-        self.lease_breaks = LeaseBreaks(self.compound)
         self.monitor = EchoMonitor(
             transport, self._outstanding, self._send_echo_if_possible, self._fail
         )
@@ -88,6 +99,11 @@ class ClientConnection:
         """Whether the connection has ended."""
         return self._failure is not None
 
+    @property
+    def charge(self) -> int:
+        """Credits of the requests that have no response yet."""
+        return self._outstanding.charge
+
     # --- requests ---------------------------------------------------------------------------
 
     async def request(self, body: Message, target: Target) -> Response:
@@ -95,14 +111,17 @@ class ClientConnection:
         [response] = await self.compound([body], target)
         return response
 
-    async def compound(self, bodies: Sequence[Message], target: Target) -> list[Response]:
+    async def compound(
+        self, bodies: Sequence[Message], target: Target, *, replay: bool = False
+    ) -> list[Response]:
         """Send related requests in one message and wait for all of their responses.
 
-        [MS-SMB2] 3.2.4.1.4. Raises `ConnectionClosed` when the connection ends before.
+        `replay` says that another connection of the session was lost with them. [MS-SMB2]
+        3.2.4.1.4. Raises `ConnectionClosed` when the connection ends before.
         """
         charges = [self.protocol.charge(body) for body in bodies]
         await self._acquire_credits(sum(charges))
-        return await self._wait(self._send_compound(bodies, charges, target))
+        return await self._wait(self._send_compound(bodies, charges, target, replay=replay))
 
     async def logon(
         self,
@@ -117,9 +136,22 @@ class ClientConnection:
         lost. Raises `AuthenticationError`.
         """
         await self._acquire_credits(1)
-        session, sent = self.protocol.session_setup(
-            initiator, previous_session_id=previous_session_id, session=session
+        return await self._log_on(
+            *self.protocol.session_setup(
+                initiator, previous_session_id=previous_session_id, session=session
+            )
         )
+
+    async def bind(self, initiator: Initiator, session: ClientSession) -> None:
+        """Bind a session of another connection to this one too. [MS-SMB2] 3.2.4.2.3
+
+        Raises `AuthenticationError`.
+        """
+        await self._acquire_credits(1)
+        await self._log_on(*self.protocol.bind(initiator, session))
+
+    async def _log_on(self, session: ClientSession, sent: Sent) -> ClientSession:
+        """Exchange the messages of a logon, of which the first is made."""
         while True:
             response = await self._exchange(sent)
             await self._acquire_credits(1)
@@ -147,11 +179,20 @@ class ClientConnection:
         return response
 
     def _send_compound(
-        self, bodies: Sequence[Message], charges: Sequence[int], target: Target
+        self,
+        bodies: Sequence[Message],
+        charges: Sequence[int],
+        target: Target,
+        *,
+        replay: bool = False,
     ) -> dict[int, ResponseWaiter]:
         """Spend credits that are there on a message, and send it."""
         sent = self.protocol.compound(
-            bodies, session=target.session, tree_id=target.tree_id, encrypt=target.encrypt
+            bodies,
+            session=target.session,
+            tree_id=target.tree_id,
+            encrypt=target.encrypt,
+            replay=replay,
         )
         waiters = waiters_for(bodies, charges, sent.message_ids, target)
         self._send(waiters, sent.buffers)
@@ -218,7 +259,8 @@ class ClientConnection:
     def _deliver(self, response: Response) -> None:
         if response.message_id == UNSOLICITED:
             log.debug("unsolicited: %s", response.body)
-            self.lease_breaks.receive(response.body)
+            if self.owner is not None:
+                self.owner.lease_breaks.receive(response.body)
         else:
             self._outstanding.deliver(response)
 
@@ -246,6 +288,8 @@ class ClientConnection:
         if self._failure is not None:
             return
         self._failure = error
+        if self.owner is not None:
+            self.owner.connection_lost(self)
         self.monitor.stop()
         self.transport.close(str(error))
         self._outstanding.fail(partial(self._closed_error, sent=True))
@@ -253,10 +297,10 @@ class ClientConnection:
 
     async def close(self) -> None:
         """End the connection; the tasks that still wait get `ConnectionClosed`."""
+        self.owner = None  # it is not lost
         self._fail(ConnectionClosed("the connection was closed"))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.abandoned_opens.cancel()
-        await self.lease_breaks.cancel()
         await self.transport.wait_closed()

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from smbquic.client.reconnect import LOSSES_ALLOWED, unknown_outcome
+from smbquic.client.reconnect import unknown_outcome
 from smbquic.client.repeatable import are_repeatable
+from smbquic.client.retry import LOSSES_ALLOWED
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectionClosed, UnflushedError
 from smbquic.protocol.response import Response
@@ -62,7 +63,7 @@ class FileHandle:
         self._flushed_writes = 0
         self._uncertain = False
         """Whether writes that were not flushed may be lost, and nobody was told so yet."""
-        tree.connection.monitor.add_open()
+        tree.channels.add_open()
 
     async def compound(self, build: Callable[[FileId], Sequence[Message]]) -> list[Response]:
         """Send the related requests that `build` makes for the file's id, and return the responses.
@@ -84,7 +85,9 @@ class FileHandle:
             except ConnectionClosed as error:
                 if self._stays_lost or losses == LOSSES_ALLOWED:
                     raise
-                if error.sent and not are_repeatable(bodies):
+                # With other connections, the session has sent again what it may send again.
+                goes_on = not tree.connection.closed
+                if error.sent and (goes_on or not are_repeatable(bodies)):
                     raise unknown_outcome(error) from error
                 await self._renew(tree, error)
                 continue
@@ -96,7 +99,7 @@ class FileHandle:
     async def _renew(self, lost: TreeConnect, cause: ConnectionClosed) -> None:
         """Open the file again, once for all tasks that have lost the same connection."""
         async with self._lock:
-            if self.tree is not lost:
+            if self.tree is not lost or not lost.connection.closed:
                 return
             assert self._reopener is not None
             reopened = await self._reopener.open(lost, self.file_id, cause)
@@ -106,8 +109,8 @@ class FileHandle:
                 self._locks_are_lost = self.locks > 0
             self.tree, self.file_id = reopened.tree, reopened.file_id
             if not self._closed:
-                lost.connection.monitor.remove_open()
-                self.tree.connection.monitor.add_open()
+                lost.channels.remove_open()
+                self.tree.channels.add_open()
 
     def written(self) -> None:
         """Note that a WRITE was answered, which only a FLUSH puts on the disk."""
@@ -136,6 +139,6 @@ class FileHandle:
     def mark_closed(self) -> None:
         """Note that the file is closed, or about to be."""
         self._closed = True
-        self.tree.connection.monitor.remove_open()
+        self.tree.channels.remove_open()
         if self._reopener is not None:
             self._reopener.closed(self.tree)

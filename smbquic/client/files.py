@@ -91,7 +91,7 @@ class ShareFiles:
             opened = done[0].body
             if closing.status.is_error and isinstance(opened, CreateResponse):
                 # Servers may fail the rest of a compound with the error of its first failure.
-                await tree.connection.request(requests.close(opened.file_id), tree.target)
+                await tree.compound([requests.close(opened.file_id)])
             return [*done, closing]
 
         responses = await self.share_tree.repeat(send, repeatable=are_repeatable(bodies))

@@ -63,7 +63,7 @@ class OpenLease:
         """
         if not grants_leases(tree, self.capability):
             return opening
-        tree.connection.lease_breaks.add(self.key, tree.target, self.holder)
+        tree.channels.lease_breaks.add(self.key, tree.target, self.holder)
         return with_lease(opening, self.key, self.wanted, self.parent_key)
 
     def opened(self, response: CreateResponse) -> None:
@@ -71,7 +71,7 @@ class OpenLease:
 
     def closed(self, tree: TreeConnect) -> None:
         """Note that an open with the lease is closed, or about to be."""
-        tree.connection.lease_breaks.remove(self.key)
+        tree.channels.lease_breaks.remove(self.key)
 
 
 def with_lease(
@@ -95,12 +95,13 @@ class CacheLease(OpenLease):
     """A lease to cache under, for any number of opens. [MS-SMB2] 3.2.5.7.5, 3.2.5.19.2
 
     Subclasses drop what they keep in `purge`, and write back and close in `give_back`. The state is
-    worth nothing once the connection is lost that it was granted on.
+    worth nothing once a connection of its session is lost: a break may have been lost with it.
     """
 
     def __init__(self, wanted: int, parent_key: bytes | None = None) -> None:
         super().__init__(wanted, parent_key)
         self._tree: TreeConnect | None = None
+        self._losses = 0
         self._state = NOTHING
         self._epoch: int | None = None
 
@@ -114,13 +115,15 @@ class CacheLease(OpenLease):
         """What may be cached now."""
         if self._tree is None or self._tree.connection.closed:
             return NOTHING
-        return self._state
+        return self._state if self._losses == self._tree.channels.losses else NOTHING
 
     def request(self, tree: TreeConnect, opening: CreateRequest) -> CreateRequest:
         """See `OpenLease`."""
-        if self._tree is None or tree.connection is not self._tree.connection:
-            # Whatever was granted on another connection has ended with it.
+        channels = tree.channels
+        if self._tree is None or (channels, channels.losses) != (self._tree.channels, self._losses):
+            # Whatever was granted in another session, or before a loss, is not to be relied on.
             self._reset(tree)
+            self._losses = channels.losses
         return super().request(tree, opening)
 
     def opened(self, response: CreateResponse) -> None:
@@ -143,7 +146,7 @@ class CacheLease(OpenLease):
     def end(self) -> None:
         """Cache nothing any more, and answer no breaks: the last open is closed."""
         if self._tree is not None:
-            self._tree.connection.lease_breaks.remove(self.key)
+            self._tree.channels.lease_breaks.remove(self.key)
         self._reset(None)
 
     def reduce(self, notification: LeaseBreakNotification) -> None:

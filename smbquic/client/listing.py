@@ -12,7 +12,8 @@ from contextlib import aclosing
 from smbquic.client import requests
 from smbquic.client.names import check_listed
 from smbquic.client.open_slots import OpenSlots
-from smbquic.client.reconnect import LOSSES_ALLOWED, ShareTree
+from smbquic.client.reconnect import ShareTree
+from smbquic.client.retry import LOSSES_ALLOWED
 from smbquic.client.stat import Stat
 from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
@@ -105,7 +106,7 @@ class Listing:
     ) -> AsyncGenerator[list[DirectoryEntry], None]:
         """Yield the entries of each page, asking for the next one meanwhile; closes the folder."""
         query = self._query(tree, file_id)
-        tree.connection.monitor.add_open()
+        tree.channels.add_open()
         following: asyncio.Task[Response] | None = None
         size = 0
         try:
@@ -125,7 +126,7 @@ class Listing:
                     following = asyncio.create_task(tree.request(query, self._path, _NO_MORE))
                 yield entries
         finally:
-            tree.connection.monitor.remove_open()
+            tree.channels.remove_open()
             if following is not None:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)

@@ -76,7 +76,7 @@ class ServicePipe:
         """Open and bind. Raises `StatusError`, and `RemoteProtocolError` for a refusal."""
         opened = await self._tree.request(requests.create(self._name, _ACCESS), self._name)
         self._opened = opened.body
-        self._tree.connection.monitor.add_open()
+        self._tree.channels.add_open()
         try:
             await self._bind()
         except BaseException:
@@ -94,7 +94,7 @@ class ServicePipe:
 
     async def _close(self) -> None:
         assert self._opened is not None
-        self._tree.connection.monitor.remove_open()
+        self._tree.channels.remove_open()
         try:
             if not self._tree.connection.closed:
                 await self._tree.request(requests.close(self._opened.file_id))

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
-from smbquic.client.retry import delays
+from smbquic.client.retry import LOSSES_ALLOWED, delays
 from smbquic.client.session import Session
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectError, ConnectionClosed, HandshakeError, ProtocolError
@@ -20,8 +20,6 @@ FIRST_DELAY = 0.25
 """Seconds before the second attempt; half as much more or less by chance."""
 LONGEST_DELAY = 5.0
 """Seconds between two attempts at most, by the same chance."""
-LOSSES_ALLOWED = 5
-"""How often the same request may lose its connection: it could be the request that ends it."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -150,6 +148,8 @@ class ShareTree:
         if self._reconnector is None or isinstance(cause.__cause__, ProtocolError):
             # A server, or somebody in between, that breaks the protocol would do so again.
             raise cause
+        if not lost.connection.closed:
+            return lost  # it was one of several connections, and the session goes on
         async with self._renewing:
             for _ in range(LOSSES_ALLOWED):
                 if self._tree is not lost:

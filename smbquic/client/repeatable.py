@@ -1,11 +1,10 @@
 """Which requests may be sent again when the connection was lost before their responses came.
 
 The server may have carried out the first of them. SMB's own replay detection ([MS-SMB2] 3.3.5.9.10)
-is of no help here: it finds a request that comes a second time in the same session, on another of
-its channels.
+only finds a CREATE that comes a second time in the same session, on another of its connections.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
@@ -56,6 +55,32 @@ _CONTROLS = frozenset(
 def are_repeatable(bodies: Iterable[Message]) -> bool:
     """Return whether the requests have the same effect when they are carried out twice."""
     return all(_is_repeatable(body) for body in bodies)
+
+
+def are_replayable(bodies: Sequence[Message]) -> bool:
+    """Return whether they may be sent again as a replay, on another connection of the session.
+
+    There the file is still open, unlike on a new connection: a listing would leave out what was in
+    the lost response, and what comes before a CLOSE would fail if that was carried out. But the
+    server knows a CREATE for a durable handle by its GUID, unless it is followed by what has used
+    the open already, and a lease cannot be given back twice.
+    """
+    first = bodies[0]
+    if len(bodies) == 1:
+        # Imported here: most clients never lose one of several connections.
+        from smbquic.wire.create_contexts import CREATE_DURABLE_HANDLE_REQUEST_V2
+        from smbquic.wire.oplock_break import LeaseBreakAcknowledgment
+
+        if isinstance(first, LeaseBreakAcknowledgment):
+            return True
+        if isinstance(first, CreateRequest):
+            tags = [context.name for context in first.contexts]
+            return CREATE_DURABLE_HANDLE_REQUEST_V2 in tags or _is_repeatable(first)
+        return _is_repeatable(first) and not isinstance(first, QueryDirectoryRequest)
+    once = (QueryDirectoryRequest, CloseRequest)
+    return are_repeatable(bodies) and (
+        isinstance(first, CreateRequest) or not any(isinstance(body, once) for body in bodies)
+    )
 
 
 def _is_repeatable(body: Message) -> bool:

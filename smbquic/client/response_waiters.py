@@ -18,11 +18,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request belongs: the session, the tree, and whether it has to be encrypted."""
+    """Where a request belongs: the session, the tree, and whether it has to be encrypted.
+
+    `pipes` says that the tree has pipes, from which nothing can be read twice.
+    """
 
     session: ClientSession | None = None
     tree_id: int = 0
     encrypt: bool = False
+    pipes: bool = False
 
 
 SendCompound = Callable[[Sequence[Message], Target], Awaitable[list[Response]]]

@@ -13,6 +13,8 @@ BUSY = frozenset({NtStatus.REQUEST_NOT_ACCEPTED, NtStatus.INSUFFICIENT_RESOURCES
 """The statuses of a server that takes no more connections for now."""
 CLOSES_ALLOWED = 3
 """How often a server is asked again that closes the connection without an answer, as some do."""
+LOSSES_ALLOWED = 5
+"""How often the same request may lose its connection: it could be the request that ends it."""
 FIRST_DELAY = 0.2
 """Seconds between the first two attempts; half as much more or less by chance."""
 LONGEST_DELAY = 2.0

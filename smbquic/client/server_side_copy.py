@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from smbquic.client import requests
 from smbquic.client.file import File
-from smbquic.client.reconnect import LOSSES_ALLOWED
+from smbquic.client.retry import LOSSES_ALLOWED
 from smbquic.client.tree_connect import check
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.ntstatus import NtStatus
@@ -51,7 +51,7 @@ async def copy_content(
 
     `copied` is called with the bytes of each request. Raises `StatusError`.
     """
-    if target.tree.connection is not source.tree.connection:
+    if target.tree.channels is not source.tree.channels:
         return False  # another server, or another logon
     limits: Limits = (MOST_CHUNKS, LARGEST_CHUNK, LARGEST_COPY)
     key: bytes | None = None
@@ -99,7 +99,7 @@ def _copy_of(
     data = SrvCopychunkCopy(key, chunks).encode()
 
     def build(file_id: FileId) -> IoctlRequest:
-        if target.tree.connection is not source.tree.connection:
+        if target.tree.channels is not source.tree.channels:
             raise _KeyLostError("the key of the source is not known on this connection")
         return requests.ioctl(Fsctl.SRV_COPYCHUNK_WRITE, file_id, data, _RESULT_SIZE)
 

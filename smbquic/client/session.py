@@ -7,6 +7,7 @@ from functools import partial
 from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
 from smbquic.auth.spnego.initiator import Initiator
+from smbquic.client.channels import Channels
 from smbquic.client.connection import ClientConnection
 from smbquic.client.response_waiters import Target
 from smbquic.client.stat import ShareEntry
@@ -17,13 +18,19 @@ from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.response import Response
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.message import Message
-from smbquic.wire.tree_connect import ShareFlags, TreeConnectRequest, TreeConnectResponse
+from smbquic.wire.tree_connect import (
+    ShareFlags,
+    ShareType,
+    TreeConnectRequest,
+    TreeConnectResponse,
+)
 
 
 class Session:
     """A logon of one user. [MS-SMB2] 3.2.1.3
 
-    `initiator` makes what logs on again when the server wants that; without, it is an error.
+    `initiator` makes what logs on again when the server wants that, and what binds the session to
+    further connections; without, it is an error.
     """
 
     def __init__(
@@ -31,9 +38,9 @@ class Session:
         connection: ClientConnection,
         state: ClientSession,
         host: str,
-        initiator: Callable[[], Initiator] | None = None,
+        initiator: Callable[[ClientConnection], Initiator] | None = None,
     ) -> None:
-        self.connection = connection
+        self.channels = Channels(connection, state)
         self.state = state
         self.host = host
         self._initiator = initiator
@@ -55,11 +62,16 @@ class Session:
         The server ends the session of `previous_session_id`, whose connection was lost: it need
         not notice by itself that nobody uses it. Raises `AuthenticationError`.
         """
-        leaf = connection.transport.peer.leaf
-        end_point = server_end_point(leaf) if leaf else b""
-        initiator = partial(new_initiator, credentials, host=host, end_point=end_point)
-        state = await connection.logon(initiator(), previous_session_id=previous_session_id)
+        initiator = partial(_initiator, credentials, host)
+        state = await connection.logon(
+            initiator(connection), previous_session_id=previous_session_id
+        )
         return cls(connection, state, host, initiator)
+
+    @property
+    def connection(self) -> ClientConnection:
+        """The first of its connections: once that is closed, the session is lost."""
+        return self.channels.first
 
     @property
     def session_id(self) -> int:
@@ -72,19 +84,38 @@ class Session:
         [MS-SMB2] 3.2.5.1.6
         """
         logons = self._logons
-        responses = await self.connection.compound(bodies, target)
+        responses = await self.channels.compound(bodies, target)
         if responses[0].status != NtStatus.NETWORK_SESSION_EXPIRED or self._initiator is None:
             return responses
         async with self._logging_on:
             if self._logons == logons:
-                await self.connection.logon(self._initiator(), self.state)
+                connection = self.connection
+                await connection.logon(self._initiator(connection), self.state)
                 self._logons += 1
-        return await self.connection.compound(bodies, target)
+        return await self.channels.compound(bodies, target)
+
+    @property
+    def can_bind(self) -> bool:
+        """Whether the session can get further connections: both ends can, and it is no guest's."""
+        has_keys = self.state.protection is not None and self._initiator is not None
+        return has_keys and self.connection.protocol.multi_channel
+
+    async def bind(self, connection: ClientConnection) -> None:
+        """Bind the session to a further connection, with the same credentials.
+
+        Raises `SecurityError` for one that is not to the same server, `AuthenticationError`,
+        `ConnectionClosed`. [MS-SMB2] 3.2.5.3.3
+        """
+        assert self._initiator is not None
+        self.channels.check(connection)
+        await connection.bind(self._initiator(connection), self.state)
+        self.channels.add(connection)
 
     async def logoff(self) -> None:
         """End the session, and all that was open in it. [MS-SMB2] 2.2.7"""
         check(await self.connection.request(LogoffRequest(), Target(self.state)))
-        self.connection.protocol.forget(self.state)
+        for connection in self.channels.connections:
+            connection.protocol.forget(self.state)
 
     async def shares(self) -> list[ShareEntry]:
         """The shares of the server, as it lists them, those for administration too.
@@ -110,13 +141,21 @@ class Session:
             self.state,
             response.header.tree_id,
             encrypt=bool(body.share_flags & ShareFlags.ENCRYPT_DATA),
+            pipes=body.share_type == ShareType.PIPE,
         )
         protocol = self.connection.protocol
         if protocol.must_validate and not self._validated:
             [answer] = await self.compound([protocol.validate_negotiate()], target)
             protocol.check_validation(answer)
             self._validated = True
-        return TreeConnect(self.connection, self.compound, share, target, body)
+        return TreeConnect(self.channels, self.compound, share, target, body)
+
+
+def _initiator(credentials: Credentials, host: str, connection: ClientConnection) -> Initiator:
+    """Return what proves the password, to the server at the other end of this connection only."""
+    leaf = connection.transport.peer.leaf
+    end_point = server_end_point(leaf) if leaf else b""
+    return new_initiator(credentials, host=host, end_point=end_point)
 
 
 def _unc_host(host: str) -> str:

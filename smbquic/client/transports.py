@@ -19,7 +19,7 @@ from smbquic.transport import quic
 from smbquic.transport.addresses import race
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls, QuicOptions, TicketCache
-from smbquic.transport.resolver import Resolver
+from smbquic.transport.resolver import AddressResolver, Resolver
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +33,20 @@ _NAMES = {"quic": "QUIC", "tcp": "TCP"}
 
 
 def transport_connector(
-    url: SmbUrl, options: TransportOptions
+    url: SmbUrl, options: TransportOptions, *, address: str = ""
 ) -> Callable[[], Coroutine[Any, Any, MessageTransport]]:
     """Return a function that connects to the server of a URL, as `connect_transport` does.
 
-    It tries the transports that the options name. Raises `PkiError` for a `ca` or `crl` that is
-    none.
+    It tries the transports that the options name, at `address` or, without one, at those of the
+    host's name. Raises `PkiError` for a `ca` or `crl` that is none.
     """
     tls = client_tls(options)
     tuned = quic_options(options)
-    resolver = Resolver(**values_of(options, ResolverOptions))
+    resolver = (
+        AddressResolver(address=address)
+        if address
+        else Resolver(**values_of(options, ResolverOptions))
+    )
     urls = urls_to_try(url, options.transport)
 
     async def attempt(url: SmbUrl) -> MessageTransport:

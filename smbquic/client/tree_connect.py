@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Sequence
 
+from smbquic.client.channels import Channels
 from smbquic.client.connection import ClientConnection
 from smbquic.client.response_waiters import SendCompound, Target
 from smbquic.errors import RemoteProtocolError, StatusError
@@ -33,22 +34,28 @@ def check(response: Response, path: str = "", accept: Container[NtStatus] = _NOT
 class TreeConnect:
     """Access to one share in a session. [MS-SMB2] 3.2.1.4
 
-    `send` is that of the session. `properties` is what the server said about the share.
+    `channels` and `send` are those of the session. `properties` is what the server said about the
+    share.
     """
 
     def __init__(
         self,
-        connection: ClientConnection,
+        channels: Channels,
         send: SendCompound,
         name: str,
         target: Target,
         properties: TreeConnectResponse,
     ) -> None:
-        self.connection = connection
+        self.channels = channels
         self.name = name
         self.target = target
         self.properties = properties
         self._send = send
+
+    @property
+    def connection(self) -> ClientConnection:
+        """The first connection of the session; once that is closed, the tree connect is lost."""
+        return self.channels.first
 
     async def request(
         self, body: Message, path: str = "", accept: Container[NtStatus] = _NOTHING

@@ -172,7 +172,7 @@ class ShareWatch:
 
         self._tree, response = await self._share_tree.repeat(send, repeatable=True)
         self._file_id = response.body.file_id
-        self._tree.connection.monitor.add_open()
+        self._tree.channels.add_open()
 
     async def _open_again(self, cause: ConnectionClosed) -> None:
         """Open the folder on a new connection, where there is one. Raises `cause` or its like."""
@@ -185,7 +185,7 @@ class ShareWatch:
         if self._file_id is None:
             return
         file_id, self._file_id = self._file_id, None
-        self._tree.connection.monitor.remove_open()
+        self._tree.channels.remove_open()
         if not self._tree.connection.closed:
             with suppress(SmbError):  # the server closes it with the connection
                 await self._tree.request(requests.close(file_id), self.path)

@@ -17,6 +17,8 @@ TIMEOUT = 10.0
 """Seconds, by default, until a server has to have answered."""
 
 
+MOST_CHANNELS = 32
+"""Connections of one session at most, as on Windows and in Samba."""
 RECONNECT_TIMEOUT = 60.0
 """Seconds, by default, for which a connection that was lost is tried to be made again."""
 
@@ -195,6 +197,18 @@ class SessionOptions(ConnectionOptions):
             flag="--reconnect-timeout",
         ),
     ] = RECONNECT_TIMEOUT
+    channels: Annotated[
+        int,
+        Option(
+            "How many connections to have, for reading and writing over several links.\n\nIf one is"
+            " lost, the others go on. The server has to have multichannel; it says which addresses"
+            " it has. On a single link, more than one connection is no faster.",
+            minimum=1,
+            maximum=MOST_CHANNELS,
+            heading=CONNECTION,
+            flag="--channels",
+        ),
+    ] = 1
 
 
 @dataclass(frozen=True, kw_only=True)

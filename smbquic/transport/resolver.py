@@ -74,6 +74,17 @@ class StaticResolver(Resolver):
         return self.found
 
 
+@dataclass(frozen=True, kw_only=True)
+class AddressResolver(Resolver):
+    """A resolver that has one address for any name: that of the server to connect to."""
+
+    address: str
+
+    async def resolve(self, host: str, port: int, kind: socket.SocketKind) -> Resolution:
+        """Return the address. Raises `ConnectError` if it is none."""
+        return Resolution(await ask_system(self.address, port, kind))
+
+
 class _UnansweredError(Exception):
     """The server cannot be reached, or has no answer."""
 

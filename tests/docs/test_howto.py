@@ -57,6 +57,7 @@ def test_using_a_share(machine: ReaderMachine) -> None:
         assert "completions/smbquic is written" in reader.run("smbquic completion", client)
         assert "share" in reader.run("smbquic probe", client)
         assert "QUIC to" in reader.run("smbquic ping --transport", client)
+        assert "2 connections: " in reader.run("smbquic ping --channels", client)
 
         relay = machine.terminal("relay")
         reader.start("smbquic relay", relay, ready="4450")

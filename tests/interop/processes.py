@@ -214,7 +214,7 @@ _SMB_CONF = """
   interfaces = 127.0.0.1/8
   smb ports = {port}
   server min protocol = SMB2_02
-  server multi channel support = no
+  server multi channel support = {multi_channel}
   server signing = mandatory
   lock directory = {state}
   state directory = {state}
@@ -275,13 +275,16 @@ def _await_listener(port: int) -> None:
 
 
 @contextlib.contextmanager
-def running_smbd(folder: Path) -> Iterator[Smbd]:
+def running_smbd(folder: Path, *, multi_channel: bool = False) -> Iterator[Smbd]:
     """Run Debian's smbd, which has to be done as root; its one user is whoever we are."""
     share, state, configuration = folder / "share", folder / "state", folder / "smb.conf"
     share.mkdir()
     state.mkdir()
     port, user = _free_port(), pwd.getpwuid(os.geteuid()).pw_name
-    configuration.write_text(_SMB_CONF.format(port=port, share=share, state=state))
+    several = "yes" if multi_channel else "no"
+    configuration.write_text(
+        _SMB_CONF.format(port=port, share=share, state=state, multi_channel=several)
+    )
     subprocess.run(
         ["smbpasswd", "-c", configuration, "-a", "-s", user],
         input=f"{PASSWORD}\n{PASSWORD}\n",

@@ -189,7 +189,7 @@ class CachedFolder(CacheLease):
             return
         (tree, file_id), self.handle = self.handle, None
         self.end()
-        tree.connection.monitor.remove_open()
+        tree.channels.remove_open()
         if not tree.connection.closed:
             with suppress(SmbError):  # the server closes it with the connection
                 await tree.request(requests.close(file_id), self.path)

@@ -99,7 +99,7 @@ class CachedFolders:
         tree, response = await self._share.share_tree.repeat(send, repeatable=True)
         folder.opened(response.body)
         folder.handle = tree, response.body.file_id
-        tree.connection.monitor.add_open()
+        tree.channels.add_open()
         if not folder.is_leased:
             # Nobody would be told that our open is in the way.
             await folder.close()

@@ -26,6 +26,6 @@ def test_what_clients_have_in_common_is_said_once() -> None:
     relay = page.partition("## `smbquic relay")[2].partition("\n## ")[0]
     assert (
         "[the client options](#the-client-options), without `--password-file`,"
-        " `--authentication-file`, `--keyring`, `--guest`, `--encrypt`, `--reconnect-timeout`."
-        in relay
+        " `--authentication-file`, `--keyring`, `--guest`, `--encrypt`, `--reconnect-timeout`,"
+        " `--channels`." in relay
     )

@@ -10,9 +10,11 @@ from smbquic.client.response_waiters import Target
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.tree_connect import TreeConnect
+from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientProtocol
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.message import elements
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.settings import ClientSettings
@@ -322,8 +324,14 @@ TREE_CONNECTED = TreeConnectResponse(
 )
 
 
+def session_over(connection: ClientConnection) -> Session:
+    """A session on a connection, without keys."""
+    state = ClientSession(None, PreauthHash())  # type: ignore[arg-type]
+    return Session(connection, state, "server")
+
+
 def share_over(connection: ClientConnection) -> Share:
     """A share on a connection, as if it had logged on and connected."""
-    session = Session(connection, None, "server")  # type: ignore[arg-type]
-    tree = TreeConnect(connection, session.compound, "data", Target(None, 5), TREE_CONNECTED)
+    session = session_over(connection)
+    tree = TreeConnect(session.channels, session.compound, "data", Target(None, 5), TREE_CONNECTED)
     return Share(session, tree)

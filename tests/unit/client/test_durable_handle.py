@@ -36,8 +36,12 @@ def tree_of(
     """A share of a server with these capabilities."""
     server = SimpleNamespace(capabilities=capabilities)
     protocol = SimpleNamespace(server=server, dialect=dialect)
-    connection = SimpleNamespace(protocol=protocol, lease_breaks=LeaseBreaks(cast(Any, None)))
-    return cast(TreeConnect, SimpleNamespace(connection=connection, target=Target()))
+    tree = SimpleNamespace(
+        connection=SimpleNamespace(protocol=protocol),
+        channels=SimpleNamespace(lease_breaks=LeaseBreaks(cast(Any, None)), losses=0),
+        target=Target(),
+    )
+    return cast(TreeConnect, tree)
 
 
 @pytest.mark.parametrize(

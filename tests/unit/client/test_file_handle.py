@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.client import requests
 from smbquic.client.file_handle import FileHandle, Reopened, Reopener
-from smbquic.client.reconnect import LOSSES_ALLOWED
+from smbquic.client.retry import LOSSES_ALLOWED
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectionClosed, UnflushedError
 from smbquic.ntstatus import NtStatus
@@ -18,8 +18,8 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.message import Message
 
 
-class Monitor:
-    """Counts what is open on a connection."""
+class Channels:
+    """Counts what is open in a session."""
 
     def __init__(self) -> None:
         self.opens = 0
@@ -39,8 +39,13 @@ class Tree:
         self.lost = lost
         self.sent = sent
         self.status = NtStatus.SUCCESS
-        self.connection = SimpleNamespace(monitor=Monitor())
+        self.channels = Channels()
+        self.has_others = False
         self.seen: list[Message] = []
+
+    @property
+    def connection(self) -> SimpleNamespace:
+        return SimpleNamespace(closed=self.lost and not self.has_others)
 
     async def compound(self, bodies: Sequence[Message]) -> list[Response]:
         await asyncio.sleep(0)
@@ -96,7 +101,7 @@ FLUSH = one(requests.flush)
 async def test_a_request_goes_to_the_file_as_it_is_open_now() -> None:
     first, second = Tree(1, lost=True), Tree(2)
     handle, reopener = handle_on(first, second)
-    assert first.connection.monitor.opens == 1
+    assert first.channels.opens == 1
 
     await asyncio.gather(*[handle.compound(READ) for _ in range(5)])
 
@@ -104,10 +109,10 @@ async def test_a_request_goes_to_the_file_as_it_is_open_now() -> None:
     assert reopener.asked == [FileId(1, 0)]
     assert second.seen == [requests.read(0, 5, FileId(2, 0))] * 5
     assert handle.file_id == FileId(2, 0)
-    assert first.connection.monitor.opens == 0
-    assert second.connection.monitor.opens == 1
+    assert first.channels.opens == 0
+    assert second.channels.opens == 1
     handle.mark_closed()
-    assert second.connection.monitor.opens == 0
+    assert second.channels.opens == 0
     assert reopener.closed_on == [second]
 
 
@@ -155,7 +160,7 @@ async def test_a_file_that_was_closed_keeps_no_connection_up() -> None:
     handle, _ = handle_on(first, second)
     handle.mark_closed()
     await handle.compound(one(requests.close))
-    assert first.connection.monitor.opens == second.connection.monitor.opens == 0
+    assert first.channels.opens == second.channels.opens == 0
 
 
 async def test_writes_before_the_loss_are_told_at_the_next_flush_once() -> None:
@@ -233,3 +238,17 @@ async def test_locks_that_the_server_has_kept_are_held() -> None:
     reopener.kept = True
     await handle.compound(READ)
     assert second.seen == [requests.read(0, 5, FileId(2, 0))]
+
+
+async def test_a_file_stays_open_while_its_session_has_another_connection() -> None:
+    tree = Tree(1, lost=True)
+    tree.has_others = True
+    handle, reopener = handle_on(tree)
+    with pytest.raises(ConnectionClosed, match="whether the server has done"):
+        await handle.compound(RENAME)
+    with pytest.raises(ConnectionClosed, match="whether the server has done"):
+        await handle.compound(READ)
+    assert reopener.asked == []
+    tree.lost = False
+    await handle.compound(RENAME)
+    assert tree.channels.opens == 1

@@ -43,10 +43,12 @@ def tree_of(
     dialect: Dialect | None = Dialect.SMB_3_1_1, capabilities: GlobalCapabilities = BOTH
 ) -> TreeConnect:
     protocol = SimpleNamespace(server=SimpleNamespace(capabilities=capabilities), dialect=dialect)
-    connection = SimpleNamespace(
-        protocol=protocol, lease_breaks=LeaseBreaks(cast(Any, None)), closed=False
+    tree = SimpleNamespace(
+        connection=SimpleNamespace(protocol=protocol, closed=False),
+        channels=SimpleNamespace(lease_breaks=LeaseBreaks(cast(Any, None)), losses=0),
+        target=Target(),
     )
-    return cast(TreeConnect, SimpleNamespace(connection=connection, target=Target()))
+    return cast(TreeConnect, tree)
 
 
 class Kept(CacheLease):
@@ -114,9 +116,9 @@ def test_what_is_asked_for() -> None:
     asked = LeaseV2(lease.key, READ | HANDLE, LeaseFlags.PARENT_LEASE_KEY_SET, b"P" * 16)
     assert decode_lease(context.data) == asked
     assert OPENING.contexts == []
-    assert len(tree.connection.lease_breaks) == 1
+    assert len(tree.channels.lease_breaks) == 1
     lease.end()
-    assert len(tree.connection.lease_breaks) == 0
+    assert len(tree.channels.lease_breaks) == 0
 
 
 def test_a_server_without_leases_is_not_asked() -> None:
@@ -133,7 +135,7 @@ def test_a_lease_that_caches_nothing() -> None:
     lease.opened(granted(lease.key, READ, 1))
     assert lease.holder is None
     lease.closed(tree)
-    assert len(tree.connection.lease_breaks) == 0
+    assert len(tree.channels.lease_breaks) == 0
 
 
 # --- what is granted ----------------------------------------------------------------------------
@@ -246,6 +248,16 @@ def test_a_lost_connection_ends_the_lease() -> None:
     assert lease.state == NOTHING
 
 
+def test_a_break_may_be_lost_with_one_of_several_connections() -> None:
+    lease, tree = leased()
+    cast(Any, tree.channels).losses = 1
+    assert lease.state == NOTHING
+    lease.request(tree, OPENING)
+    assert lease.purged
+    lease.opened(granted(lease.key, READ, 1))
+    assert lease.state == READ
+
+
 def test_another_connection_begins_anew() -> None:
     lease, _ = leased()
     other = tree_of()
@@ -254,7 +266,7 @@ def test_another_connection_begins_anew() -> None:
     assert lease.purged
     lease.opened(granted(lease.key, READ, 1))
     assert lease.state == READ
-    assert len(other.connection.lease_breaks) == 1
+    assert len(other.channels.lease_breaks) == 1
 
 
 def test_opens_of_one_connection_share_it() -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from smbquic.client.reconnect import LOSSES_ALLOWED
+from smbquic.client.retry import LOSSES_ALLOWED
 from smbquic.client.share import Share
 from smbquic.client.stat import Stat
 from smbquic.client.tree_connect import TreeConnect

@@ -36,7 +36,14 @@ from smbquic.wire.rpc.srvsvc import (
 )
 from smbquic.wire.rpc.syntax import NDR
 from smbquic.wire.tree_connect import ShareCapabilities, ShareFlags, ShareType, TreeConnectResponse
-from tests.unit.client.fakes import Answer, FakeServer, FakeTransport, Received, connection_over
+from tests.unit.client.fakes import (
+    Answer,
+    FakeServer,
+    FakeTransport,
+    Received,
+    connection_over,
+    session_over,
+)
 
 ACK = BindAck(1, [ContextResult(0, 0, NDR.encode())]).encode()
 DATA, HIDDEN = ShareInfo("data", 0, "All of it"), ShareInfo("IPC$", 0x80000003, None)
@@ -81,7 +88,7 @@ class Service:
 @pytest.fixture
 async def session(transport: FakeTransport, server: FakeServer) -> AsyncIterator[Session]:
     connection = connection_over(transport, credits=64)
-    yield Session(connection, None, "server")  # type: ignore[arg-type]
+    yield session_over(connection)
     await connection.close()
 
 

@@ -9,7 +9,8 @@ from typing import cast
 import pytest
 
 from smbquic.client import reconnect
-from smbquic.client.reconnect import LOSSES_ALLOWED, Reconnector, ShareTree
+from smbquic.client.reconnect import Reconnector, ShareTree
+from smbquic.client.retry import LOSSES_ALLOWED
 from smbquic.client.session import Session
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import (
@@ -53,7 +54,9 @@ class LogonServer:
         if self.tree_failures:
             raise self.tree_failures.pop(0)
         self.trees += 1
-        return cast(TreeConnect, SimpleNamespace(name=name, number=self.trees))
+        connection = SimpleNamespace(closed=True)
+        tree = SimpleNamespace(name=name, number=self.trees, connection=connection)
+        return cast(TreeConnect, tree)
 
 
 @pytest.fixture
@@ -198,6 +201,15 @@ async def test_the_share_is_connected_again(share_tree: ShareTree, server: Logon
     assert share_tree.current.name == "data"
     assert share_tree.session.session_id == server.sessions == 3
     assert server.trees == 2
+
+
+async def test_a_session_that_has_other_connections_goes_on(
+    share_tree: ShareTree, server: LogonServer
+) -> None:
+    tree = share_tree.current
+    cast(SimpleNamespace, tree.connection).closed = False
+    assert await share_tree.renew(tree, LOST) is tree
+    assert server.sessions == 1
 
 
 async def test_without_a_reconnector_what_is_lost_stays_lost(share_tree: ShareTree) -> None:

@@ -1,10 +1,13 @@
 """Which requests may be carried out twice."""
 
+from dataclasses import replace
+
 import pytest
 
 from smbquic.client import requests
-from smbquic.client.repeatable import are_repeatable
+from smbquic.client.repeatable import are_repeatable, are_replayable
 from smbquic.wire.create import CreateDisposition, CreateOptions
+from smbquic.wire.create_contexts import DurableHandleRequestV2
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import FileInformationClass
@@ -12,6 +15,7 @@ from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.lock import LockElement, LockRequest
 from smbquic.wire.message import Message
+from smbquic.wire.oplock_break import LeaseBreakAcknowledgment
 from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.query_info import InfoType
 
@@ -60,3 +64,29 @@ def test_what_has_the_same_effect_twice(body: Message) -> None:
 def test_what_has_not(body: Message) -> None:
     assert not are_repeatable([body])
     assert not are_repeatable([requests.read(0, 1), body, requests.close()])
+
+
+def test_what_may_be_replayed_on_another_connection() -> None:
+    making = requests.create("a", requests.WRITE, disposition=D.FILE_CREATE)
+    handle = DurableHandleRequestV2(timeout=0, flags=0, create_guid=bytes(16))
+    durable = replace(making, contexts=[handle.context()])
+    assert are_replayable([durable])
+    assert not are_replayable([making])
+    assert not are_replayable([durable, requests.write(0, b"x")])
+    assert are_replayable([create(D.FILE_OPEN)])
+    assert are_replayable([requests.write(0, b"x"), requests.flush()])
+    assert not are_replayable([requests.rename("b", replace=True), requests.close()])
+
+
+def test_what_depends_on_the_open_is_not_replayed() -> None:
+    listing = QueryDirectoryRequest(37, FileId.RELATED, "*", 100)
+    assert not are_replayable([listing])
+    assert are_replayable([create(D.FILE_OPEN), listing, listing])
+    assert are_replayable([requests.close()])
+    assert not are_replayable([requests.write(0, b"x"), requests.close()])
+    assert are_replayable([create(D.FILE_OPEN), requests.read(0, 1), requests.close()])
+
+
+def test_a_lease_may_be_given_back_again() -> None:
+    assert are_replayable([LeaseBreakAcknowledgment(bytes(16), 0)])
+    assert not are_repeatable([LeaseBreakAcknowledgment(bytes(16), 0)])

@@ -13,13 +13,14 @@ from tests.unit.client.fakes import (
     FakeServer,
     FakeTransport,
     connection_over,
+    session_over,
 )
 
 
 @pytest.fixture
 async def session(transport: FakeTransport, server: FakeServer) -> Session:
     connection = connection_over(transport, credits=8)
-    return Session(connection, None, "server")  # type: ignore[arg-type]
+    return session_over(connection)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ async def test_below_3_1_1_the_negotiation_is_validated_once(
     transport: FakeTransport, server: FakeServer, dialect: Dialect
 ) -> None:
     connection = await _old_connection(transport, dialect)
-    session = Session(connection, None, "server")  # type: ignore[arg-type]
+    session = session_over(connection)
     server.handlers[Command.TREE_CONNECT] = lambda request: TREE_CONNECTED
     answer = ValidateNegotiateInfoResponse(
         GlobalCapabilities.LARGE_MTU, bytes(16), SecurityMode.SIGNING_ENABLED, dialect
@@ -81,7 +82,7 @@ async def test_a_changed_negotiation_is_noticed(
     transport: FakeTransport, server: FakeServer
 ) -> None:
     connection = await _old_connection(transport, Dialect.SMB_2_1)
-    session = Session(connection, None, "server")  # type: ignore[arg-type]
+    session = session_over(connection)
     server.handlers[Command.TREE_CONNECT] = lambda request: TREE_CONNECTED
     answer = ValidateNegotiateInfoResponse(
         GlobalCapabilities.LARGE_MTU, bytes(16), SecurityMode.SIGNING_ENABLED, Dialect.SMB_3_0_2

@@ -12,7 +12,7 @@ import pytest
 from smbquic.errors import ConnectError
 from smbquic.options.client import DnsMode
 from smbquic.pki import PkiDirectory, init
-from smbquic.transport.resolver import Resolver
+from smbquic.transport.resolver import AddressResolver, Resolver
 from tests.nameserver import NameServer, running_name_server
 
 NAME = "fs.example"
@@ -190,3 +190,11 @@ async def test_without_dnspython(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ConnectError, match=r"pip install 'smbquic\[doh\]'"):
         await addresses(Resolver(dns="doh", doh_url="https://dns.example/dns-query"))
+
+
+async def test_an_address_that_is_given_for_every_name(system: list[str]) -> None:
+    resolver = AddressResolver(address="192.0.2.5")
+    found = await resolver.resolve(NAME, 445, socket.SOCK_STREAM)
+    assert [address.endpoint for address in found.addresses] == [("192.0.2.5", 445)]
+    assert found.by == "system"
+    assert NAME not in system

@@ -46,10 +46,14 @@ class Fixture:
             server=SimpleNamespace(capabilities=GlobalCapabilities.DIRECTORY_LEASING),
             dialect=Dialect.SMB_3_1_1,
         )
-        self.connection = SimpleNamespace(
-            protocol=protocol, lease_breaks=LeaseBreaks(cast(Any, None)), closed=False
+        self.connection = SimpleNamespace(protocol=protocol, closed=False)
+        self.channels = SimpleNamespace(
+            lease_breaks=LeaseBreaks(cast(Any, None)), losses=0, remove_open=lambda: None
         )
-        tree = cast(TreeConnect, SimpleNamespace(connection=self.connection, target=Target()))
+        tree = cast(
+            TreeConnect,
+            SimpleNamespace(connection=self.connection, channels=self.channels, target=Target()),
+        )
         self.folder.request(tree, OPENING)
         response = opened()
         response.oplock_level = OplockLevel.OPLOCK_LEVEL_LEASE
@@ -191,7 +195,6 @@ async def test_a_break_ends_it(left: int) -> None:
     assert case.folder.listing() is None
     assert await case.folder.give_back()
     case.connection.closed = True
-    case.connection.monitor = SimpleNamespace(remove_open=lambda: None)
     await case.folder.close()
     assert not await case.folder.give_back()
     await case.folder.close()
