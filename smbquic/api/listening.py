@@ -5,11 +5,12 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from smbquic.api.listen import ListenAddress
-from smbquic.observe.audit import AuditLog, Trail
-from smbquic.options.model import values_of
+from smbquic.observe.audit import AuditLog, Sink, Trail
+from smbquic.options.certificate import IdentityFiles
+from smbquic.options.model import Option, Options, values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
 from smbquic.options.server import ListenerOptions
 from smbquic.overload.connection_limiter import ConnectionLimiter
@@ -21,6 +22,45 @@ from smbquic.transport.base import MessageTransport, OnConnection, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityOptions(Options):
+    """The certificates of the listeners, and where audit records go."""
+
+    certificate: Annotated[
+        Path | str | None,
+        Option("The certificate that QUIC listeners need: a PEM file, the leaf first."),
+    ] = None
+    key: Annotated[Path | str | None, Option("The certificate's key, PEM.")] = None
+    client_ca: Annotated[
+        Path | str | None,
+        Option("Demand client certificates of the authorities in this PEM file."),
+    ] = None
+    certificates: Annotated[
+        Sequence[IdentityFiles],
+        Option(
+            "In place of `certificate` several, for the names that clients ask for. Their files are"
+            " read again when they change."
+        ),
+    ] = ()
+    audit: Annotated[Sink | None, Option("Where audit records are written.")] = None
+    audit_unauthenticated: Annotated[
+        Sink | None, Option("Where those about unauthenticated clients are written instead.")
+    ] = None
+
+    @property
+    def identities(self) -> Sequence[IdentityFiles]:
+        """All certificates, including the one that is given by `certificate`."""
+        if self.certificates or self.certificate is None or self.key is None:
+            return self.certificates
+        only = IdentityFiles(
+            certificate=Path(self.certificate),
+            key=Path(self.key),
+            default=True,
+            client_ca=None if self.client_ca is None else Path(self.client_ca),
+        )
+        return (only,)
 
 
 class AcceptedConnection(Protocol):

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 from smbquic.api.listen import ListenAddress, listening_on
-from smbquic.api.listening import QuicListening, decision_by
+from smbquic.api.listening import IdentityOptions, QuicListening, decision_by
 from smbquic.api.serving import Serving
 from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.service_binding import AcceptedTargetNames
 from smbquic.auth.users import UserStore
-from smbquic.client.transports import optional_path
-from smbquic.observe.audit import AuditLog, Sink
-from smbquic.options.certificate import IdentityFiles
+from smbquic.observe.audit import AuditLog
 from smbquic.options.keywords import keywords
 from smbquic.options.model import Option
 from smbquic.options.server import Listen, ServerOptions
@@ -34,47 +32,14 @@ from smbquic.transport.quic import QuicListener
 
 
 @dataclass(frozen=True)
-class ServeOptions(ServerOptions):
+class ServeOptions(ServerOptions, IdentityOptions):
     """Where it listens, which certificates it has, and where its audit records go."""
 
     listen: Listen = ("quic://localhost", "tcp://localhost")
     _: KW_ONLY
-    certificate: Annotated[
-        Path | str | None,
-        Option("The certificate that QUIC listeners need: a PEM file, the leaf first."),
-    ] = None
-    key: Annotated[Path | str | None, Option("The certificate's key, PEM.")] = None
-    client_ca: Annotated[
-        Path | str | None,
-        Option("Demand client certificates of the authorities in this PEM file."),
-    ] = None
-    certificates: Annotated[
-        Sequence[IdentityFiles],
-        Option(
-            "In place of `certificate` several, for the names that clients ask for. Their files are"
-            " read again when they change."
-        ),
-    ] = ()
-    audit: Annotated[Sink | None, Option("Where audit records are written.")] = None
     audit_files: Annotated[
         bool, Option("Record every open, rename, link and deletion of a file as well.")
     ] = False
-    audit_unauthenticated: Annotated[
-        Sink | None, Option("Where those about unauthenticated clients are written instead.")
-    ] = None
-
-    @property
-    def identities(self) -> Sequence[IdentityFiles]:
-        """All certificates, including the one that is given by `certificate`."""
-        if self.certificates or self.certificate is None or self.key is None:
-            return self.certificates
-        only = IdentityFiles(
-            certificate=Path(self.certificate),
-            key=Path(self.key),
-            default=True,
-            client_ca=optional_path(self.client_ca),
-        )
-        return (only,)
 
 
 @keywords(ServeOptions)

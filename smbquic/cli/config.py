@@ -145,7 +145,7 @@ def _server(file: Path) -> Iterator[tuple[str, list[Value]]]:
     """Return the values of a server's file, by its tables. Raises `ConfigError`."""
     from smbquic.config.document import Document
     from smbquic.config.reader import load
-    from smbquic.config.schema import AUDIT, CERTIFICATE, LIMITS, SHARES, TOP
+    from smbquic.config.schema import AUDIT, CERTIFICATE, GATEWAY, LIMITS, POOLS, SHARES, TOP
 
     loaded, document = load(file), Document.load(file)
 
@@ -167,6 +167,13 @@ def _server(file: Path) -> Iterator[tuple[str, list[Value]]]:
     for share in loaded.shares:
         table = content["shares"][share.name]
         yield f"shares.{share.name}", values(SHARES, ("shares", share.name), share, table)
+    gateway = content.get("gateway", {})
+    if gateway:
+        yield "gateway", values(GATEWAY, ("gateway",), loaded.backends, gateway)
+    for pool in loaded.pools:
+        place = ("gateway", "pools", pool.name)
+        found = values(POOLS, place, pool, gateway["pools"][pool.name])
+        yield f"gateway.pools.{pool.name}", found
     for number, certificate in enumerate(loaded.certificates):
         place = ("certificate", number)
         found = values(CERTIFICATE, place, certificate, content["certificate"][number])

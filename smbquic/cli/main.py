@@ -45,6 +45,9 @@ _COMMANDS = {
         "smbquic.cli.demo:demo", "Try it out: a PKI, a server and a client on this machine."
     ),
     "find": LazyCommand("smbquic.cli.find:find", "List what is below a folder."),
+    "gateway": LazyCommand(
+        "smbquic.cli.gateway:gateway", "Put QUIC, certificates and audit in front of SMB servers."
+    ),
     "get": LazyCommand("smbquic.cli.transfers:get", "Copy from a share to this machine."),
     "head": LazyCommand(
         "smbquic.cli.head_tail:head", "Write the beginning of a file to standard output."

@@ -45,6 +45,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 _USER = "user"
 """The user that is created where none is given, with a random password."""
+_AS_ROOT = "files are served as root: add --run-as USER, a user who can use only the shares"
 _UNPRIVILEGED_LISTEN = (f"quic://0.0.0.0:{EXAMPLE_PORT}",)
 
 
@@ -153,6 +154,8 @@ def serve(
     access rules of the configuration file are read again, and the audit file is reopened.
     """
     base = config.load(config_file) if config_file else config.Configuration(users=UserStore())
+    if base.pools:
+        raise click.UsageError(f"{config_file} has pools, which `smbquic gateway` is for")
     settings = config.merged(base, given)
     served = collect(settings, shares, folders)
     if folders and not config_file and "listen" not in given[ProgramOptions]:
@@ -192,7 +195,7 @@ async def _serve(plan: _Plan, *, as_json: bool) -> None:
     """Serve until the program is asked to stop and the clients have finished."""
     seconds = plan.settings.limits.drain_seconds
     async with api.serve(plan.shares, plan.settings.users, **plan.options()) as serving:
-        drop_privileges(plan.account, plan.watched, plan.settings.audit)
+        drop_privileges(plan.account, plan.watched, plan.settings.audit, _AS_ROOT)
         async with status_socket(serving):
             # The handlers first: a program that reads the announcement may send a signal at once.
             with (

@@ -50,9 +50,9 @@ def open_audits(
 
 
 def drop_privileges(
-    account: ProcessAccount | None, files: Iterable[Path], audit: AuditOptions | None
+    account: ProcessAccount | None, files: Iterable[Path], audit: AuditOptions | None, as_root: str
 ) -> None:
-    """Change to the account, and warn about what it cannot do; warn if root serves files.
+    """Change to the account, and warn about what it cannot do; warn with `as_root` as root.
 
     `files` are those that are read again later.
     """
@@ -65,4 +65,4 @@ def drop_privileges(
             if not os.access(folder, os.W_OK | os.X_OK):
                 warn(f"{account.user} cannot write in {folder}: audit files are not rotated")
     if is_root():
-        warn("files are served as root: add --run-as USER, a user who can use only the shares")
+        warn(as_root)

@@ -131,7 +131,56 @@ def status(*, as_json: bool) -> None:
                 warn("a server of another version answers: restart it, or use --json")
 
 
+def _gateway_lines(found: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"gateway {found['name']}, process {found['pid']}: {found['connections']} connections,"
+        f" {found['logged_on']} of them logged on, {found['received'] >> 20} MiB from clients,"
+        f" {found['sent'] >> 20} MiB to them"
+    )
+    if found["draining"]:
+        yield "  is stopping: idle connections are closed, and no new ones are accepted"
+    if found["resident"] is not None:
+        yield (
+            f"  memory {found['resident'] >> 20} MiB, of which {found['waiting'] >> 20} wait to be"
+            " sent"
+        )
+    if found["failures"]:
+        yield f"  failed requests: {_counts(found['failures'])}"
+    for pool in found["pools"]:
+        names = f" for {', '.join(pool['names'])}" if pool["names"] else ""
+        yield f"  pool {printable(pool['name'])}{names}"
+        for each in pool["backends"]:
+            reason = f", {printable(each['reason'])}" if each["reason"] else ""
+            weight = f", weight {each['weight']}" if each["weight"] > 1 else ""
+            yield (
+                f"    {each['url']} is {each['state']}{weight}: {each['connections']} connections,"
+                f" {each['total']} altogether{reason}"
+            )
+
+
+def _common_lines(found: dict[str, Any]) -> Iterator[str]:
+    """Yield what a server and a gateway both have: refusals, listeners and certificates."""
+    if found["refused"]:
+        yield f"  refused: {_counts(found['refused'])}"
+    for each in found["listeners"]:
+        engine = _engine(each) if each["engine"] else ""
+        yield f"  listens on {each['url']}{engine}"
+    for each in found["certificates"]:
+        yield (
+            f"  certificate for {', '.join(each['names'])}: {each['days_left']} days left,"
+            f" {each['file']}"
+        )
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
+
+
 def _lines(found: dict[str, Any]) -> Iterator[str]:
+    if "pools" in found:
+        yield from _gateway_lines(found)
+        yield from _common_lines(found)
+        return
     yield (
         f"server {found['name']}, process {found['pid']}: {found['connections']} connections,"
         f" {len(found['sessions'])} sessions, {found['opens']} opens"
@@ -150,9 +199,6 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         f" user; {memory['of_users'] >> 20} of {memory['limit_of_users'] >> 20} MiB in locks,"
         " watches and pipes"
     )
-    if found["refused"]:
-        counts = (f"{count} {why}" for why, count in sorted(found["refused"].items()))
-        yield f"  refused: {', '.join(counts)}"
     loop = found["event_loop"]
     if loop["held"]:
         yield (
@@ -161,14 +207,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         )
     if found["failed_deletions"]:
         yield f"  {found['failed_deletions']} files were to be deleted and stayed: see the log"
-    for each in found["listeners"]:
-        engine = _engine(each) if each["engine"] else ""
-        yield f"  listens on {each['url']}{engine}"
-    for each in found["certificates"]:
-        yield (
-            f"  certificate for {', '.join(each['names'])}: {each['days_left']} days left,"
-            f" {each['file']}"
-        )
+    yield from _common_lines(found)
     yield f"  shares {', '.join(found['shares'])}"
     for each in found["sessions"]:
         engine = f", engine {each['engine']}" if each["engine"] else ""

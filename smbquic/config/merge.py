@@ -17,7 +17,12 @@ def merged(base: Configuration, given: Mapping[type, Mapping[str, Any]]) -> Conf
 
     Lists that add to those of the file do. Raises `UsersError` for a file of users that is none.
     """
-    values = dict(given[ProgramOptions])
+    values = {
+        name: value
+        for group, each in given.items()
+        if issubclass(ProgramOptions, group)
+        for name, value in each.items()
+    }
     for name, each in declared(ProgramOptions).items():
         if each.option.adds and name in values:
             values[name] = (*getattr(base, name), *values[name])

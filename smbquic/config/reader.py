@@ -2,14 +2,27 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from smbquic.api.listen import ListenAddress
 from smbquic.auth.users import UserStore
 from smbquic.config.document import Document
-from smbquic.config.schema import AUDIT, CERTIFICATE, LIMITS, SECTIONS, SHARES, TOP
+from smbquic.config.schema import (
+    AUDIT,
+    CERTIFICATE,
+    GATEWAY,
+    LIMITS,
+    POOLS,
+    SECTIONS,
+    SHARES,
+    TOP,
+)
 from smbquic.errors import UrlError, UsersError
+from smbquic.gateway.backend import BackendAddress
+from smbquic.gateway.pool import PoolTable
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
 from smbquic.options.share import ShareFolder
@@ -56,12 +69,38 @@ class _Reader:
             values["audit"] = AuditOptions(
                 **self._document.table(("audit",), AUDIT, document["audit"])
             )
+        if "gateway" in document:
+            values |= self._gateway(document["gateway"])
         return Configuration(
             certificates=self._certificates(document.get("certificate", [])),
             shares=self._shares(document.get("shares", {})),
             users=self._users(document.get("users", {}), values.get("users_file")),
             **values,
         )
+
+    def _gateway(self, table: object) -> dict[str, Any]:
+        """Return the values of the gateway's table, and its pools."""
+        if not isinstance(table, dict):
+            raise self._document.error(("gateway",), "this is a table: write [gateway]")
+        own = {key: value for key, value in table.items() if key != "pools"}
+        backends = BackendOptions(
+            **self._document.table(("gateway",), GATEWAY, own, others=("pools",))
+        )
+        place = ("gateway", "pools")
+        tables = table.get("pools", {})
+        if not isinstance(tables, dict):
+            raise self._document.error(place, "pools are tables: write [gateway.pools.NAME]")
+        pools = []
+        for name, each in tables.items():
+            values = self._document.table((*place, name), POOLS, each)
+            for backend in values["backends"]:
+                self._document.check(
+                    (*place, name, "backends"), UrlError, BackendAddress.parse, backend
+                )
+            pools.append(PoolOptions(name=name, **values))
+        if pools:
+            self._document.check(place, ValueError, PoolTable, pools, backends)
+        return {"backends": backends, "pools": tuple(pools)}
 
     def _shares(self, tables: object) -> tuple[ShareFolder, ...]:
         if not isinstance(tables, dict):

@@ -3,6 +3,7 @@
 from smbquic.config.section import Section, section_of
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
 from smbquic.options.share import ShareFolder
@@ -15,5 +16,7 @@ USERS = Section(
 )
 LIMITS = section_of("limits", "[limits]", Limits)
 AUDIT = section_of("audit", "[audit]", AuditOptions)
+GATEWAY = section_of("gateway", "[gateway]", BackendOptions)
+POOLS = section_of("gateway.pools", "[gateway.pools.NAME]", PoolOptions)
 
-SECTIONS = (TOP, SHARES, CERTIFICATE, USERS, LIMITS, AUDIT)
+SECTIONS = (TOP, SHARES, CERTIFICATE, USERS, LIMITS, AUDIT, GATEWAY, POOLS)

@@ -4,12 +4,12 @@ Each local connection gets an upstream connection of its own. Messages are relay
 unchanged, so client and server negotiate signing and encryption between the two of them.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Self
 
-from smbquic.errors import RemoteProtocolError, SmbError, TransportError
+from smbquic.errors import SmbError
+from smbquic.gateway.forwarding import Direction, forward
 from smbquic.transport import tcp
 from smbquic.transport.base import Listener, MessageTransport
 from smbquic.transport.framing import LARGEST_MESSAGE
@@ -24,8 +24,7 @@ logger = logging.getLogger(__name__)
 class Relay:
     """A `Listener` for TCP whose connections are relayed to those that `connect_upstream` makes.
 
-    One message at a time is in transfer in each direction, besides what the two transports hold:
-    so a slow end slows the other one down.
+    A slow end slows the other one down; see `forward`.
     """
 
     def __init__(self, connect_upstream: ConnectUpstream) -> None:
@@ -68,49 +67,9 @@ class Relay:
         local.keep_alive = upstream.keep_alive = True
         local.max_message_size = upstream.max_message_size = LARGEST_MESSAGE
         try:
-            reason = await _relay_both_ways(local, upstream)
-            logger.info("%s:%d is done: %s", host, port, reason)
-            local.close(reason)
+            ending = await forward(Direction(local, upstream), Direction(upstream, local))
+            logger.info("%s:%d is done: %s", host, port, ending.reason)
+            local.close(ending.reason)
         finally:
             upstream.close()
             await upstream.wait_closed()
-
-
-async def _relay_both_ways(local: MessageTransport, upstream: MessageTransport) -> str:
-    """Relay messages until one end has disconnected and all its messages are relayed.
-
-    Returns why it has disconnected.
-    """
-    directions = {
-        asyncio.create_task(_relay_messages(local, upstream)),
-        asyncio.create_task(_relay_messages(upstream, local)),
-    }
-    running = directions
-    reason: str | None = None
-    try:
-        while reason is None and running:
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for direction in done:
-                reason = direction.result() or reason
-        return reason or ""
-    finally:
-        for direction in directions:
-            direction.cancel()
-        await asyncio.gather(*directions, return_exceptions=True)
-
-
-async def _relay_messages(source: MessageTransport, target: MessageTransport) -> str | None:
-    """Relay messages in one direction until an end disconnects.
-
-    Returns why `source` has, or None if `target` has.
-    """
-    while True:
-        try:
-            message = await source.receive()
-        except (TransportError, RemoteProtocolError) as error:
-            return str(error)
-        try:
-            await target.send(message)
-        except TransportError:
-            # The other direction finds out why, once it has relayed what is left.
-            return None

@@ -42,6 +42,7 @@ class AuditEvent(StrEnum):
     """The kinds of events that are recorded."""
 
     CONNECTION = "connection"
+    BACKEND = "backend"
     DISCONNECTION = "disconnection"
     REFUSAL = "refusal"
     HANDSHAKE_FAILURE = "handshake-failure"

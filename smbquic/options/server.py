@@ -7,6 +7,7 @@ from typing import Annotated
 
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.gateway import DEFAULT_BACKENDS, BackendOptions, PoolOptions
 from smbquic.options.headings import CERTIFICATE, PROTOCOL, TLS
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.options.model import Option, Options
@@ -180,3 +181,5 @@ class ProgramOptions(ServerOptions, ProcessOptions):
     shares: Sequence[ShareFolder] = ()
     certificates: Sequence[IdentityFiles] = ()
     audit: AuditOptions | None = None
+    backends: BackendOptions = DEFAULT_BACKENDS
+    pools: Sequence[PoolOptions] = ()

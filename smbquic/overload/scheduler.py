@@ -21,6 +21,7 @@ from math import exp
 from time import perf_counter
 from typing import Protocol
 
+from smbquic.errors import ConnectionClosed
 from smbquic.options.limits import Limits
 from smbquic.transport.base import MessageTransport
 from smbquic.wire.cursor import Buffer
@@ -54,6 +55,23 @@ class ScheduledConnection(Protocol):
     @property
     def client_network(self) -> str:
         """The client's address, or its IPv6 network of 64 bits."""
+
+
+async def acquire_time(connection: ScheduledConnection) -> None:
+    """Wait for the user's next time slice; `ConnectionClosed` if the client leaves first."""
+    quota = connection.quota
+    if not quota.may_wait_long():
+        await quota.acquire(connection)
+        return
+    acquired = asyncio.ensure_future(quota.acquire(connection))
+    disconnected = asyncio.ensure_future(connection.transport.wait_closed())
+    try:
+        await asyncio.wait((acquired, disconnected), return_when=asyncio.FIRST_COMPLETED)
+        if not acquired.done():
+            raise ConnectionClosed("the client disconnected while its request was queued")
+    finally:
+        acquired.cancel()
+        disconnected.cancel()
 
 
 class UserQuota:

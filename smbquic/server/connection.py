@@ -18,7 +18,7 @@ from smbquic.overload.budget import SESSION, SharedBudget, UserBudget
 from smbquic.overload.connection_limiter import ConnectionLimiter
 from smbquic.overload.loop_monitor import LoopMonitor
 from smbquic.overload.refusals import ServerRefusal
-from smbquic.overload.scheduler import Scheduler, UserQuota
+from smbquic.overload.scheduler import Scheduler, UserQuota, acquire_time
 from smbquic.overload.slow_peers import PeerProgress
 from smbquic.pki.certificate_watch import CertificateWatch
 from smbquic.protocol.server import ServerProtocol
@@ -173,19 +173,7 @@ class ServerConnection:
 
     async def acquire_time(self) -> None:
         """Wait for the user's next time slice; `ConnectionClosed` if the client leaves first."""
-        quota = self.quota
-        if not quota.may_wait_long():
-            await quota.acquire(self)
-            return
-        acquired = asyncio.ensure_future(quota.acquire(self))
-        disconnected = asyncio.ensure_future(self.transport.wait_closed())
-        try:
-            await asyncio.wait((acquired, disconnected), return_when=asyncio.FIRST_COMPLETED)
-            if not acquired.done():
-                raise ConnectionClosed("the client disconnected while its request was queued")
-        finally:
-            acquired.cancel()
-            disconnected.cancel()
+        await acquire_time(self)
 
     async def send(self, message: list[Buffer]) -> None:
         """Send one message; wait while the client does not read."""

@@ -54,17 +54,23 @@ async def connect(
     timeout: float = 10.0,  # noqa: ASYNC109 (the contract of both transports)
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
     resolver: Resolver | None = None,
+    preamble: bytes = b"",
+    keeps_buffers: bool = True,
 ) -> MessageTransport:
     """Connect to `host`, all of whose addresses are tried, within `timeout` seconds.
 
-    Raises `ConnectError`.
+    `preamble` is sent before the first message, as it is. With `keeps_buffers` the memory of large
+    messages is kept for the next ones (see `ReceiveBuffers`), which is too much for a program of
+    many connections. Raises `ConnectError`.
     """
     loop = asyncio.get_running_loop()
 
     async def attempt(address: Address) -> TcpTransport:
         try:
             _, transport = await loop.create_connection(
-                lambda: TcpTransport(max_message_size, buffers=ReceiveBuffers()),
+                lambda: TcpTransport(
+                    max_message_size, buffers=ReceiveBuffers() if keeps_buffers else None
+                ),
                 *address.endpoint,
                 family=address.family,
             )
@@ -85,6 +91,7 @@ async def connect(
     transport.peer = replace(
         transport.peer, handshake_seconds=monotonic() - started, resolved_by=found.by
     )
+    transport.write_preamble(preamble)
     return transport
 
 
@@ -168,6 +175,11 @@ class TcpTransport(asyncio.BufferedProtocol):
         if wanted and hasattr(socket, "TCP_KEEPIDLE"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_IDLE)
 
+    def write_preamble(self, preamble: bytes) -> None:
+        """Send bytes before the first message that are none, if there are any."""
+        if preamble:
+            self._transport.write(preamble)
+
     def authenticated(self) -> None:
         """Do nothing: the kernel keeps the same for everybody; see `MessageTransport`."""
 
@@ -242,15 +254,18 @@ class TcpTransport(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
         self._lost: asyncio.Future[None] = self._loop.create_future()
-        sock: socket.socket = transport.get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.peer = Peer(
-            kind="tcp",
-            local=endpoint(transport.get_extra_info("sockname")),
-            remote=endpoint(transport.get_extra_info("peername")),
-        )
+        self.peer = self._describe()
         if self._on_connected is not None:
             self._on_connected(self)
+
+    def _describe(self) -> Peer:
+        sock: socket.socket = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return Peer(
+            kind="tcp",
+            local=endpoint(self._transport.get_extra_info("sockname")),
+            remote=endpoint(self._transport.get_extra_info("peername")),
+        )
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return memory for the next bytes: of a large message, or else the shared buffer."""

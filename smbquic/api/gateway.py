@@ -1,0 +1,134 @@
+"""The function that runs a gateway: QUIC for SMB servers that have none."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+from smbquic.api.listen import ListenAddress, listening_on
+from smbquic.api.listening import (
+    IdentityOptions,
+    QuicListening,
+    certificates_status,
+    decision_by,
+    listeners_status,
+    resident,
+    use_certificates,
+)
+from smbquic.errors import UrlError
+from smbquic.gateway.gateway import Gateway
+from smbquic.observe.audit import AuditLog
+from smbquic.options.certificate import IdentityFiles
+from smbquic.options.gateway import BackendOptions, PoolOptions
+from smbquic.options.keywords import keywords
+from smbquic.options.model import values_of
+from smbquic.options.server import Listen, ListenerOptions
+from smbquic.overload.drain import drain
+from smbquic.pki.reload import ServerCertificates
+from smbquic.transport.quic import QuicListener
+
+
+@dataclass(frozen=True)
+class GatewayOptions(ListenerOptions, BackendOptions, IdentityOptions):
+    """Where it listens, which certificates it has, and how it treats its back ends."""
+
+    listen: Listen = ("quic://localhost",)
+    _: KW_ONLY
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGateway:
+    """A running gateway. `listeners` are the URLs that it listens on, with their real ports."""
+
+    gateway: Gateway
+    listeners: list[str]
+    certificates: ServerCertificates
+    _quic: list[QuicListener]
+
+    async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
+        """Close idle connections, and accept no new ones.
+
+        Returns when no client is left, after `seconds`, or once `hurry` is set. Connections that
+        are left are closed when the gateway ends.
+        """
+        self.gateway.draining = self.gateway.connection_limiter.closed = True
+        await drain(self.gateway.connections, seconds, hurry)
+
+    def reload(
+        self,
+        certificates: Sequence[IdentityFiles] | None = None,
+        pools: Sequence[PoolOptions] | None = None,
+        backends: BackendOptions | None = None,
+    ) -> None:
+        """Read the certificates and their rules again, or replace them and the pools by others.
+
+        Open connections go on, unless new rules refuse their clients. Raises `PkiError`, `UrlError`
+        and ValueError for wrong ones, and keeps the former then.
+        """
+        if pools is not None:
+            self.gateway.check(pools, backends or self.gateway.backend_options)
+        self.certificates.reload(certificates)
+        self.apply()
+        if pools is not None:
+            self.gateway.reload(pools, backends or self.gateway.backend_options)
+
+    def apply(self) -> None:
+        """Use the certificates that were read, and disconnect clients that their rules refuse."""
+        use_certificates(self.certificates, self._quic, self.gateway.connections)
+
+    def status(self) -> dict[str, Any]:
+        """Return what the gateway is doing. The values are plain, ready for JSON."""
+        return {
+            "name": socket.gethostname(),
+            "pid": os.getpid(),
+            "listeners": listeners_status(self.listeners, self._quic),
+            "certificates": certificates_status(self.certificates),
+            "resident": resident(),
+            **self.gateway.status(),
+        }
+
+
+@keywords(GatewayOptions)
+@asynccontextmanager
+async def gateway(
+    pools: Sequence[PoolOptions], options: GatewayOptions
+) -> AsyncIterator[RunningGateway]:
+    """Run a gateway until the end of the ``async with``; it is entered once all listeners listen.
+
+    The options are those of `GatewayOptions`. Raises `UrlError`, ValueError, `ListenError` for an
+    address that cannot be had, `PkiError`, `EngineError`.
+    """
+    addresses = [_address(text) for text in options.listen]
+    if not options.identities:
+        raise ValueError("a gateway needs a certificate and its key")
+    certificates = ServerCertificates(options.identities)
+    audit = AuditLog(
+        options.audit,
+        unauthenticated=options.audit_unauthenticated,
+        decide=decision_by(certificates),
+    )
+    backends = BackendOptions(**values_of(options, BackendOptions))
+    made = Gateway(pools, backends, certificates, options.limits, audit)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(made.close)
+        listening = QuicListening(certificates, options, made.connection_limiter, audit)
+        listeners = []
+        for address in addresses:
+            with listening_on(address):
+                listeners.append(await listening.listen(address, made.serve))
+            stack.push_async_callback(listeners[-1].close)
+        running = RunningGateway(made, [each.url for each in listeners], certificates, listeners)
+        made.start()
+        watching = asyncio.create_task(certificates.watch(running.apply))
+        stack.callback(watching.cancel)
+        yield running
+
+
+def _address(text: str) -> ListenAddress:
+    address = ListenAddress.parse(text)
+    if address.transport != "quic":
+        raise UrlError(f"{text!r}: a gateway listens on quic://HOST:PORT")
+    return address
