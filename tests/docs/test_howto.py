@@ -78,6 +78,34 @@ def test_using_a_share(machine: ReaderMachine) -> None:
         assert old.read_bytes() == b"%PDF-1.8 It went well."
 
 
+def test_the_gateway(machine: ReaderMachine) -> None:
+    backend, gateway, client = map(machine.terminal, ("backend", "gateway", "client"))
+    (machine.srv / "data" / "photos").mkdir()
+    backend.start(
+        "smbquic serve --share data=/srv/data --user alice --no-extended-protection"
+        " --target-name fs.example --listen tcp://127.0.0.1:4450\n"
+    )
+    backend.wait_for("serving on tcp://")
+    ready = r"gateway on quic://0\.0\.0\.0:8443"
+    with Reader(machine, "docs/howto/gateway.md") as reader:
+        reader.leave_out("smbquic gateway --listen", why="port 445 of nas is not on this machine")
+        gateway.start(
+            "smbquic gateway --listen quic://0.0.0.0:8443 --backend tcp://127.0.0.1:4450"
+            " --name fs.example\n"
+        )
+        gateway.wait_for(ready)
+        client.run("cp ~/.local/share/smbquic/pki/ca.pem . && export SMBQUIC_CA=ca.pem")
+        shown = reader.run("smbquic ls", client)
+        assert "photos" in shown
+        assert "tcp://127.0.0.1:4450 is up" in shown
+        gateway.interrupt()
+        reader.write("listen = ", gateway, file="gateway.toml")
+        shown = reader.start("smbquic config check", gateway, ready=ready)
+        assert "weight=2" in shown
+        reader.leave_out("server smb encrypt", why="for smbd")
+        reader.leave_out("Set-SmbServerConfiguration", why="for Windows")
+
+
 def test_keeping_folders_alike(machine: ReaderMachine) -> None:
     server, client = machine.terminal("server"), machine.terminal("client")
     photos = machine.home / "photos"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,12 @@ def smbquic(folder: Path, *arguments: str | Path) -> "subprocess.CompletedProces
     )
 
 
+def status_of(process: "subprocess.Popen[str]", folder: Path) -> Any:
+    """What a gateway says; other servers on this machine may answer as well."""
+    lines = smbquic(folder, "status", "--json").stdout.splitlines()
+    return next(each for each in map(json.loads, lines) if each["pid"] == process.pid)
+
+
 def test_the_simple_case(server: ServerProcess, pki: PkiDirectory, tmp_path: Path) -> None:
     (server.share / "file").write_text("content")
     backend = f"tcp://127.0.0.1:{server.ports['tcp']}"
@@ -76,7 +83,7 @@ def test_the_simple_case(server: ServerProcess, pki: PkiDirectory, tmp_path: Pat
         shown = smbquic(tmp_path, "cat", "--ca", pki.ca, url)
         assert shown.stdout == "content", shown.stderr
         lines = smbquic(tmp_path, "status").stdout.splitlines()
-        assert lines[0].startswith("gateway ")
+        assert any(line.startswith("gateway ") for line in lines)
         assert f"    {backend} is up: 0 connections, 1 altogether" in lines
         process.send_signal(signal.SIGTERM)
         assert [event(process)["event"], event(process)["event"]] == ["draining", "stopped"]
@@ -109,14 +116,14 @@ backends = ["tcp://127.0.0.1:{server.ports["tcp"]}"]
         file.write_text(text + 'names = ["nas.example"]\n')
         process.send_signal(signal.SIGHUP)
         assert event(process) == {"event": "reloaded"}
-        status = json.loads(smbquic(tmp_path, "status", "--json").stdout)
+        status = status_of(process, tmp_path)
         assert status["pools"][0]["names"] == ["nas.example"]
         file.write_text(text.replace("tcp://", "http://"))
         process.send_signal(signal.SIGHUP)
         refused = event(process)
         assert refused["event"] == "reload-refused"
         assert "a back end is tcp://HOST" in str(refused["reason"])
-        status = json.loads(smbquic(tmp_path, "status", "--json").stdout)
+        status = status_of(process, tmp_path)
         assert status["pools"][0]["names"] == ["nas.example"]
 
 

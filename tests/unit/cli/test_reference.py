@@ -22,7 +22,7 @@ def test_every_command_is_on_it() -> None:
 
 def test_what_clients_have_in_common_is_said_once() -> None:
     page = reference.page()
-    assert page.count("| `--congestion [cubic\\|bbr\\|reno]` |") == 2  # clients, and serve
+    assert page.count("| `--congestion [cubic\\|bbr\\|reno]` |") == 3  # clients, serve, gateway
     relay = page.partition("## `smbquic relay")[2].partition("\n## ")[0]
     assert (
         "[the client options](#the-client-options), without `--password-file`,"
