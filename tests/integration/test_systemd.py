@@ -52,3 +52,10 @@ def test_it_is_understood(analyze: Callable[..., str], unit: Path) -> None:
 def test_it_is_tight(analyze: Callable[..., str], unit: Path) -> None:
     report = analyze("security", "--offline=true", "--threshold=20", "--no-pager", str(unit))
     assert "Overall exposure level" in report
+
+
+def test_the_relay_of_a_user_is_understood(analyze: Callable[..., str], tmp_path: Path) -> None:
+    relay = UNIT.with_name("smbquic-relay@.service")
+    path = tmp_path / "smbquic-relay@fs.service"
+    path.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={sys.executable}", relay.read_text()))
+    assert analyze("verify", "--man=no", str(path)) == ""

@@ -1,5 +1,6 @@
 """Output of `smbquic relay` when it is ready."""
 
+import click
 import pytest
 
 from smbquic.cli import relay
@@ -35,3 +36,24 @@ def test_it_says_what_to_type_and_why_a_list_may_be_empty(
 def test_over_tcp_servers_list_their_shares(capsys: pytest.CaptureFixture[str]) -> None:
     relay._announce("tcp://127.0.0.1:4450", SmbUrl.parse("smb://fs.example"))
     assert "-L" not in capsys.readouterr().out
+
+
+def test_a_command_begins_with_the_first_word_without_a_colon() -> None:
+    urls, arguments = relay._split(
+        ["smb+quic://one", "smb://two", "smbclient", "-p", "{port}", "a:b"], once=True
+    )
+    assert [str(url) for url in urls] == ["smb+quic://one", "smb://two"]
+    assert arguments == ["smbclient", "-p", "{port}", "a:b"]
+
+
+@pytest.mark.parametrize(
+    ("words", "once", "error"),
+    [
+        (["smb://one", "smbclient"], False, "'smbclient' is no URL"),
+        (["smb://one"], True, "--once needs a command"),
+        (["smbclient"], True, "no URL of a server before the command"),
+    ],
+)
+def test_words_that_make_no_sense(words: list[str], once: bool, error: str) -> None:
+    with pytest.raises(click.UsageError, match=error):
+        relay._split(words, once=once)

@@ -20,6 +20,7 @@ NUMBERS = {
     "LOGON_SIZE": [128 << 10],
     "CONNECT_TIMEOUT": [5.0],
     "NEXT_BACKEND": [0.5],
+    "NEXT_SERVER": [1.0],
     "JITTER": [0.1],
     "SOON": [0.25],
 }

@@ -7,7 +7,8 @@ from typing import NoReturn
 import pytest
 
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
-from smbquic.gateway.relay import Relay
+from smbquic.gateway import relay as module
+from smbquic.gateway.relay import Relay, connect_first
 from smbquic.transport.framing import LARGEST_MESSAGE
 from tests.unit.gateway.ends import End
 
@@ -129,3 +130,58 @@ async def test_cancelling_ends_both(relay: Relay, local: End, upstream: End) -> 
         await serving
 
     assert upstream.reasons == [""]
+
+
+async def test_it_says_when_the_server_is_gone(upstream: End, local: End) -> None:
+    lost: list[str] = []
+
+    async def connect() -> End:
+        if not lost:
+            return upstream
+        raise ConnectError("nobody home")
+
+    relay = Relay(connect, lost.append)
+    upstream.say(ConnectionClosed("that was all"))
+    await asyncio.wait_for(relay.serve(local), 20)
+    await asyncio.wait_for(relay.serve(local), 20)
+    assert lost == [
+        "the server has ended a connection: that was all",
+        "no connection to the server: nobody home",
+    ]
+
+
+async def test_a_client_that_leaves_is_no_news(upstream: End, local: End) -> None:
+    lost: list[str] = []
+
+    async def connect() -> End:
+        return upstream
+
+    local.say(ConnectionClosed("that was all"))
+    await asyncio.wait_for(Relay(connect, lost.append).serve(local), 20)
+    assert lost == []
+
+
+async def test_the_first_server_that_answers(
+    local: End, upstream: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "NEXT_SERVER", 0.01)
+
+    async def refuses() -> End:
+        raise ConnectError("refused")
+
+    async def never() -> End:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def answers() -> End:
+        return upstream
+
+    async def late() -> End:
+        return local
+
+    assert await connect_first([answers, late]) is upstream
+    assert await connect_first([refuses, answers, late]) is upstream
+    assert await connect_first([never, refuses, answers]) is upstream
+    for servers in ([refuses], [refuses, refuses]):
+        with pytest.raises(ConnectError, match="refused"):
+            await connect_first(servers)
