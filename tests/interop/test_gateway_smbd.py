@@ -1,16 +1,19 @@
 """The uses of a share by programs, on Debian's smbd behind the gateway."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 import smbquic
 from smbquic.api.gateway import RunningGateway, gateway
+from smbquic.api.relay import relay
 from smbquic.options.gateway import PoolOptions
 from smbquic.pki import PkiDirectory
 from tests.integration.using import USES, Use
-from tests.interop.processes import PASSWORD, Smbd, empty, running_smbd
+from tests.interop.processes import PASSWORD, Smbclient, Smbd, empty, running_smbd
 
 pytestmark = [
     pytest.mark.debian("smbd", "smbpasswd"),
@@ -56,3 +59,45 @@ async def test_uses(running: RunningGateway, smbd: Smbd, pki: PkiDirectory, use:
     assert backend["total"] >= 1
     assert status["commands"]["TREE_CONNECT"] >= 1
     assert not status["refused"]
+
+
+@pytest.mark.debian("smbclient")
+@pytest.mark.parametrize("share", ["data", "sealed"])
+async def test_smbclient_through_relay_and_gateway(
+    running: RunningGateway, smbd: Smbd, pki: PkiDirectory, tmp_path: Path, share: str
+) -> None:
+    (tmp_path / "sent").write_bytes(os.urandom(3 << 20))
+    port = running.listeners[0].rpartition(":")[2]
+    url = f"smb+quic://localhost:{port}"
+    async with relay(url, listen="tcp://127.0.0.1:0", ca=pki.ca) as listener:
+        smbclient = Smbclient(int(listener.rpartition(":")[2]), tmp_path)
+        commands = "mkdir folder; put sent folder/file; get folder/file received; ls folder/*"
+        code, shown = await asyncio.to_thread(
+            lambda: smbclient(commands, share=share, user=smbd.user)
+        )
+    assert code == 0, shown
+    assert (tmp_path / "received").read_bytes() == (tmp_path / "sent").read_bytes()
+    assert (smbd.share / "folder" / "file").stat().st_size == 3 << 20
+
+
+async def test_where_encryption_is_required(smbd: Smbd, pki: PkiDirectory) -> None:
+    backend = f"tcp://127.0.0.1:{smbd.port}"
+    async with gateway(
+        [PoolOptions(backends=[backend], require_encryption_to_backend=True)],
+        listen=["quic://127.0.0.1:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+    ) as running:
+        url = f"smb+quic://{smbd.user}@localhost:{running.listeners[0].rpartition(':')[2]}/data"
+        encrypting = smbquic.EncryptionPolicy.REQUIRED
+        async with smbquic.connect(
+            url, password=PASSWORD, ca=pki.ca, encryption=encrypting
+        ) as share:
+            await share.write_bytes("file", b"content")
+            assert await share.read_bytes("file") == b"content"
+        off = smbquic.EncryptionPolicy.OFF
+        with pytest.raises(smbquic.ConnectionClosed, match="does not use SMB encryption"):
+            async with smbquic.connect(
+                url, password=PASSWORD, ca=pki.ca, encryption=off, reconnect_timeout=0
+            ):
+                pass
