@@ -27,6 +27,7 @@ from smbquic.options.keywords import keywords
 from smbquic.options.model import values_of
 from smbquic.options.server import Listen, ListenerOptions
 from smbquic.overload.drain import drain
+from smbquic.overload.open_file_budget import sockets_limit
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport.quic import QuicListener
 
@@ -118,7 +119,9 @@ async def gateway(
         listeners = []
         for address in addresses:
             with listening_on(address):
-                listeners.append(await listening.listen(address, made.serve))
+                # Each connection has a socket to a back end.
+                most = max(sockets_limit() // len(addresses), 1)
+                listeners.append(await listening.listen(address, made.serve, most=most))
             stack.push_async_callback(listeners[-1].close)
         running = RunningGateway(made, [each.url for each in listeners], certificates, listeners)
         made.start()

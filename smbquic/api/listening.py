@@ -83,14 +83,17 @@ class QuicListening:
     limiter: ConnectionLimiter
     audit: AuditLog
 
-    async def listen(self, address: ListenAddress, serve: OnConnection) -> QuicListener:
-        """Accept connections at an address; raises what `quic.listen` raises."""
+    async def listen(
+        self, address: ListenAddress, serve: OnConnection, *, most: int | None = None
+    ) -> QuicListener:
+        """Accept connections at an address, `most` at a time; raises what `quic.listen` raises."""
+        limit = self.options.limits.connections
         listener = await quic.listen(
             address.host,
             address.port,
             serve,
             certificate=self.certificates.names,
-            max_connections=self.options.limits.connections,
+            max_connections=limit if most is None else min(limit, most),
             options=_quic_options(self.options),
             limiter=self.limiter,
         )

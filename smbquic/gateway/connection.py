@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
@@ -169,7 +170,8 @@ class GatewayConnection:
             try:
                 return backend, await backend.connect(preamble)
             except ConnectError as error:
-                backend.connection_failed(str(error))
+                if not _lacks_descriptors(error):
+                    backend.connection_failed(str(error))
                 raise
 
         try:
@@ -274,6 +276,12 @@ class GatewayConnection:
         self.ended = reason
         self.services.limiter.refusals.add(reason, self.name)
         self.transport.drop(reason.text)
+
+
+def _lacks_descriptors(error: ConnectError) -> bool:
+    """Return whether this process has too many sockets, which is no fault of a back end."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def _named(who: LogonUser | None) -> dict[str, Any]:

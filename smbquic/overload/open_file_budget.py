@@ -31,6 +31,14 @@ def descriptor_limit() -> int:
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
+def sockets_limit() -> int:
+    """Return how many connections with a socket each this process may have besides its own files.
+
+    Half of the descriptors stay free: a race for a back end may hold several for a moment.
+    """
+    return max((descriptor_limit() - RESERVED) // 2, 1)
+
+
 class OpenFileBudget(SharedBudget):
     """A budget of opens: for all clients together, and for one user.
 

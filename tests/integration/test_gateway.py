@@ -1,16 +1,17 @@
 """The gateway over real sockets, between clients and back ends that the test plays."""
 
 import asyncio
+import errno
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 import smbquic
 from smbquic.api.gateway import RunningGateway, gateway
-from smbquic.errors import ConnectionClosed, SmbError, UrlError
+from smbquic.errors import ConnectError, ConnectionClosed, SmbError, UrlError
 from smbquic.gateway.refusals import GatewayRefusal
 from smbquic.options.gateway import PoolOptions
 from smbquic.options.limits import Limits
@@ -64,7 +65,7 @@ async def client(
     made: RunningGateway, pki: PkiDirectory, number: int = 0, user: str = "alice"
 ) -> AsyncIterator[MessageTransport]:
     """A client that has sent a NEGOTIATE and, unless `user` is empty, has logged on."""
-    transport = await connect(made, pki)
+    transport = await reached(made, pki)
     try:
         await transport.send(negotiate(GUID % number))
         await received(transport)
@@ -77,7 +78,7 @@ async def client(
         await transport.wait_closed()
 
 
-async def connect(made: RunningGateway, pki: PkiDirectory) -> MessageTransport:
+async def reached(made: RunningGateway, pki: PkiDirectory) -> MessageTransport:
     port = int(made.listeners[0].rpartition(":")[2])
     return await quic.connect("localhost", port, trust=quic.ClientTls(ca=pki.ca), timeout=60)
 
@@ -148,7 +149,7 @@ async def test_messages_pass_unchanged_and_are_seen(pki: PkiDirectory) -> None:
 )
 async def test_back_ends_see_nothing_before_a_negotiate(pki: PkiDirectory, first: bytes) -> None:
     async with simulated(1) as [backend], running(pki, backend) as made:
-        transport = await connect(made, pki)
+        transport = await reached(made, pki)
         await transport.send(first)
         await ended(transport)
         await eventually(lambda: not made.gateway.connections)
@@ -160,7 +161,7 @@ async def test_back_ends_see_nothing_before_a_negotiate(pki: PkiDirectory, first
 async def test_a_flood_of_unauthenticated_clients_reaches_no_back_end(pki: PkiDirectory) -> None:
     limits = Limits(unauthenticated_of_address=5, logon_seconds=600)
     async with simulated(1) as [backend], running(pki, backend, limits=limits) as made:
-        crowd = [await connect(made, pki) for _ in range(8)]
+        crowd = [await reached(made, pki) for _ in range(8)]
         await eventually(lambda: len(made.gateway.connections) == 5)
         assert backend.clients == []
         for each in crowd:
@@ -248,13 +249,30 @@ async def test_a_back_end_that_comes_back_gets_clients_again(pki: PkiDirectory) 
         await backend.kill()
         state = made.gateway.pools.pools[0].backends[0]
         await eventually(lambda: not state.is_up)
-        transport = await connect(made, pki)
+        transport = await reached(made, pki)
         await transport.send(negotiate(GUID % 1))
         assert told(GatewayRefusal.NO_BACKEND) in await ended(transport)
         await backend.start()
         await eventually(lambda: state.is_up)
         async with client(made, pki) as transport:
             await echoed(transport)
+
+
+async def test_too_many_sockets_are_no_fault_of_a_back_end(
+    pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(1) as [backend], running(pki, backend, health_interval=3600.0) as made:
+        [state] = made.gateway.pools.pools[0].backends
+        await eventually(lambda: backend.ended >= 1)
+
+        async def connect(*_: object) -> NoReturn:
+            raise ConnectError("too many") from OSError(errno.EMFILE, "too many open files")
+
+        monkeypatch.setattr(state, "connect", connect)
+        transport = await reached(made, pki)
+        await transport.send(negotiate(GUID % 1))
+        assert told(GatewayRefusal.NO_BACKEND) in await ended(transport)
+        assert state.is_up
 
 
 async def test_a_client_returns_to_its_back_end(pki: PkiDirectory) -> None:
@@ -293,7 +311,7 @@ async def test_pools_change_while_it_runs(pki: PkiDirectory) -> None:
 async def test_the_name_decides_on_the_pool(pki: PkiDirectory) -> None:
     pool = {"names": ["other.example"]}
     async with simulated(1) as [backend], running(pki, backend, pool=pool) as made:
-        transport = await connect(made, pki)
+        transport = await reached(made, pki)
         await transport.send(negotiate(GUID % 0))
         assert told(GatewayRefusal.NO_POOL) in await ended(transport)
         made.reload(pools=[PoolOptions(backends=[backend.url], names=["localhost"])])
@@ -340,7 +358,7 @@ async def test_a_hostile_back_end_ends_its_connection(pki: PkiDirectory, nonsens
         simulated(1, respond=lambda *_: nonsense) as [backend],
         running(pki, backend) as made,
     ):
-        transport = await connect(made, pki)
+        transport = await reached(made, pki)
         await transport.send(negotiate(GUID % 0))
         await ended(transport)
         assert made.status()["logged_on"] == 0

@@ -1,8 +1,10 @@
 """The uses of a share by programs, on Debian's smbd behind the gateway."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,40 @@ async def test_smbclient_through_relay_and_gateway(
     assert code == 0, shown
     assert (tmp_path / "received").read_bytes() == (tmp_path / "sent").read_bytes()
     assert (smbd.share / "folder" / "file").stat().st_size == 3 << 20
+
+
+async def test_one_of_two_servers_is_killed(smbd: Smbd, pki: PkiDirectory, tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        other = stack.enter_context(running_smbd(tmp_path))
+        for each in (smbd, other):
+            (each.share / "file").write_text(str(each.port))
+        backends = [f"tcp://127.0.0.1:{each.port}" for each in (other, smbd)]
+        async with gateway(
+            # No check finds out: clients do.
+            [PoolOptions(backends=backends)],
+            listen=["quic://127.0.0.1:0"],
+            certificate=pki.server.certificate,
+            key=pki.server.key,
+            health_interval=3600.0,
+        ) as running:
+            url = f"smb+quic://{smbd.user}@localhost:{running.listeners[0].rpartition(':')[2]}/data"
+
+            def connect() -> AbstractAsyncContextManager[smbquic.Share]:
+                return smbquic.connect(url, password=PASSWORD, ca=pki.ca, reconnect_timeout=0)
+
+            async with connect() as first, connect() as second:
+                assert await first.read_bytes("file") == str(other.port).encode()
+                assert await second.read_bytes("file") == str(smbd.port).encode()
+                await asyncio.to_thread(stack.close)
+                with pytest.raises(smbquic.ConnectionClosed, match="back end has ended"):
+                    await first.stat("file")
+                for _ in range(3):
+                    async with connect() as third:
+                        assert await third.read_bytes("file") == str(smbd.port).encode()
+                assert await second.read_bytes("file") == str(smbd.port).encode()
+            gone, left = running.status()["pools"][0]["backends"]
+            assert (gone["state"], left["state"]) == ("down", "up")
+            assert (gone["total"], left["total"]) == (1, 4)
 
 
 async def test_where_encryption_is_required(smbd: Smbd, pki: PkiDirectory) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.overload import open_file_budget as module
 from smbquic.overload.open_file_budget import (
     MOST,
     PER_OPEN,
@@ -62,3 +63,11 @@ def test_the_limit_is_the_soft_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert descriptor_limit() == sys.maxsize
     monkeypatch.setattr(sys, "platform", "win32")
     assert descriptor_limit() == 1 << 20
+
+
+@pytest.mark.parametrize(("descriptors", "sockets"), [(1024, 480), (10, 1), (1 << 20, 524_256)])
+def test_half_of_the_descriptors_are_for_sockets(
+    monkeypatch: pytest.MonkeyPatch, descriptors: int, sockets: int
+) -> None:
+    monkeypatch.setattr(module, "descriptor_limit", lambda: descriptors)
+    assert module.sockets_limit() == sockets
