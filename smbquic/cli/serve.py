@@ -153,10 +153,7 @@ def serve(
     Certificates are read again when their files change. On SIGHUP the certificates and
     access rules of the configuration file are read again, and the audit file is reopened.
     """
-    base = config.load(config_file) if config_file else config.Configuration(users=UserStore())
-    if base.pools:
-        raise click.UsageError(f"{config_file} has pools, which `smbquic gateway` is for")
-    settings = config.merged(base, given)
+    settings = config.merged(_loaded(config_file), given)
     served = collect(settings, shares, folders)
     if folders and not config_file and "listen" not in given[ProgramOptions]:
         settings = replace(settings, listen=_find_port())
@@ -212,6 +209,15 @@ async def _serve(plan: _Plan, *, as_json: bool) -> None:
                 await serving.drain(seconds, stop)
     if as_json:
         emit({"event": "stopped"})
+
+
+def _loaded(file: Path | None) -> config.Configuration:
+    if file is None:
+        return config.Configuration(users=UserStore())
+    loaded = config.load(file)
+    if loaded.pools:
+        raise click.UsageError(f"{file} has pools, which `smbquic gateway` is for")
+    return loaded
 
 
 def _use(serving: Serving) -> Callable[[config.Configuration | None], None]:

@@ -31,7 +31,7 @@ RESPONSE_TIMEOUT = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Running(Protocol):
+class StatusSource(Protocol):
     """A server or a gateway that runs."""
 
     def status(self) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def folder() -> Path:
 
 
 @contextlib.asynccontextmanager
-async def status_socket(serving: Running) -> AsyncIterator[None]:
+async def status_socket(serving: StatusSource) -> AsyncIterator[None]:
     """Answer `smbquic status`; a server without the socket serves all the same."""
     async with contextlib.AsyncExitStack() as stack:
         if sys.platform != "win32":
@@ -60,7 +60,7 @@ async def status_socket(serving: Running) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _listen_for_status(serving: Running) -> AsyncIterator[None]:
+async def _listen_for_status(serving: StatusSource) -> AsyncIterator[None]:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             writer.write(json.dumps(serving.status()).encode())

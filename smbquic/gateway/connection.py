@@ -19,10 +19,10 @@ from smbquic.gateway.pool import Pool
 from smbquic.gateway.proxy_protocol import header_for
 from smbquic.gateway.refusals import GatewayRefusal, Refused
 from smbquic.gateway.traffic import (
+    ConnectionTraffic,
     Event,
     LogonFailed,
     LogonSucceeded,
-    Traffic,
     TrafficCounts,
     first_negotiate,
 )
@@ -88,7 +88,7 @@ class GatewayConnection:
         self.last_message: memoryview | None = None
         self.ended: Refusal | None = None
         self.backend: Backend | None = None
-        self.traffic = Traffic(
+        self.traffic = ConnectionTraffic(
             services.counts,
             require_encryption=pool is not None and pool.options.require_encryption_to_backend,
         )

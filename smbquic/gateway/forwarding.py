@@ -31,14 +31,14 @@ class Direction:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """The transport that has ended first, and why; None where both are gone."""
+class ForwardResult:
+    """The transport that has ended first, and why; None if neither said why."""
 
     ended: MessageTransport | None
     reason: str
 
 
-async def forward(*directions: Direction) -> Ending:
+async def forward(*directions: Direction) -> ForwardResult:
     """Forward messages until one end has disconnected and all its messages are sent on.
 
     Raises what an `inspect` raises.
@@ -51,8 +51,8 @@ async def forward(*directions: Direction) -> Ending:
             for task in done:
                 reason = task.result()
                 if reason is not None:
-                    return Ending(tasks[task].source, reason)
-        return Ending(None, "")
+                    return ForwardResult(tasks[task].source, reason)
+        return ForwardResult(None, "")
     finally:
         for task in tasks:
             task.cancel()

@@ -105,7 +105,7 @@ class TrafficCounts:
         self.failures[_OTHER if full else name] += 1
 
 
-class Traffic:
+class ConnectionTraffic:
     """The messages of one connection so far.
 
     `received` and `sent` count bytes from and to the client, `requests` its requests that could be

@@ -28,7 +28,7 @@ ECHOED = bytes(request(Command.ECHO, bytes(4), 5, 7))
 QUICK: dict[str, Any] = {"health_interval": 0.1, "health_timeout": 20.0, "health_failures": 1}
 
 
-class Lines:
+class AuditLines:
     """A sink of audit records."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 
 async def test_messages_pass_unchanged_and_are_seen(pki: PkiDirectory) -> None:
-    audit = Lines()
+    audit = AuditLines()
     async with (
         simulated(1) as [backend],
         running(pki, backend, audit=audit) as made,
@@ -204,7 +204,7 @@ async def test_before_a_logon_only_a_logon_passes(
 
 
 async def test_a_failed_logon_is_delayed_and_recorded(pki: PkiDirectory) -> None:
-    audit = Lines()
+    audit = AuditLines()
     limits = Limits(failed_logon_delay=0.3)
     async with (
         simulated(1) as [backend],

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from smbquic.errors import ConnectionClosed
-from smbquic.gateway.forwarding import Direction, Ending, forward
+from smbquic.gateway.forwarding import Direction, ForwardResult, forward
 from tests.unit.gateway.ends import End
 
 
@@ -13,7 +13,7 @@ async def test_it_says_which_end_has_disconnected_and_why() -> None:
     client, server = End(1), End(2)
     server.say(b"answer", ConnectionClosed("gone"))
     ending = await forward(Direction(client, server), Direction(server, client))
-    assert ending == Ending(server, "gone")
+    assert ending == ForwardResult(server, "gone")
     assert client.sent == [b"answer"]
 
 
@@ -58,4 +58,4 @@ async def test_both_ends_are_gone() -> None:
     client.say(b"one")
     server.say(b"two")
     ending = await forward(Direction(client, server), Direction(server, client))
-    assert ending == Ending(None, "")
+    assert ending == ForwardResult(None, "")

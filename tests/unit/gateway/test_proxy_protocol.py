@@ -10,7 +10,7 @@ from smbquic.transport.base import Peer
 
 
 @dataclass
-class Header:
+class ProxyHeader:
     command: str
     family: str = ""
     source: tuple[str, int] = ("", 0)
@@ -18,7 +18,7 @@ class Header:
     tlvs: dict[int, bytes] = field(default_factory=dict)
 
 
-def parsed(data: bytes) -> Header:
+def parsed(data: bytes) -> ProxyHeader:
     """Section 2.2: signature, version and command, family and protocol, length, addresses, TLVs."""
     assert data[:12] == bytes.fromhex("0d0a0d0a000d0a515549540a")
     assert data[12] >> 4 == 2
@@ -27,7 +27,7 @@ def parsed(data: bytes) -> Header:
     rest = data[16:]
     assert len(rest) == length
     if command == "LOCAL":
-        return Header(command)
+        return ProxyHeader(command)
     family = {0x11: "TCP4", 0x21: "TCP6"}[data[13]]
     size = 4 if family == "TCP4" else 16
     addresses, ports, rest = rest[: 2 * size], rest[2 * size : 2 * size + 4], rest[2 * size + 4 :]
@@ -39,7 +39,7 @@ def parsed(data: bytes) -> Header:
     source, destination = (
         str(ipaddress.ip_address(each)) for each in (addresses[:size], addresses[size:])
     )
-    return Header(
+    return ProxyHeader(
         command,
         family,
         (source, ports[0] << 8 | ports[1]),
@@ -73,4 +73,4 @@ def test_name_and_alpn() -> None:
 
 
 def test_a_check_is_for_no_client() -> None:
-    assert parsed(header_for_check()) == Header("LOCAL")
+    assert parsed(header_for_check()) == ProxyHeader("LOCAL")

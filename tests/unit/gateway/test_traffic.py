@@ -8,10 +8,10 @@ from smbquic.gateway import traffic as module
 from smbquic.gateway.logon import LogonUser
 from smbquic.gateway.refusals import GatewayRefusal, Refused
 from smbquic.gateway.traffic import (
+    ConnectionTraffic,
     LogonFailed,
     LogonSucceeded,
     ShareAnswered,
-    Traffic,
     TrafficCounts,
     first_negotiate,
 )
@@ -40,8 +40,8 @@ COMPRESSED = memoryview(bytearray(b"\xfcSMB" + bytes(60)))
 CONNECTED = TreeConnectResponse(1, ShareFlags(0), ShareCapabilities(0), 0)
 
 
-def traffic(*, require_encryption: bool = False, authenticated: bool = True) -> Traffic:
-    made = Traffic(TrafficCounts(), require_encryption=require_encryption)
+def traffic(*, require_encryption: bool = False, authenticated: bool = True) -> ConnectionTraffic:
+    made = ConnectionTraffic(TrafficCounts(), require_encryption=require_encryption)
     if authenticated:
         made.request(session_setup())
         made.response(logged_on())
