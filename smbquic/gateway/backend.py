@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
 from typing import Self
 
 from smbquic.errors import UrlError
@@ -82,12 +81,7 @@ class Backend:
     called when a connection for a client could not be made.
     """
 
-    def __init__(
-        self,
-        address: BackendAddress,
-        failures: int,
-        clock: Callable[[], float] = monotonic,
-    ) -> None:
+    def __init__(self, address: BackendAddress, failures: int) -> None:
         self.address = address
         self.failures = failures
         self.is_up = True
@@ -96,8 +90,6 @@ class Backend:
         self.failed = 0
         self.reason = ""
         self.on_failure: Callable[[], object] | None = None
-        self._clock = clock
-        self.since = clock()
 
     @property
     def url(self) -> str:
@@ -124,17 +116,16 @@ class Backend:
 
     def succeeded(self) -> None:
         """Count a check that was answered."""
-        self.failed = 0
         if not self.is_up:
             _log.warning("the back end %s is up again", self.url)
-            self.is_up, self.reason, self.since = True, "", self._clock()
+        self.is_up, self.failed, self.reason = True, 0, ""
 
     def check_failed(self, reason: str) -> None:
         """Count a check, or a connection, that failed."""
         self.failed += 1
         if self.is_up and self.failed >= self.failures:
             _log.error("the back end %s is down: %s", self.url, reason)
-            self.is_up, self.since = False, self._clock()
+            self.is_up = False
         self.reason = reason
 
     def connection_failed(self, reason: str) -> None:
