@@ -171,8 +171,8 @@ def _server(file: Path) -> Iterator[tuple[str, list[Value]]]:
     if gateway:
         yield "gateway", values(GATEWAY, ("gateway",), loaded.backends, gateway)
     for pool in loaded.pools:
-        place = ("gateway", "pools", pool.name)
-        found = values(POOLS, place, pool, gateway["pools"][pool.name])
+        table = gateway["pools"][pool.name]
+        found = values(POOLS, ("gateway", "pools", pool.name), pool, table)
         yield f"gateway.pools.{pool.name}", found
     for number, certificate in enumerate(loaded.certificates):
         place = ("certificate", number)

@@ -28,7 +28,7 @@ async def test_messages_are_inspected_waited_for_and_charged() -> None:
 
     def inspect(message: memoryview) -> object:
         seen.append(bytes(message))
-        return wait() if message == b"two" else None
+        return wait() if bytes(message) == b"two" else None
 
     client.say(b"one", b"two", ConnectionClosed("done"))
     await forward(Direction(client, server, inspect, charged.append), Direction(server, client))  # type: ignore[arg-type]
