@@ -19,7 +19,15 @@ from queue import Queue
 from typing import Any
 
 from tests.mutation.mutants import mutated, sample
-from tests.mutation.trial import ROOMS, Mutant, Result, WorkingTree
+from tests.mutation.trial import (
+    LIMIT_FACTOR,
+    ROOMS,
+    SHORTEST_LIMIT,
+    Mutant,
+    Result,
+    TimeLimits,
+    WorkingTree,
+)
 
 _EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 _OUTCOMES = ("killed", "timed out", "survived", "equivalent")
@@ -36,7 +44,10 @@ def main() -> int:
     parser.add_argument("--again", type=Path, metavar="FILE", help="only those that survived there")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument(
-        "--limit", type=float, default=1200.0, help="seconds after which tests count as hanging"
+        "--limit",
+        type=float,
+        help="seconds after which tests count as hanging"
+        f" (default: {LIMIT_FACTOR} times what they take, at least {SHORTEST_LIMIT:.0f})",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     arguments = parser.parse_args()
@@ -51,7 +62,7 @@ def main() -> int:
     return int(any(row["outcome"] == "survived" for row in rows))
 
 
-def run(mutants: list[Mutant], jobs: int, limit: float) -> list[dict[str, Any]]:
+def run(mutants: list[Mutant], jobs: int, limit: float | None) -> list[dict[str, Any]]:
     """Try all mutants, so many at a time; each with what came of it."""
     known = {_key(each): each["why"] for each in _equivalent()}
     with (
@@ -59,8 +70,9 @@ def run(mutants: list[Mutant], jobs: int, limit: float) -> list[dict[str, Any]]:
         ThreadPoolExecutor(jobs) as threads,
     ):
         trees: Queue[WorkingTree] = Queue()
+        limits = TimeLimits(limit)
         for number in range(jobs):
-            trees.put(WorkingTree(Path(scratch) / str(number), limit))
+            trees.put(WorkingTree(Path(scratch) / str(number), limits))
 
         def try_out(mutant: Mutant, changed: str) -> dict[str, Any]:
             row = asdict(mutant)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.trial import BEYOND, PROJECT, ROOMS, shares, stages
+from tests.mutation.trial import BEYOND, PROJECT, ROOMS, TimeLimits, shares, stages
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,25 @@ def test_the_nearest_tests_come_first() -> None:
 def test_all_tests_that_are_named_exist(room: str) -> None:
     for pattern in (f"smbquic/{room}/*.py", f"tests/unit/{room}/test_*.py", *BEYOND[room]):
         assert list(Path(PROJECT).glob(pattern)), pattern
+
+
+def test_tests_count_as_hanging_after_ten_times_as_long_and_two_minutes_at_least() -> None:
+    limits, measured = TimeLimits(), []
+
+    def limit_of(tests: str, seconds: float) -> float:
+        def measure() -> float:
+            measured.append(tests)
+            return seconds
+
+        return limits.limit_of((tests,), measure)
+
+    assert limit_of("quick", 3) == limit_of("quick", 1000) == 120
+    assert limit_of("slow", 30) == 300
+    assert measured == ["quick", "slow"]
+
+
+def test_one_limit_for_all_tests_needs_no_measurement() -> None:
+    def measure() -> float:
+        raise AssertionError
+
+    assert TimeLimits(5.0).limit_of(("tests",), measure) == 5

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 
 PROJECT = Path(__file__).parents[2]
@@ -81,6 +83,10 @@ BEYOND = {
 _ELSEWHERE: dict[str, str] = tomllib.loads((PROJECT / "tests/unit/mirrors.toml").read_text())[
     "elsewhere"
 ]
+LIMIT_FACTOR = 10
+SHORTEST_LIMIT = 120.0
+"""Tests count as hanging after so many times what they take without a mutant, and so many seconds
+at least: other programs may slow them down."""
 _NOTHING_TO_RUN = 5
 
 
@@ -106,11 +112,27 @@ class Result:
     seconds: float
 
 
+class TimeLimits:
+    """The seconds after which tests count as hanging; `fixed` is for all of them."""
+
+    def __init__(self, fixed: float | None = None) -> None:
+        self._fixed = fixed
+        self._measured: dict[tuple[str, ...], float] = {}
+
+    def limit_of(self, tests: tuple[str, ...], measure: Callable[[], float]) -> float:
+        """Return the limit for tests; `measure` runs them once without a mutant, and times them."""
+        if self._fixed is not None:
+            return self._fixed
+        if tests not in self._measured:
+            self._measured[tests] = measure()
+        return max(LIMIT_FACTOR * self._measured[tests], SHORTEST_LIMIT)
+
+
 class WorkingTree:
     """A copy of the project, in which one mutant lives at a time."""
 
-    def __init__(self, folder: Path, limit: float) -> None:
-        self._limit = limit
+    def __init__(self, folder: Path, limits: TimeLimits) -> None:
+        self._limits = limits
         self._folder = folder / "project"
         self._temporary = folder / "temporary"
         self._output = folder / "output"
@@ -124,9 +146,11 @@ class WorkingTree:
         original = path.read_text()
         remaining = stages(mutant.module)
         while remaining:
+            limit = self._limits.limit_of(remaining[0], partial(self._seconds, remaining[0]))
+            deselected = map("--deselect={}".format, self._failing)
             path.write_text(changed)
             try:
-                code = self._run(remaining[0], "-x", *map("--deselect={}".format, self._failing))
+                code = self._run(remaining[0], "-x", *deselected, limit=limit)
             finally:
                 path.write_text(original)
             if code is None:
@@ -155,7 +179,13 @@ class WorkingTree:
         self._failing.update(failing)
         return False
 
-    def _run(self, tests: tuple[str, ...], *options: str) -> int | None:
+    def _seconds(self, tests: tuple[str, ...]) -> float:
+        """How long tests take without a mutant."""
+        started = time.monotonic()
+        self._run(tests)
+        return time.monotonic() - started
+
+    def _run(self, tests: tuple[str, ...], *options: str, limit: float | None = None) -> int | None:
         """The exit status of tests; None if they were ended because they took too long."""
         files = [file for each in tests for file in self._matching(each)]
         pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
@@ -176,7 +206,7 @@ class WorkingTree:
                 start_new_session=True,
             )
         try:
-            return process.wait(self._limit)
+            return process.wait(limit)
         except subprocess.TimeoutExpired:
             return None
         finally:
