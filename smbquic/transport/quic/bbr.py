@@ -66,6 +66,7 @@ class BbrState(Enum):
 class _Snapshot:
     """The sender's state when a packet left, to compare with when it is acknowledged."""
 
+    sent_time: float
     delivered: int
     delivered_time: float
     first_sent_time: float
@@ -121,7 +122,6 @@ class Bbr:
         self._app_limited_until = 0
         self._round_end = 0
         self._round_count = 0
-        self._round_start = False
         self._full_bandwidth = 0.0
         self._full_rounds = 0
         self._full = False
@@ -153,11 +153,13 @@ class Bbr:
 
     def on_packet_sent(self, *, packet: SentPacket) -> None:
         """Take a snapshot for a packet that was sent and counts towards the window."""
-        now = packet.sent_time or 0.0
+        now = packet.sent_time
+        assert now is not None, "the library sets the time of a packet before it reports it"
         if self.bytes_in_flight == 0:
             # Nothing was in flight: the idle time before must not lower the rate of what follows.
             self._first_sent_time = self._delivered_time = now
         self._snapshots[id(packet)] = _Snapshot(
+            now,
             self._delivered,
             self._delivered_time,
             self._first_sent_time,
@@ -178,14 +180,16 @@ class Bbr:
         snapshot = self._snapshots.pop(id(packet), None)
         self._delivered += packet.sent_bytes
         self._delivered_time = now
-        if snapshot is None or packet.sent_time is None:
+        if snapshot is None:
             return
         # The order matters: the state machine decides by the new model, and rate and window follow
         # from its state.
-        self._count_round(snapshot)
-        self._sample(now, packet, snapshot)
-        self._first_sent_time = max(self._first_sent_time, packet.sent_time)
-        self._check_full_pipe(snapshot)
+        round_start = self._count_round(snapshot)
+        self._sample(now, snapshot)
+        self._first_sent_time = max(self._first_sent_time, snapshot.sent_time)
+        # A rate that the application limits would look like the bandwidth of the path.
+        if round_start and not snapshot.app_limited:
+            self._check_full_pipe()
         self._advance(now)
         self._set_rate()
         self._set_window(packet.sent_bytes)
@@ -213,7 +217,7 @@ class Bbr:
             self.min_rtt = rtt
             self._min_rtt_time = now
         elif expired and self._full:
-            self._enter_probe_rtt(now)
+            self._enter_probe_rtt()
 
     def get_log_data(self) -> dict[str, Any]:
         """Return what a qlog trace shows."""
@@ -226,23 +230,24 @@ class Bbr:
 
     # --- the model --------------------------------------------------------------------------
 
-    def _count_round(self, snapshot: _Snapshot) -> None:
+    def _count_round(self, snapshot: _Snapshot) -> bool:
+        """Return whether a round has begun with the acknowledgement of this packet."""
         # A round is over when a packet is acknowledged that was sent after its beginning: counted
         # so, its length follows the round trip without a clock.
-        self._round_start = snapshot.delivered >= self._round_end
-        if self._round_start:
-            self._round_end = self._delivered
-            self._round_count += 1
+        if snapshot.delivered < self._round_end:
+            return False
+        self._round_end = self._delivered
+        self._round_count += 1
+        return True
 
-    def _sample(self, now: float, packet: SentPacket, snapshot: _Snapshot) -> None:
+    def _sample(self, now: float, snapshot: _Snapshot) -> None:
         """Add the rate at which data was delivered while this packet was in flight."""
-        assert packet.sent_time is not None
-        send_time = packet.sent_time - snapshot.first_sent_time
+        send_time = snapshot.sent_time - snapshot.first_sent_time
         ack_time = now - snapshot.delivered_time
         # Acknowledgements may come closer together than the packets were sent, and the other way
         # round; the longer of both cannot make the rate larger than it was.
         interval = max(send_time, ack_time)
-        if interval <= 0 or interval < min(self.min_rtt, 1.0) * 0.5:
+        if interval <= min(self.min_rtt, 1.0) * 0.5:
             # Acknowledgements that came together would make any rate.
             return
         rate = (self._delivered - snapshot.delivered) / interval
@@ -250,17 +255,15 @@ class Bbr:
         if rate >= self.bandwidth or not snapshot.app_limited:
             self._bandwidth.add(self._round_count, rate)
 
-    def _check_full_pipe(self, snapshot: _Snapshot) -> None:
-        """Find out whether STARTUP has reached the bandwidth of the path."""
-        # A rate that the application limits would look like the bandwidth of the path.
-        if self._full or not self._round_start or snapshot.app_limited:
-            return
+    def _check_full_pipe(self) -> None:
+        """Find out after a round whether STARTUP has reached the bandwidth of the path."""
         if self.bandwidth >= self._full_bandwidth * FULL_GROWTH:
             self._full_bandwidth = self.bandwidth
             self._full_rounds = 0
             return
         self._full_rounds += 1
-        self._full = self._full_rounds >= FULL_ROUNDS
+        if self._full_rounds == FULL_ROUNDS:
+            self._full = True
 
     # --- the states -------------------------------------------------------------------------
 
@@ -303,9 +306,7 @@ class Bbr:
             self._cycle_start = now
             self.pacing_gain = PROBE_GAINS[self._cycle]
 
-    def _enter_probe_rtt(self, now: float) -> None:
-        if self.state is BbrState.PROBE_RTT:
-            return
+    def _enter_probe_rtt(self) -> None:
         self.state = BbrState.PROBE_RTT
         self.pacing_gain = self.window_gain = 1.0
         # The path has not become slower: afterwards the window is restored.
@@ -325,8 +326,7 @@ class Bbr:
     def _set_rate(self) -> None:
         rate = self.pacing_gain * self.bandwidth
         # Before the path is full, a sample may be low because sending has just begun.
-        if rate > 0 and (self._full or rate > self.pacing_rate):
-            self.pacing_rate = rate
+        self.pacing_rate = rate if self._full else max(rate, self.pacing_rate)
 
     def _set_window(self, acked: int) -> None:
         if self.state is BbrState.PROBE_RTT:

@@ -305,17 +305,49 @@ def test_the_path_is_full_after_three_round_trips_with_too_little_growth() -> No
     control = steady()
     control._full = False
 
-    def grow(rate: float, *, new_round: bool = True, app_limited: bool = False) -> bool:
+    def grow(rate: float) -> bool:
         control._bandwidth.add(control._round_count, rate)
-        control._round_start = new_round
-        control._check_full_pipe(_Snapshot(0, 0.0, 0.0, app_limited))
+        control._check_full_pipe()
         return control._full
 
     assert not any(grow(rate) for rate in (1e6, 1.2e6, 1.2e6, 1.25e6))
-    assert [grow(1.5e6) for _ in range(2)] == [False, False]
-    assert not any(grow(1.5e6, new_round=False) for _ in range(5))
-    assert not any(grow(1.5e6, app_limited=True) for _ in range(5))
-    assert grow(1.5e6)
+    assert [grow(1.5e6) for _ in range(3)] == [False, False, True]
+    assert grow(1e9)
+
+
+def exchange(control: Bbr, start: float, *, limited: bool = False) -> None:
+    """Send three packets, the last two of which are acknowledged in the round of the first."""
+    packets = [Packet(DATAGRAM, start, number) for number in range(3)]
+    for packet in packets:
+        control.on_packet_sent(packet=packet)
+        if limited:
+            control.on_nothing_to_send()
+    for packet in packets:
+        control.on_packet_acked(now=start + 0.1, packet=packet)
+
+
+def test_the_search_for_the_bandwidth_counts_rounds_and_not_packets() -> None:
+    control = Bbr(max_datagram_size=DATAGRAM)
+    control.on_rtt_measurement(now=0.0, rtt=0.1)
+    rounds, states = [], []
+    for number in range(5):
+        exchange(control, float(number))
+        rounds.append(control._round_count)
+        states.append(control.state.name)
+
+    assert rounds == [1, 2, 3, 4, 5]
+    assert states == ["STARTUP"] * 4 + ["PROBE_BANDWIDTH"]
+
+
+def test_what_the_application_limits_does_not_end_the_search() -> None:
+    control = Bbr(max_datagram_size=DATAGRAM)
+    control.on_rtt_measurement(now=0.0, rtt=0.1)
+    exchange(control, 0.0)
+    for number in range(1, 9):
+        control.on_nothing_to_send()
+        exchange(control, float(number), limited=True)
+
+    assert control.state is BbrState.STARTUP
 
 
 def test_a_cycle_probes_once_and_gives_the_queue_back() -> None:
@@ -391,11 +423,22 @@ def test_an_old_round_trip_is_measured_anew_with_next_to_nothing_in_flight() -> 
 def test_the_round_trip_of_a_long_path_is_measured_for_as_long_as_it_takes() -> None:
     control = steady()
     control.min_rtt = 0.5
-    control._enter_probe_rtt(1.0)
+    control._enter_probe_rtt()
     control._advance(1.0)
     control._advance(1.4)
     assert control.state.name == "PROBE_RTT"
-    control._advance(1.6)
+    control._advance(1.5)
+    assert control.state.name == "PROBE_BANDWIDTH"
+
+
+def test_no_measurement_of_the_round_trip_takes_more_than_a_second() -> None:
+    control = steady()
+    control.min_rtt = 3.0
+    control._enter_probe_rtt()
+    control._advance(1.0)
+    control._advance(1.9)
+    assert control.state.name == "PROBE_RTT"
+    control._advance(2.0)
     assert control.state.name == "PROBE_BANDWIDTH"
 
 
@@ -423,6 +466,154 @@ def test_only_what_leaves_room_in_the_window_is_limited_by_the_application() -> 
     assert limited(0)
     assert limited(11_999)
     assert not limited(12_000)
+    assert not limited(12_001)
+
+
+def test_the_limit_by_the_application_ends_with_what_was_in_flight() -> None:
+    control = steady()
+    first, second, *others = [Packet(DATAGRAM, 1.0, number) for number in range(7)]
+
+    def limited(packet: Packet) -> bool:
+        control.on_packet_sent(packet=packet)
+        return control._snapshots[id(packet)].app_limited
+
+    for packet in (first, second, *others[:2]):
+        assert not limited(packet)
+    control.on_packet_acked(now=1.1, packet=first)
+    control.on_packet_acked(now=1.1, packet=second)
+    control.on_nothing_to_send()
+    assert limited(others[2])
+    control.on_packet_acked(now=1.1, packet=others[0])
+    assert limited(others[3])
+    control.on_packet_acked(now=1.1, packet=others[1])
+    assert not limited(others[4])
+
+
+@pytest.mark.parametrize(
+    ("round_trip", "snapshot", "rate"),
+    [
+        # Sending took longer, or the acknowledgements did; the longer time counts.
+        (0.1, _Snapshot(10.0, 1000, 10.3, 9.0, False), 4000.0),
+        (0.1, _Snapshot(9.5, 1000, 9.5, 9.25, False), 4000.0),
+        (0.1, _Snapshot(10.0, 3000, 9.5, 9.9, False), 2000.0),
+        # What is acknowledged in less than half a round trip came together.
+        (0.1, _Snapshot(10.0, 1000, 10.44, 9.94, False), 4000 / 0.06),
+        (0.1, _Snapshot(10.0, 1000, 10.46, 9.96, False), 0.0),
+        # Nobody waits for longer than half a second to believe it.
+        (4.0, _Snapshot(10.0, 1000, 9.9, 9.9, False), 4000 / 0.6),
+        (4.0, _Snapshot(10.0, 1000, 10.1, 9.6, False), 0.0),
+        # A clock that does not move gives no rate.
+        (0.0, _Snapshot(10.0, 1000, 10.5, 10.0, False), 0.0),
+        (0.1, _Snapshot(9.5, 1000, 9.5, 9.25, True), 4000.0),
+    ],
+)
+def test_the_rate_is_what_was_delivered_in_the_longer_of_both_times(
+    round_trip: float, snapshot: _Snapshot, rate: float
+) -> None:
+    control = Bbr(max_datagram_size=DATAGRAM)
+    control.on_rtt_measurement(now=0.0, rtt=round_trip)
+    control._delivered = 5000
+    control._sample(10.5, snapshot)
+
+    assert control.bandwidth == pytest.approx(rate)
+
+
+def test_a_rate_that_the_application_limits_counts_if_it_is_no_less() -> None:
+    control = Bbr(max_datagram_size=DATAGRAM)
+    control.on_rtt_measurement(now=0.0, rtt=0.1)
+    control._delivered = 5000
+
+    def sample(round_count: int, delivered: int, *, limited: bool) -> float:
+        control._round_count = round_count
+        control._sample(10.0, _Snapshot(9.0, delivered, 9.0, 9.0, limited))
+        return control.bandwidth
+
+    assert sample(1, 0, limited=False) == 5000
+    assert sample(9, 0, limited=True) == 5000
+    assert sample(18, 4000, limited=True) == 5000
+    assert sample(18, 4000, limited=False) == 5000  # as the second one is nine rounds old
+    assert sample(19, 4000, limited=False) == 1000
+
+
+def test_the_first_window_stays_until_rate_and_round_trip_are_known() -> None:
+    one, other = Bbr(max_datagram_size=DATAGRAM), Bbr(max_datagram_size=DATAGRAM)
+    one.on_rtt_measurement(now=0.0, rtt=0.1)
+    other._bandwidth.add(0, 1e6)
+
+    assert one.target_window(2.0) == other.target_window(2.0) == 10 * DATAGRAM
+
+
+def test_the_window_grows_without_a_target_in_the_first_three_rounds() -> None:
+    def growth(rounds: int, above_target: int) -> int:
+        control = steady()
+        control._full = False
+        control._round_count = rounds
+        control.congestion_window = control.target_window(control.window_gain) + above_target
+        before = control.congestion_window
+        control._set_window(1000)
+        return control.congestion_window - before
+
+    assert [growth(rounds, 5000) for rounds in range(5)] == [1000, 1000, 1000, 0, 0]
+    assert (growth(3, -1), growth(3, 0)) == (1000, 0)
+
+
+def test_until_the_path_is_full_the_rate_only_rises() -> None:
+    control = steady()
+    control._full = False
+    rates = []
+    for rate in (5e5, 2e6, 1e6):
+        control.pacing_rate = rate
+        control._set_rate()
+        rates.append(control.pacing_rate)
+    control._full = True
+    control._set_rate()
+
+    assert (rates, control.pacing_rate) == ([1e6, 2e6, 1e6], 1e6)
+
+
+def test_the_drain_ends_when_the_queue_is_empty() -> None:
+    def state_with(in_flight: int) -> str:
+        control = steady()
+        control.state = BbrState.DRAIN
+        control.bytes_in_flight = in_flight
+        control._advance(1.0)
+        return control.state.name
+
+    target = steady().target_window(1.0)
+    assert (state_with(target), state_with(target + 1)) == ("PROBE_BANDWIDTH", "DRAIN")
+
+
+def test_an_application_that_sends_little_cruises_for_as_long() -> None:
+    control = steady()
+    control._advance(0.09)
+    assert control._cycle == 2
+    control._advance(0.11)
+    assert control._cycle == 3
+
+
+def test_the_same_least_round_trip_again_is_as_good_as_new() -> None:
+    control = steady()
+    control.on_rtt_measurement(now=9.0, rtt=0.1)
+    control.on_rtt_measurement(now=18.9, rtt=0.2)
+    assert control.state is BbrState.PROBE_BANDWIDTH
+    control.on_rtt_measurement(now=19.1, rtt=0.2)
+    assert control.state is BbrState.PROBE_RTT
+
+
+def test_the_round_trip_is_not_measured_anew_before_the_path_is_full() -> None:
+    control = Bbr(max_datagram_size=DATAGRAM)
+    control.on_rtt_measurement(now=0.0, rtt=0.1)
+    control.on_rtt_measurement(now=11.0, rtt=0.2)
+
+    assert (control.state, control.min_rtt) == (BbrState.STARTUP, 0.1)
+
+
+def test_a_packet_that_was_sent_before_counts_as_delivered_and_is_no_sample() -> None:
+    control = Bbr(max_datagram_size=DATAGRAM)
+    control.on_packet_sent(packet=Packet(DATAGRAM, 0.0, 0))
+    control.on_packet_acked(now=0.1, packet=Packet(DATAGRAM, 0.0, 1))
+
+    assert (control.bytes_in_flight, control._delivered, control.bandwidth) == (0, DATAGRAM, 0.0)
 
 
 def test_a_trace_has_the_rate_in_bits() -> None:
