@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from tests.unit.numbers import numbers_of
+from tests.unit.numbers import defaults_of, numbers_of
 
 NUMBERS = {
     # docs/security.md
@@ -83,3 +83,12 @@ def test_codes(name: str, members: dict[str, int]) -> None:
     module, _, kind = name.rpartition(".")
     found = getattr(import_module(f"smbquic.auth.{module}"), kind).__members__
     assert {each: int(value) for each, value in found.items()} == members
+
+
+def test_all_other_defaults_are_zero_or_false() -> None:
+    # docs/security.md
+    assert defaults_of("smbquic.auth") == {
+        "LogonLimits.per_user": 10,
+        "LogonLimits.per_address": 50,
+        "LogonLimits.seconds": 600.0,
+    }

@@ -6,7 +6,7 @@ seen here.
 
 import pytest
 
-from tests.unit.numbers import numbers_of
+from tests.unit.numbers import defaults_of, numbers_of
 
 NUMBERS = {
     # [RFC5280] A.1, ub-common-name-length
@@ -32,3 +32,13 @@ NUMBERS = {
 @pytest.mark.parametrize(("name", "values"), NUMBERS.items())
 def test_numbers(name: str, values: list[object]) -> None:
     assert numbers_of("smbquic.pki")[name] == values
+
+
+def test_all_other_defaults_are_zero_or_false() -> None:
+    assert defaults_of("smbquic.pki") == {
+        "IssueOptions.days": 397,
+        "issuing.issue(days)": 397,
+        "issuing.renew(days)": 397,
+        "issuing.due(within)": 30,
+        "ServerCertificates.watch(interval)": 0.25,
+    }

@@ -6,7 +6,7 @@ seen here.
 
 import pytest
 
-from tests.unit.numbers import numbers_of
+from tests.unit.numbers import defaults_of, numbers_of
 
 NUMBERS = {
     # [MS-SMB2] 2.2.1: the fields Credit and MessageId
@@ -34,3 +34,28 @@ NUMBERS = {
 @pytest.mark.parametrize(("name", "values"), NUMBERS.items())
 def test_numbers(name: str, values: list[object]) -> None:
     assert numbers_of("smbquic.protocol")[name] == values
+
+
+DEFAULTS = {
+    # [MS-SMB2] 3.2.5.2, 3.3.5.4: 64 KiB without multi-credit requests
+    "Negotiated.max_transact_size": 65_536,
+    "Negotiated.max_read_size": 65_536,
+    "Negotiated.max_write_size": 65_536,
+    "ServerSession.channels": 1,
+    # docs/security.md
+    "ServerSettings.signing_required": True,
+    "ClientSettings.signing_required": True,
+    "ServerSettings.max_size": 8 << 20,
+    "ClientSettings.max_size": 8 << 20,
+    "ServerSettings.max_credits": 8192,
+    "ConnectionState.constrained": True,
+    "ConnectionState.max_message": 128 << 10,
+    # docs/explanation/quic-engines.md
+    "ClientSettings.skip_encryption_over_quic": True,
+    "ClientSettings.credits_wanted": 512,
+    "ClientProtocol.compound(related)": True,
+}
+
+
+def test_all_other_defaults_are_zero_or_false() -> None:
+    assert defaults_of("smbquic.protocol") == DEFAULTS

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from tests.unit.numbers import numbers_of
+from tests.unit.numbers import defaults_of, numbers_of
 
 RFC = {
     # [RFC8305] 5
@@ -195,3 +195,48 @@ def test_headers_of_udp(family: str, headers: int) -> None:
     udp = import_module("smbquic.transport.quic.udp")
     sizes = {each.name: size for each, size in udp.HEADERS.items()}
     assert sizes[family] == headers
+
+
+DEFAULTS = {
+    # docs/reference/configuration.md
+    "QuicOptions.window": 16 << 20,
+    "QuicOptions.idle_timeout": 30.0,
+    "QuicOptions.keep_alive_interval": 10.0,
+    "QuicOptions.handshake_timeout": 10.0,
+    "QuicOptions.max_half_open": 256,
+    "QuicOptions.max_half_open_of_address": 64,
+    "DatagramSizes.ethernet": 1472,
+    **{f"{module}.connect(timeout)": 10.0 for module in ("tcp", "client")},
+    **{
+        f"{name}(max_message_size)": (8 << 20) + (64 << 10)
+        for name in ("tcp.connect", "tcp.listen", "client.connect", "listener.listen")
+    },
+    **{f"{module}.listen(max_connections)": 4096 for module in ("tcp", "listener")},
+    "Connections.__init__(limit)": 4096,
+    "Inbox.__init__(limit)": 4 << 20,
+    "ReceiveBuffers.__init__(limit)": 20 << 20,
+    "TicketCache.__init__(limit)": 64,
+    "TicketStore.__init__(limit)": 4096,
+    "Engine.close(application)": True,
+}
+DEFAULTS_OF_AIOQUIC = {"AioquicEngine.close(application)": True}
+DEFAULTS_OF_QH3 = {
+    "Qh3Engine.close(application)": True,
+    "SendMemory.__init__(limit)": 96 << 20,
+    # That of the library.
+    "Qh3Context.handle_message(epoch)": -1,
+}
+
+
+def test_all_other_defaults_are_zero_or_false() -> None:
+    assert defaults_of("smbquic.transport", ENGINES) == DEFAULTS
+
+
+@pytest.mark.engine("aioquic")
+def test_all_other_defaults_of_aioquic_are_zero_or_false() -> None:
+    assert defaults_of(ENGINES[0]) == DEFAULTS_OF_AIOQUIC
+
+
+@pytest.mark.engine("qh3")
+def test_all_other_defaults_of_qh3_are_zero_or_false() -> None:
+    assert defaults_of(ENGINES[1]) == DEFAULTS_OF_QH3

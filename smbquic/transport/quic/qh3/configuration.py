@@ -55,14 +55,25 @@ def server_configuration(identity: ServerTls, options: QuicOptions) -> Qh3Config
 def _load_identity(
     configuration: Qh3Configuration, certificate: Path | bytes, key: Path | bytes
 ) -> None:
+    chain, private_key = certificates_in(certificate), pem(key)
     try:
-        configuration.load_cert_chain(certificates_in(certificate), pem(key))
-    except (ValueError, TypeError, ssl.SSLError) as error:
+        configuration.load_cert_chain(chain, _readable(private_key))
+    except Exception as error:
+        # The library's code in Rust has errors of many kinds.
         raise HandshakeError(
             f"{source_name(certificate, 'certificate')} and {source_name(key, 'key')} do not"
             f" hold a certificate and its key: {error}",
             "certificate-file",
         ) from error
+
+
+def _readable(key: bytes) -> bytes:
+    """Return a private key in PEM; the library panics on anything else, which is no `Exception`."""
+    if b"PRIVATE KEY-----" not in key:
+        raise ValueError("there is no private key in PEM form")
+    if b"ENCRYPTED" in key:
+        raise ValueError("the key has a password")
+    return key
 
 
 def _configuration(options: QuicOptions, *, is_client: bool) -> Qh3Configuration:
