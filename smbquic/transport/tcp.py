@@ -9,6 +9,7 @@ the last large messages for a few seconds; see `ReceiveBuffers`.
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
@@ -76,7 +77,9 @@ async def connect(
             )
         except OSError as error:
             where = url("tcp", address.endpoint)
-            raise ConnectError(f"{where}: {error.strerror or error}") from error
+            # The text of asyncio's own error says only where it failed.
+            reason = error if error.errno is None else os.strerror(error.errno)
+            raise ConnectError(f"{where}: {reason}") from error
         return transport
 
     started = monotonic()
@@ -334,25 +337,30 @@ class TcpTransport(asyncio.BufferedProtocol):
     def _cut(self) -> None:
         """Copy the messages out of the shared buffer."""
         start, held = 0, self._held
-        while held - start >= framing.PREFIX_SIZE:
-            body = start + framing.PREFIX_SIZE
-            length = framing.message_length(self._buffer[start:body], self.max_message_size)
-            if length <= held - body:
-                self._put(memoryview(bytearray(self._buffer[body : body + length])))
-                start = body + length
-            elif length > SMALL_MESSAGE:
-                self._begin(length, self._buffer[body:held])
-                start = held
-            else:
-                break
+        while (end := self._cut_one(start, held)) > start:
+            start = end
         rest = held - start
-        if start and rest:
-            self._buffer[:rest] = self._buffer[start:held]
+        self._buffer[:rest] = self._buffer[start:held]
         self._held = rest
         if held == FIRST_BUFFER == len(self._buffer):
             bigger = memoryview(bytearray(BUFFER_SIZE))
             bigger[:rest] = self._buffer[:rest]
             self._buffer = bigger
+
+    def _cut_one(self, start: int, held: int) -> int:
+        """Take out the message at `start`; return where it ends, or `start` if it is not there."""
+        body = start + framing.PREFIX_SIZE
+        if body > held:
+            return start
+        length = framing.message_length(self._buffer[start:body], self.max_message_size)
+        end = body + length
+        if end <= held:
+            self._put(memoryview(bytearray(self._buffer[body:end])))
+            return end
+        if length > SMALL_MESSAGE:
+            self._begin(length, self._buffer[body:held])
+            return held
+        return start
 
     def _begin(self, length: int, arrived: memoryview) -> None:
         used = self._buffers.take(length) if self._buffers is not None else None

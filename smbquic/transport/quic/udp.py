@@ -162,7 +162,7 @@ class UdpEndpoint:
             end = self._batch_end(datagrams, start)
             try:
                 self._send_segments(datagrams[start:end], path)
-            except (BlockingIOError, InterruptedError):
+            except BlockingIOError:
                 self._waiting.append((datagrams[start:], path))
                 self._loop.add_writer(self._socket.fileno(), self._writable)
                 return
@@ -229,7 +229,7 @@ class UdpEndpoint:
         for _ in range(READS_PER_WAKE_UP):
             try:
                 data, ancillary, _, address = self._socket.recvmsg(LARGEST_READ, ANCILLARY_SIZE)
-            except (BlockingIOError, InterruptedError):
+            except BlockingIOError:
                 break
             except OSError as error:
                 receiver.error_received(error)

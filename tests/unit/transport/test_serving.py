@@ -9,7 +9,7 @@ import pytest
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.transport import serving
 from smbquic.transport.base import Flow, MessageTransport, PathStatistics, Peer
-from smbquic.transport.refusals import Refusals
+from smbquic.transport.refusals import ListenerRefusal, Refusals
 from smbquic.transport.serving import Connections
 from smbquic.wire.cursor import Buffer
 
@@ -228,3 +228,81 @@ async def test_a_gate_decides_who_is_served() -> None:
     await until_served(connections)
 
     assert limiter.expected == ["192.0.2.7"]
+
+
+async def test_who_was_told_makes_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def serve(transport: MessageTransport) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(serving, "MAX_REFUSING", 1)
+    limiter = Closed()
+    connections = Connections(serve, limiter=limiter)
+    first, second, third = Accepted(), Accepted(), Accepted()
+    connections.start(first)
+    connections.start(second)
+    await asyncio.sleep(0)
+    assert limiter.refused == [first]
+    limiter.leaving.set()
+    await asyncio.gather(*connections._refusing)
+    await asyncio.sleep(0)
+    connections.start(third)
+    await asyncio.gather(*connections._refusing)
+
+    assert limiter.refused == [first, third]
+    assert [each.reasons for each in (first, second, third)] == 3 * [
+        ["too many connections from this address"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "error", [TimeoutError(), ConnectionClosed("gone"), RemoteProtocolError("?")]
+)
+async def test_a_client_that_cannot_be_told_is_closed_without_a_word(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Closed):
+        async def refuse(self, transport: MessageTransport) -> None:
+            raise error
+
+    async def serve(transport: MessageTransport) -> None:
+        raise AssertionError
+
+    connections, transport = Connections(serve, limiter=Failing()), Accepted()
+    connections.start(transport)
+    await asyncio.gather(*connections._refusing)
+
+    assert transport.reasons == ["too many connections from this address"]
+    assert caplog.records == []
+
+
+async def test_nobody_is_told_while_the_server_stops() -> None:
+    async def serve(transport: MessageTransport) -> None:
+        raise AssertionError
+
+    limiter = Closed()
+    limiter.leaving.set()
+    connections, late = Connections(serve, limiter=limiter), Accepted()
+    await connections.close()
+    connections.start(late)
+    await asyncio.sleep(0)
+
+    assert (late.reasons, limiter.refused) == (["too many connections"], [])
+    assert limiter.refusals.counts == {ListenerRefusal.CONNECTIONS: 1}
+
+
+async def test_above_the_limit_a_client_is_told_if_there_is_somebody_to_tell_it() -> None:
+    async def serve(transport: MessageTransport) -> None:
+        await transport.wait_closed()
+
+    limiter = Closed()
+    limiter.open = True
+    limiter.leaving.set()
+    connections = Connections(serve, limit=1, limiter=limiter)
+    first, second = Accepted(), Accepted()
+    connections.start(first)
+    connections.start(second)
+    await asyncio.gather(*connections._refusing)
+    assert (first.reasons, second.reasons) == ([], ["too many connections"])
+    assert limiter.refused == [second]
+    assert limiter.expected == ["192.0.2.7"]
+    await connections.close()

@@ -2,14 +2,17 @@
 
 import asyncio
 import socket
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.errors import ConnectionClosed, RemoteProtocolError
+from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.transport import framing, tcp
+from smbquic.transport.base import MessageTransport
 from smbquic.transport.framing import prefix
+from smbquic.transport.resolver import Resolution, Resolver, StaticResolver
 from smbquic.transport.tcp import TcpTransport
 
 # The numbers themselves, so that a change of one of them is noticed.
@@ -18,6 +21,7 @@ BUFFER_SIZE = 64 << 10
 FIRST_BUFFER = 4 << 10
 QUEUE_LIMIT = 4 << 20
 KEEP_ALIVE_IDLE = 10
+SMALL_MESSAGE = 32 << 10
 
 
 class Wire:
@@ -369,3 +373,163 @@ async def test_nothing_is_written_after_a_reset() -> None:
     assert wire.protocol.send_now(b"late")
     assert wire.written == []
     wire.lose()
+
+
+async def test_memory_is_got_for_four_times_what_has_arrived_of_a_large_message() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.feed_all(5 * (prefix(1000) + bytes(1000)))
+    assert len(wire.protocol.get_buffer(-1)) == BUFFER_SIZE
+    wire.feed(prefix(1_000_000) + bytes(BUFFER_SIZE - 4))
+    arrived = BUFFER_SIZE - 4
+    assert len(wire.protocol.get_buffer(-1)) == 3 * arrived
+    wire.feed(bytes(3 * arrived))
+    arrived *= 4
+    # Not more than the message has.
+    assert len(wire.protocol.get_buffer(-1)) == 1_000_000 - arrived
+    wire.lose()
+
+
+@pytest.mark.parametrize(("size", "own"), [(SMALL_MESSAGE, False), (SMALL_MESSAGE + 1, True)])
+async def test_only_a_large_message_has_memory_of_its_own(size: int, own: bool) -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.feed(prefix(size) + b"begins")
+
+    assert (wire.protocol._message is not None) is own
+    wire.feed_all(bytes(size - 6))
+    assert bytes(await wire.protocol.receive()) == b"begins" + bytes(size - 6)
+    wire.lose()
+
+
+async def test_a_message_that_is_taken_keeps_nothing_and_nothing_is_awaited_while_paused() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    await wire.protocol.send(bytes(1000))
+    assert wire.protocol.flow().kept == 0
+    wire.untaken = 2000
+    assert wire.protocol.flow().kept == 2000
+    wire.feed_all(prefix(QUEUE_LIMIT) + bytes(QUEUE_LIMIT))
+    assert not wire.reading
+    wire.feed(prefix(100_000) + b"begins")
+
+    assert not wire.protocol.flow().unfinished
+    assert wire.protocol.flow().unfetched == QUEUE_LIMIT + MESSAGE_COST + 6
+    wire.lose()
+
+
+async def test_closing_again_changes_nothing() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.protocol.close("first")
+    wire.protocol.close("second")
+
+    assert wire.events == ["close"]
+    with pytest.raises(ConnectionClosed, match=r"^first$"):
+        await wire.protocol.receive()
+    with pytest.raises(ConnectionClosed, match=r"^first$"):
+        await wire.protocol.send(b"too late")
+    wire.lose()
+
+
+async def test_without_a_reason_the_connection_was_closed() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.protocol.close()
+    with pytest.raises(ConnectionClosed, match=r"^the connection was closed$"):
+        await wire.protocol.receive()
+    wire.lose()
+
+
+# With sockets.
+
+
+@dataclass(frozen=True, kw_only=True)
+class SilentResolver(Resolver):
+    """A resolver that never gets an answer."""
+
+    async def resolve(self, host: str, port: int, kind: socket.SocketKind) -> Resolution:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def echo(transport: MessageTransport) -> None:
+    while True:
+        await transport.send(await transport.receive())
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+async def test_messages_go_both_ways_and_the_peer_is_described(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listener = await tcp.listen("127.0.0.1", 0, echo)
+    port = port_of(listener.url)
+    assert listener.url == f"tcp://127.0.0.1:{port}"
+    times = iter([10.0, 12.5])
+    with monkeypatch.context() as patch:
+        patch.setattr(tcp, "monotonic", lambda: next(times))
+        client = await tcp.connect("127.0.0.1", port, max_message_size=1 << 20)
+    large = bytes(range(250)) * 1000
+    async with asyncio.timeout(20):
+        for message in (b"hello", large):
+            await client.send(message)
+            assert await client.receive() == message
+
+    assert client.max_message_size == 1 << 20
+    peer = client.peer
+    assert (peer.handshake_seconds, peer.resolved_by) == (2.5, "system")
+    assert peer.remote == ("127.0.0.1", port)
+    client.close("enough")
+    async with asyncio.timeout(20):
+        await client.wait_closed()
+        await listener.close()
+
+
+async def test_the_limits_of_a_listener_are_those_of_its_connections(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    listener = await tcp.listen("127.0.0.1", 0, echo, max_message_size=10, max_connections=1)
+    first = await tcp.connect("127.0.0.1", port_of(listener.url))
+    second = await tcp.connect("127.0.0.1", port_of(listener.url))
+    async with asyncio.timeout(20):
+        await first.send(bytes(10))
+        assert await first.receive() == bytes(10)
+        with pytest.raises(ConnectionClosed):
+            await second.receive()
+        await first.send(bytes(11))
+        with pytest.raises(ConnectionClosed):
+            await first.receive()
+        for each in (first, second):
+            await each.wait_closed()
+        await listener.close()
+
+    assert "a message of 11 bytes, more than the 10 allowed" in caplog.text
+
+
+async def test_a_closed_listener_accepts_nothing_and_has_ended_its_connections() -> None:
+    listener = await tcp.listen("127.0.0.1", 0, echo)
+    client = await tcp.connect("127.0.0.1", port_of(listener.url))
+    async with asyncio.timeout(20):
+        await client.send(b"x")
+        await client.receive()
+        await listener.close()
+        with pytest.raises(ConnectionClosed, match="the peer closed the connection"):
+            await client.receive()
+        await client.wait_closed()
+    with pytest.raises(ConnectError, match=rf"^{listener.url}: Connection refused$"):
+        await tcp.connect("127.0.0.1", port_of(listener.url))
+
+
+async def test_an_error_without_a_text_of_the_system_says_what_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise OSError("no luck")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", fail)
+    found = await Resolver().resolve("127.0.0.1", 9, socket.SOCK_STREAM)
+    with pytest.raises(ConnectError, match=r"^tcp://127\.0\.0\.1:9: no luck$"):
+        await tcp.connect("fs.example", 9, resolver=StaticResolver(found=found))
+
+
+async def test_no_answer_in_time_is_a_connect_error() -> None:
+    with pytest.raises(ConnectError, match=r"^fs\.example:445 did not answer within 0\.01 s: is"):
+        await tcp.connect("fs.example", 445, timeout=0.01, resolver=SilentResolver())

@@ -425,3 +425,219 @@ async def test_ipv6_leaves_without_fragments_and_is_no_ipv4(open_endpoint: Open)
 
     assert sock.getsockopt(socket.IPPROTO_IPV6, udp.IPV6_MTU_DISCOVER) == udp.IPV6_PMTUDISC_PROBE
     assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
+
+
+class OptionSocket:
+    """A socket that records its options, and has none of those that are `unknown`."""
+
+    def __init__(self, *unknown: int) -> None:
+        self.options: list[tuple[int, int, int]] = []
+        self._unknown = unknown
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        if option in self._unknown:
+            raise OSError(errno.EPERM, "not permitted")
+        self.options.append((level, option, value))
+
+
+# <asm-generic/socket.h>, <linux/udp.h>, <linux/in.h>, <linux/in6.h>
+FORCED = [(socket.SOL_SOCKET, 33, 4 << 20), (socket.SOL_SOCKET, 32, 4 << 20)]
+PLAIN = [
+    (socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20),
+    (socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20),
+]
+GRO = (17, 104, 1)
+
+
+@pytest.mark.parametrize(
+    ("family", "linux", "unknown", "options"),
+    [
+        (socket.AF_INET, True, (), [*FORCED, GRO, (0, 10, 3)]),
+        (socket.AF_INET, True, (32, 33), [*PLAIN, GRO, (0, 10, 3)]),
+        (socket.AF_INET, True, (33,), [PLAIN[0], FORCED[1], GRO, (0, 10, 3)]),
+        (socket.AF_INET6, True, (), [(41, 26, 1), *FORCED, GRO, (41, 23, 3)]),
+        (socket.AF_INET6, False, (), [(41, 26, 1), *PLAIN]),
+        (socket.AF_INET, False, (), PLAIN),
+    ],
+)
+def test_a_socket_gets_the_options_that_it_can_have(
+    monkeypatch: pytest.MonkeyPatch,
+    family: socket.AddressFamily,
+    linux: bool,
+    unknown: tuple[int, ...],
+    options: list[tuple[int, int, int]],
+) -> None:
+    monkeypatch.setattr(udp, "LINUX", linux)
+    sock: Any = OptionSocket(*unknown)
+    udp._configure(sock, family)
+
+    assert sock.options == options
+
+
+@pytest.mark.parametrize(
+    ("family", "linux", "options"),
+    [
+        (socket.AF_INET, True, [(0, 8, 1)]),
+        (socket.AF_INET6, True, [(41, 49, 1)]),
+        (socket.AF_INET, False, []),
+        (socket.AF_INET6, False, []),
+    ],
+)
+def test_only_linux_is_asked_for_the_address_of_each_datagram(
+    monkeypatch: pytest.MonkeyPatch,
+    family: socket.AddressFamily,
+    linux: bool,
+    options: list[tuple[int, int, int]],
+) -> None:
+    monkeypatch.setattr(udp, "LINUX", linux)
+    sock: Any = OptionSocket()
+    udp._report_own_address(sock, family)
+
+    assert sock.options == options
+
+
+def batch_ends(sizes: list[int], *, segmentation: bool = True) -> list[int]:
+    """Return where the segment batches of datagrams of these sizes end."""
+    endpoint = object.__new__(UdpEndpoint)
+    endpoint._segmentation = segmentation
+    datagrams = list(map(bytes, sizes))
+    ends = [0]
+    while ends[-1] < len(datagrams):
+        ends.append(endpoint._batch_end(datagrams, ends[-1]))
+    return ends[1:]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "ends"),
+    [
+        ([1200], [1]),
+        ([1200, 1200, 1200], [3]),
+        ([1200, 700, 700], [2, 3]),
+        ([1200, 1300, 1300], [1, 3]),
+        ([1200] * 130, [53, 106, 130]),
+        ([100] * 130, [60, 120, 130]),
+        ([33_000, 33_000], [1, 2]),
+        ([32_000, 32_000, 32_000], [2, 3]),
+        ([65_000, 65_000], [1, 2]),
+    ],
+)
+def test_a_segment_batch_is_as_long_as_it_may_be(sizes: list[int], ends: list[int]) -> None:
+    assert batch_ends(sizes) == ends
+    assert batch_ends(sizes, segmentation=False) == list(range(1, len(sizes) + 1))
+
+
+class ReadingSocket:
+    """A socket that gives what the test says, and counts how often it is read."""
+
+    def __init__(self, *results: Any) -> None:
+        self.results = list(results)
+        self.sizes: list[tuple[int, int]] = []
+
+    def recvmsg(self, size: int, ancillary: int) -> Any:
+        self.sizes.append((size, ancillary))
+        result = self.results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def poll(self, timeout: int) -> bool:
+        assert timeout == 0  # nobody waits here
+        return bool(self.results)
+
+
+class Segments(FakeReceiver):
+    """Records segment batches as such."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.segments: list[tuple[bytes, int]] = []
+
+    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
+        self.segments.append((segments, size))
+
+
+def gro(size: int) -> list[tuple[int, int, bytes]]:
+    return [(17, 104, struct.pack("=i", size))]
+
+
+ADDRESS = ("192.0.2.1", 443)
+
+
+async def reading(open_endpoint: Open, *results: Any) -> tuple[Segments, ReadingSocket]:
+    """Have an endpoint read what is there."""
+    receiver, sock = Segments(), ReadingSocket(*results)
+    endpoint = open_endpoint(receiver, local=LOOPBACK)
+    real, endpoint._socket = endpoint._socket, sock  # type: ignore[assignment]
+    poll, endpoint._incoming = endpoint._incoming, sock  # type: ignore[assignment]
+    try:
+        endpoint._readable()
+    finally:
+        endpoint._socket, endpoint._incoming = real, poll
+    return receiver, sock
+
+
+async def test_segment_batches_are_told_from_datagrams(open_endpoint: Open) -> None:
+    receiver, sock = await reading(
+        open_endpoint,
+        (b"alone", [], 0, ADDRESS),
+        (b"as large", gro(8), 0, ADDRESS),
+        (b"two of a kind", gro(8), 0, ADDRESS),
+    )
+
+    assert receiver.datagrams == [b"alone", b"as large"]
+    assert receiver.segments == [(b"two of a kind", 8)]
+    assert receiver.paths == [(ADDRESS, b"")] * 2
+    assert receiver.batches == 1
+    assert sock.sizes == [(65_535, 128)] * 3
+
+
+async def test_other_work_gets_its_turn_after_sixteen_reads(open_endpoint: Open) -> None:
+    receiver, sock = await reading(open_endpoint, *[(b"x", [], 0, ADDRESS)] * 20)
+
+    assert len(receiver.datagrams) == len(sock.sizes) == 16
+    assert receiver.batches == 1
+
+
+async def test_an_error_is_reported_with_what_came_before_it(open_endpoint: Open) -> None:
+    error = OSError(errno.ECONNREFUSED, "Connection refused")
+    receiver, sock = await reading(
+        open_endpoint, (b"x", [], 0, ADDRESS), error, (b"later", [], 0, ADDRESS)
+    )
+
+    assert (receiver.datagrams, receiver.errors, receiver.batches) == ([b"x"], [error], 1)
+    assert len(sock.results) == 1
+
+
+async def test_nothing_to_read_is_no_error(open_endpoint: Open) -> None:
+    receiver, sock = await reading(open_endpoint, BlockingIOError(), (b"x", [], 0, ADDRESS))
+
+    assert (receiver.datagrams, receiver.errors, receiver.batches) == ([], [], 1)
+    assert len(sock.results) == 1
+
+
+async def test_a_rebind_that_fails_keeps_the_socket(
+    open_endpoint: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = open_endpoint(FakeReceiver(), remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    before = endpoint.local
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EADDRNOTAVAIL, "no address")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UdpEndpoint, "_open", staticmethod(fail))
+        with pytest.raises(OSError, match="no address"):
+            endpoint.rebind()
+
+    assert endpoint.local == before
+
+
+async def test_what_waits_is_sent_to_its_own_path(open_endpoint: Open) -> None:
+    endpoint = open_endpoint(FakeReceiver(), local=LOOPBACK)
+    sock = failing(endpoint, BlockingIOError(), None, BlockingIOError())
+    for name in (b"a", b"b", b"c"):
+        endpoint.send([name], (("127.0.0.1", 9), b""))
+    endpoint._writable()
+    assert (sock.taken, endpoint.blocked) == ([[b"a"]], True)
+    endpoint._writable()
+    assert (sock.taken, endpoint.blocked) == ([[b"a"], [b"b"], [b"c"]], False)
