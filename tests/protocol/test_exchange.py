@@ -27,7 +27,7 @@ from smbquic.wire.tree_connect import (
     TreeConnectResponse,
 )
 from smbquic.wire.write import WriteRequest, WriteResponse
-from tests.protocol.conftest import ProtocolPair
+from tests.protocol.conftest import GUID, ProtocolPair
 
 FILE = FileId(1, 2)
 
@@ -41,6 +41,7 @@ class TestOneRequest:
         pair, session = make_session()
         request = pair.ask(FlushRequest(FILE), session, tree_id=7)
         assert request.session.id == session.id
+        assert pair.server.client_guid == GUID
         assert (request.session_id, request.tree_id) == (session.id, 7)
         assert request.body == FlushRequest(FILE)
         response = pair.answer(request, FlushResponse())

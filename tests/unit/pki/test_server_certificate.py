@@ -18,6 +18,7 @@ from smbquic.pki.files import write_file
 from smbquic.pki.issuing import issue
 from smbquic.pki.reload import ServerCertificates
 from smbquic.pki.server_certificate import ServerCertificate
+from smbquic.transport.base import Peer
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem, source_name
 
 
@@ -155,6 +156,59 @@ def test_whom_a_client_may_log_on_as_by_name(own: PkiDirectory) -> None:
         None,
         None,
     ]
+
+
+def test_when_the_certificate_of_a_client_ends(own: PkiDirectory) -> None:
+    chain = read_certificates(own.client.certificate)
+    client = ders(chain)
+    shown = ServerCertificates(
+        [
+            files(own.server, names=("fs.example",), client_ca=own.ca),
+            files(own.server, names=("localhost",)),
+        ]
+    )
+
+    assert shown.ends("fs.example", client) == chain[0].not_valid_after_utc
+    assert chain[0].not_valid_after_utc != chain[1].not_valid_after_utc
+    assert shown.ends("fs.example", []) is None
+    assert shown.ends("localhost", client) is None
+    assert shown.ends("other.example", client) is None
+
+
+def test_why_a_client_or_a_user_of_it_is_refused(own: PkiDirectory) -> None:
+    client = tuple(ders(read_certificates(own.client.certificate)))
+    shown = ServerCertificates(
+        [
+            files(
+                own.server,
+                names=("fs.example",),
+                client_ca=own.ca,
+                logons=["issuer:* -> alice"],
+            ),
+            files(own.server, names=("localhost",)),
+        ]
+    )
+
+    def refusal(name: str, *users: str, certificates: tuple[bytes, ...] = client) -> str | None:
+        peer = Peer(
+            "quic", ("::1", 443), ("::1", 50000), server_name=name, certificates=certificates
+        )
+        found = shown.refusal(peer, users)
+        return None if found is None else found.reason
+
+    assert refusal("fs.example") is refusal("fs.example", "alice") is None
+    assert refusal("localhost", "anybody") is None
+    assert refusal("fs.example", "alice", "bob") is not None
+    assert "no certificate for the name" in (refusal("other.example") or "")
+    assert refusal("fs.example", certificates=client[1:]) is not None
+
+
+def test_a_name_is_one_of_those_of_the_certificates(own: PkiDirectory) -> None:
+    wild = issue(own, "wild", Purpose.SERVER, names=["*.wild.example"])
+    shown = ServerCertificates([files(own.server, names=("fs.example",)), files(wild)])
+
+    names = ("fs.example", "a.wild.example", "a.b.wild.example", "wild.example", "x", "")
+    assert [shown.is_name(name) for name in names] == [True, True, False, False, False, False]
 
 
 def password_file(folder: Path, password: str) -> Path:

@@ -372,6 +372,14 @@ class TestSystemTrust:
         monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
         assert Trust.system() == Trust((root.certificate, *load_certificates(pki.ca)))
 
+    def test_with_revocation_lists(
+        self, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca))
+        assert Trust.of_system() == Trust.load(pki.ca)
+        assert Trust.of_system(pki.crl) == Trust.load(pki.ca, pki.crl)
+        assert Trust.of_system(pki.crl).revocation_lists
+
     def test_an_old_root_whose_serial_number_is_negative(
         self, root: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
