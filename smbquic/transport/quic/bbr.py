@@ -122,8 +122,7 @@ class Bbr:
         self._app_limited_until = 0
         self._round_end = 0
         self._round_count = 0
-        self._full_bandwidth = 0.0
-        self._full_rounds = 0
+        self._full_bandwidth, self._full_rounds = 0.0, 0
         self._full = False
         self._cycle = 0
         self._cycle_start = 0.0
@@ -258,8 +257,7 @@ class Bbr:
     def _check_full_pipe(self) -> None:
         """Find out after a round whether STARTUP has reached the bandwidth of the path."""
         if self.bandwidth >= self._full_bandwidth * FULL_GROWTH:
-            self._full_bandwidth = self.bandwidth
-            self._full_rounds = 0
+            self._full_bandwidth, self._full_rounds = self.bandwidth, 0
             return
         self._full_rounds += 1
         if self._full_rounds == FULL_ROUNDS:

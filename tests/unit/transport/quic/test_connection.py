@@ -8,9 +8,11 @@ import pytest
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.transport.base import PathStatistics
 from smbquic.transport.framing import prefix
+from smbquic.transport.quic import connection
 from smbquic.transport.quic.engine import CloseReason, EngineChoice, Security
 from smbquic.transport.quic.role import Role
 from tests.unit.transport.quic.harness import PATH, FakeEndpoint, TransportHarness
+from tests.unit.transport.quic.test_unauthenticated import Limiter
 
 
 async def test_the_peer_is_described() -> None:
@@ -76,6 +78,16 @@ async def test_a_server_forgets_what_no_packet_began() -> None:
 
     assert harness.events.reported == ["closed", "terminated"]
     assert harness.endpoint.sent == []
+    assert harness.engine.terminated
+    assert harness.engine.freed == 1
+
+
+async def test_a_client_waits_for_a_packet_that_it_can_decrypt() -> None:
+    harness = TransportHarness()
+    harness.engine.begun = False
+    harness.feed(b"junk")
+
+    assert harness.events.reported == []
 
 
 @pytest.mark.parametrize(
@@ -126,3 +138,153 @@ def test_only_a_verified_certificate_authenticates_the_peer(
     assert peer.leaf == (b"leaf" if certificates else b"")
     assert (peer.handshake_seconds, peer.resumed, peer.group) == (0.5, True, "X25519")
     assert (peer.local, peer.remote) == (("192.0.2.9", 50000), ("192.0.2.1", 443))
+
+
+async def test_a_handshake_takes_from_the_first_packet_to_a_usable_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "monotonic", lambda: 10.0)
+    harness = TransportHarness()
+    harness.establish(12.5)
+
+    assert harness.transport.peer.handshake_seconds == 2.5
+
+
+async def test_lifting_the_limits_is_told_to_the_peer_once() -> None:
+    harness = TransportHarness(is_client=False)
+    harness.establish()
+    harness.receiver.restrict(Limiter())
+    harness.engine.outgoing.append(b"larger windows")
+    harness.transport.authenticated()
+    await asyncio.sleep(0)
+    assert harness.endpoint.sent == [b"larger windows"]
+    assert harness.engine.known
+
+    harness.engine.known = False
+    harness.transport.authenticated()
+    assert not harness.engine.known
+
+
+async def test_limits_are_not_lifted_for_a_connection_that_is_gone() -> None:
+    harness = TransportHarness(is_client=False)
+    harness.establish()
+    harness.receiver.restrict(Limiter())
+    harness.engine.terminated = True
+    harness.connection.abort(ConnectionClosed("enough"))
+    harness.transport.authenticated()
+
+    assert harness.engine.freed == 1
+    assert not harness.engine.known
+
+
+async def test_a_late_datagram_is_answered_with_the_end(harness: TransportHarness) -> None:
+    harness.transport.close("done")
+    await harness.transport.wait_closed()
+    assert harness.endpoint.sent == [b"bye 0 done"]
+    harness.feed(b"late")
+
+    assert harness.endpoint.sent == [b"bye 0 done", b"bye 0 done"]
+
+
+async def test_a_stateless_reset_ends_the_connection(harness: TransportHarness) -> None:
+    def reset() -> None:
+        harness.engine.close_reason = CloseReason(0, "stateless reset")
+
+    harness.engine.takes = reset
+    harness.connection.unmatched_received(b"reset", PATH, 1.0)
+
+    with pytest.raises(ConnectionClosed, match="the peer closed the connection: stateless reset"):
+        await harness.transport.receive()
+    assert harness.events.reported == ["established", "closed"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (prefix(3) + b"abc", "^the peer closed the connection$"),
+        (prefix(3) + b"ab", "^the peer closed the connection in the middle of a message$"),
+    ],
+)
+async def test_the_end_of_the_stream_is_the_end(
+    harness: TransportHarness, sent: bytes, words: str
+) -> None:
+    harness.engine.finished = True
+    harness.feed(sent)
+    if sent.endswith(b"abc"):
+        assert bytes(await harness.transport.receive()) == b"abc"
+
+    with pytest.raises(ConnectionClosed, match=words):
+        await harness.transport.receive()
+
+
+async def test_the_reason_of_the_engine_comes_before_the_end_of_the_stream(
+    harness: TransportHarness,
+) -> None:
+    harness.engine.finished = True
+    harness.engine.close_reason = CloseReason(0, "bye")
+    harness.feed(b"")
+
+    with pytest.raises(ConnectionClosed, match="bye"):
+        await harness.transport.receive()
+
+
+async def test_what_was_released_may_bring_more_data(harness: TransportHarness) -> None:
+    harness.engine.pieces.append(prefix(3) + b"abc")
+    harness.connection.release(5)
+    harness.connection.write([b"x"])
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert harness.transport.flow().messages == 1
+    assert harness.engine.released == 5
+
+
+async def test_nothing_is_released_on_a_connection_that_is_gone(harness: TransportHarness) -> None:
+    harness.engine.terminated = True
+    harness.connection.abort(ConnectionClosed("enough"))
+    harness.connection.release(5)
+
+    assert harness.engine.released == 0
+
+
+async def test_what_is_buffered_is_what_the_engine_has_until_it_is_freed(
+    harness: TransportHarness,
+) -> None:
+    harness.engine.unacknowledged, harness.engine.held = 7, 9
+    assert harness.connection.buffered() == (7, 9)
+    harness.engine.terminated = True
+    harness.connection.abort(ConnectionClosed("enough"))
+
+    assert harness.connection.buffered() == (0, 0)
+
+
+async def test_a_handshake_that_the_peer_refuses_has_failed() -> None:
+    harness = TransportHarness()
+    harness.engine.close_reason = CloseReason(0x100 + 48, "no")
+    harness.receiver.batch_received(1.0)
+
+    assert harness.events.reported == ["handshake_failed", "closed"]
+    assert "not trusted" in str(harness.events.error)
+
+
+async def test_an_error_of_the_peer_is_logged_and_told(
+    harness: TransportHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.connection.fail(RemoteProtocolError("no message"), 7, "no such message")
+
+    assert caplog.messages == ["the peer: no message"]
+    assert harness.engine.close_reason == CloseReason(7, "no such message", True, ours=True)
+    with pytest.raises(RemoteProtocolError, match="no message"):
+        await harness.transport.receive()
+
+
+async def test_a_connection_that_is_gone_is_told_nothing(harness: TransportHarness) -> None:
+    harness.engine.terminated = True
+    harness.connection.abort(ConnectionClosed("enough"))
+    before = harness.engine.close_reason
+    harness.engine.close_reason = None
+    harness.connection.fail(RemoteProtocolError("no message"), 7, "no such message")
+    harness.connection.abandon()
+
+    assert before is not None
+    assert harness.engine.close_reason is None

@@ -187,3 +187,79 @@ async def test_a_connection_that_is_abandoned_leaves_no_timer_of_its_engine(
 
     assert clock.timers == []
     assert harness.engine.terminated
+
+
+async def test_a_server_answers_in_the_iteration_of_the_event_loop_in_which_it_reads() -> None:
+    harness = TransportHarness(is_client=False)
+    harness.establish()
+    waiting = asyncio.create_task(harness.transport.receive())
+    await asyncio.sleep(0)
+    harness.engine.outgoing.append(b"acknowledgement")
+    harness.feed(prefix(2) + b"ho")
+    assert harness.endpoint.sent == []
+    await asyncio.sleep(0)
+
+    assert harness.endpoint.sent == [b"acknowledgement"]
+    assert waiting.done()
+
+
+async def test_a_client_leaves_time_for_the_next_request(harness: TransportHarness) -> None:
+    waiting = asyncio.create_task(harness.transport.receive())
+    await asyncio.sleep(0)
+    harness.engine.outgoing.append(b"acknowledgement")
+    harness.feed(prefix(2) + b"ho")
+    await asyncio.sleep(0)
+    assert harness.endpoint.sent == []
+    await asyncio.sleep(0)
+
+    assert harness.endpoint.sent == [b"acknowledgement"]
+    assert waiting.done()
+
+
+async def test_what_is_written_in_one_iteration_is_sent_at_once(harness: TransportHarness) -> None:
+    for _ in range(3):
+        harness.connection.write([b"x"])
+    before = len(harness.engine.sent_at)
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    assert len(harness.engine.sent_at) == before + 1
+
+
+async def test_a_timer_that_is_late_is_due_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = TransportClock(monkeypatch)
+    harness = TransportHarness()
+    harness.establish(clock.now)
+    harness.engine.due = clock.now - 3
+    harness.pump.arm()
+
+    assert [each[0] for each in clock.timers] == [clock.now]
+
+
+async def test_a_timer_that_fires_after_the_end_changes_nothing(harness: TransportHarness) -> None:
+    harness.engine.terminated = True
+    harness.connection.abort(ConnectionClosed("enough"))
+    harness.engine.due = 0.0
+    harness.pump.tick()
+    harness.pump.arm()
+
+    assert harness.engine.ticks == []
+    assert harness.engine.freed == 1
+
+
+async def test_a_timer_without_anything_due_does_nothing(harness: TransportHarness) -> None:
+    harness.engine.due = None
+    harness.pump.tick()
+
+    assert harness.engine.ticks == []
+    assert harness.pump._timer is None
+
+
+async def test_what_a_tick_brings_is_taken_and_sent(harness: TransportHarness) -> None:
+    harness.engine.due = monotonic()
+    harness.engine.pieces.append(prefix(2) + b"ho")
+    harness.engine.outgoing.append(b"again")
+    harness.pump.tick()
+
+    assert harness.transport.flow().messages == 1
+    assert harness.endpoint.sent == [b"again"]
