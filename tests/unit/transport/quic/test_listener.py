@@ -11,7 +11,7 @@ import pytest
 
 from smbquic.errors import ConnectionClosed, EngineError, HandshakeError, TransportError
 from smbquic.transport import framing
-from smbquic.transport.addresses import Address
+from smbquic.transport.addresses import Address, is_wildcard
 from smbquic.transport.base import ClientHello, MessageTransport, PathStatistics
 from smbquic.transport.quic import listener
 from smbquic.transport.quic.connection import QuicConnection
@@ -532,3 +532,31 @@ async def test_a_connection_that_is_unknown_may_terminate(listen: Listen) -> Non
     assert listening.listener.lost_packets == 3
     listening.listener.terminated(connection)
     assert listening.listener.lost_packets == 3
+
+
+@pytest.mark.parametrize("options", [None, QuicOptions(max_half_open=2)])
+async def test_listening_on_every_address_with_the_options_that_are_given(
+    listen: Listen, monkeypatch: pytest.MonkeyPatch, options: QuicOptions | None
+) -> None:
+    bound: list[Address] = []
+    read: list[QuicOptions] = []
+    listening = listen()
+
+    def open_endpoint(router: Router, local: Address) -> ListeningEndpoint:
+        bound.append(local)
+        return listening.endpoint
+
+    def engines(certificate: object, options: QuicOptions) -> ServerEngines:
+        read.append(options)
+        return ServerEngines((AIOQUIC, lambda *_: cast(Engine, None)), None)
+
+    async def serve(transport: MessageTransport) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(listener, "UdpEndpoint", open_endpoint)
+    monkeypatch.setattr(listener, "server_engines", engines)
+    made = await listener.listen("", 0, serve, certificate=CERTIFICATE, options=options)
+
+    assert is_wildcard(bound[0].socket_address)
+    assert read == [options or QuicOptions()]
+    await made.close()
