@@ -16,7 +16,7 @@ from smbquic.protocol.state import ConnectionState
         *(PreparedResponse, Request, ServerSession),
     ],
 )
-def test_two_objects_are_never_the_same(kind: type) -> None:
+def test_two_objects_are_never_the_same(kind: type[object]) -> None:
     one, other = object.__new__(kind), object.__new__(kind)
 
     assert one == one

@@ -1,7 +1,7 @@
 """When qh3's core gets the data of the stream, and what datagrams it is asked for."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -81,8 +81,9 @@ class Sending:
     def __init__(
         self, *, is_open: bool = True, direct: bool = True, memory: SendMemory | None = None
     ) -> None:
-        self.quic: Any = SendingLibrary()
-        self.core: SendingCore = self.quic._core
+        library = SendingLibrary()
+        self.core = library._core
+        self.quic = cast(Any, library)
         self.failures: list[RuntimeError] = []
         self.sender = Sender(self.quic, memory, is_open=is_open, on_failure=self.failures.append)
         self.sender.datagram_size = SIZE
