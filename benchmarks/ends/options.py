@@ -17,6 +17,7 @@ class EndOptions:
     port: int
     """A server with port 0 chooses a free one."""
     password: str
+    user: str = USER
     encrypt: bool = False
     double: bool = False
     engine: Literal["aioquic", "qh3"] = "qh3"

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.ends.options import SHARE, USER, EndOptions
+from benchmarks.ends.options import SHARE, EndOptions
 from benchmarks.statistics import quantile
 from smbquic import EncryptionPolicy, Share, TicketCache, connect
 
@@ -45,7 +45,7 @@ class Client:
         scheme = "smb" if options.transport == "tcp" else "smb+quic"
         encrypted = options.encrypt or options.double
         async with connect(
-            f"{scheme}://{USER}@{options.host}:{options.port}/{SHARE}",
+            f"{scheme}://{options.user}@{options.host}:{options.port}/{SHARE}",
             password=options.password,
             ca=options.certificate,
             engine=options.engine,

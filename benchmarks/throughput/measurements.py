@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal
 
 from benchmarks.arms import Arm
+from benchmarks.arms.gateway import SmbdArm
 from benchmarks.arms.raw import RawQuic
 from benchmarks.arms.samba import SambaArm
 from benchmarks.arms.smb import SmbArm, SmbprotocolArm
@@ -62,7 +63,9 @@ _qh3 = partial(_smb, transport="quic", engine="qh3", datagram_size=ORDINARY)
 _aioquic = partial(_smb, transport="quic", engine="aioquic", datagram_size=ORDINARY)
 _raw = partial(RawQuic, name="", title="", datagram_size=ORDINARY)
 _samba = partial(SambaArm, name="", title="", protection="sign", tcp=None, port=SMBD_PORT)
-
+_smbd = partial(SmbdArm, name="", title="", transport="tcp", tcp=None, smbd_port=SMBD_PORT)
+_gateway_qh3 = partial(_smbd, transport="quic", engine="qh3", datagram_size=ORDINARY)
+_gateway_aioquic = partial(_smbd, transport="quic", engine="aioquic", datagram_size=ORDINARY)
 
 _jumbo = partial(Measurement, network="jumbo")
 _once = partial(Measurement, once=True)
@@ -116,6 +119,13 @@ def _transfers() -> list[Measurement]:
             transfers,
             _aioquic(datagram_size=JUMBO),
         ),
+        Measurement("gateway-qh3", "smbd behind our gateway, qh3", transfers, _gateway_qh3()),
+        Measurement(
+            "gateway-aioquic",
+            "smbd behind our gateway, aioquic",
+            transfers,
+            _gateway_aioquic(),
+        ),
         Measurement("tcp", "SMB over TCP, signed", transfers, _tcp()),
         Measurement("tcp-encrypted", "SMB over TCP, encrypted", transfers, _tcp(encrypt=True)),
         Measurement("samba", "smbclient, smbd, TCP, signed", transfers, _samba()),
@@ -143,6 +153,10 @@ def _requests() -> list[Measurement]:
         Measurement("small-tcp", "our client and server, TCP", latencies, _tcp()),
         Measurement("small-quic-qh3", "our client and server, qh3", latencies, _qh3()),
         Measurement("small-quic-aioquic", "our client and server, aioquic", latencies, _aioquic()),
+        Measurement("small-smbd", "our client and smbd, TCP", latencies, _smbd()),
+        Measurement(
+            "small-gateway-qh3", "our client and smbd, gateway, qh3", latencies, _gateway_qh3()
+        ),
         Measurement("torture", "smbtorture, our server", torture, _tcp()),
         Measurement("torture-smbd", "smbtorture, smbd", torture_smbd, _samba()),
     ]

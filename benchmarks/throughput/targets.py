@@ -52,6 +52,12 @@ def targets() -> Iterable[Target]:
             _ratio(slow, ("raw-aioquic", "stream", "rate")),
             0.85,
         )
+        for engine in ("qh3", "aioquic"):
+            yield Target(
+                f"{way}, smbd behind the gateway / our server, {engine}",
+                _ratio((f"gateway-{engine}", way, "rate"), (f"quic-{engine}", way, "rate")),
+                0.9,
+            )
         yield Target(f"{way}, qh3, jumbo, MB/s", _figure("quic-qh3-jumbo", way, "rate"), 600)
         yield Target(f"{way}, TCP, signed, MB/s", _figure("tcp", way, "rate"), 600)
     yield Target(
