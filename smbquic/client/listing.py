@@ -6,6 +6,7 @@ the listing begins again, and leaves out the names that it has had.
 
 import asyncio
 from array import array
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -27,6 +28,8 @@ from smbquic.wire.query_directory import QueryDirectoryRequest
 
 PAGE = 1 << 20
 """Bytes of directory entries asked for at a time."""
+AHEAD = 2
+"""Pages that are asked for while one is looked at: one is on its way, the server lists another."""
 LONGEST_LISTING = 512 << 20
 """Bytes that the entries of one folder may need: with names of usual length, over a million."""
 _ENTRY_MEMORY = 256
@@ -102,34 +105,34 @@ class Listing:
         )
 
     async def _read(
-        self, tree: TreeConnect, file_id: FileId, pages: list[Response]
+        self, tree: TreeConnect, file_id: FileId, first: list[Response]
     ) -> AsyncGenerator[list[DirectoryEntry], None]:
-        """Yield the entries of each page, asking for the next one meanwhile; closes the folder."""
+        """Yield the entries of each page, asking for the next ones meanwhile; closes the folder."""
         query = self._query(tree, file_id)
         tree.channels.add_open()
-        following: asyncio.Task[Response] | None = None
+        pages = deque(first)
+        following: deque[asyncio.Task[Response]] = deque()
+        ended = False
         size = 0
         try:
-            while True:
-                if pages:
-                    page = pages.pop(0)
-                else:
-                    assert following is not None
-                    page = await following
+            while pages or following:
+                page = pages.popleft() if pages else await following.popleft()
                 if page.status in _NO_MORE:
-                    return
+                    ended = True
+                    continue
                 check(page, self._path)
                 entries = decode_entries(_ENTRY_CLASS, memoryview(page.body.buffer))
                 size += len(page.body.buffer) + _ENTRY_MEMORY * len(entries)
                 _check_size(self._path, len(entries), size)
-                if not pages:
-                    following = asyncio.create_task(tree.request(query, self._path, _NO_MORE))
+                while not (pages or ended) and len(following) < AHEAD:
+                    request = tree.request(query, self._path, _NO_MORE)
+                    following.append(asyncio.create_task(request))
                 yield entries
         finally:
             tree.channels.remove_open()
-            if following is not None:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+            for task in following:
+                task.cancel()
+            await asyncio.gather(*following, return_exceptions=True)
             if not tree.connection.closed:
                 await tree.request(requests.close(file_id), self._path)
 

@@ -1,11 +1,12 @@
 """Listings of folders: in pages, over more than one connection, and by servers that lie."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 
+from smbquic.client.listing import AHEAD
 from smbquic.client.retry import LOSSES_ALLOWED
 from smbquic.client.share import Share
 from smbquic.client.stat import Stat
@@ -75,14 +76,8 @@ async def test_listing_in_parts(share: Share, server: FakeServer, transport: Fak
     assert found[1].size == 7
     assert found[1].last_write_time == 0
     queries = server.bodies(Command.QUERY_DIRECTORY)
-    assert [query.file_name for query in queries] == ["*.*"] * 3
-    assert server.commands() == [
-        "CREATE",
-        "QUERY_DIRECTORY",
-        "QUERY_DIRECTORY",
-        "QUERY_DIRECTORY",
-        "CLOSE",
-    ]
+    assert [query.file_name for query in queries] == ["*.*"] * 4
+    assert server.commands() == ["CREATE", *["QUERY_DIRECTORY"] * 4, "CLOSE"]
     assert not transport.keep_alive
 
 
@@ -137,12 +132,26 @@ async def test_a_small_folder_is_listed_by_one_message(share: Share, server: Fak
     assert server.commands()[3:] == ["CLOSE"]
 
 
-async def test_the_next_page_comes_while_one_is_looked_at(share: Share, server: FakeServer) -> None:
+async def test_the_next_pages_come_while_one_is_looked_at(share: Share, server: FakeServer) -> None:
     serve_listings(server, [entry("a")], [entry("b")], [entry("c")], [entry("d")])
     iterator = share.scandir()
     assert [(await anext(iterator)).name for _ in range(2)] == ["a", "b"]
-    await server.until(lambda: server.commands().count("QUERY_DIRECTORY") == 3)
+    await server.until(lambda: server.commands().count("QUERY_DIRECTORY") == 2 + AHEAD)
     assert [item.name async for item in iterator] == ["c", "d"]
+
+
+async def test_a_page_after_one_that_says_there_is_no_more(
+    share: Share, server: FakeServer
+) -> None:
+    """A server may list two pages of one folder at once, and end the first of them first."""
+    pages: Iterator[list[DirectoryEntry]] = iter(
+        ([entry("a")], [entry("b")], [], [entry("c")], [entry("d")])
+    )
+    server.handlers[Command.QUERY_DIRECTORY] = lambda request: (
+        listing(*page) if (page := next(pages)) else (NtStatus.NO_MORE_FILES, None)
+    )
+    assert await share.listdir() == ["a", "b", "c"]
+    assert server.commands().count("QUERY_DIRECTORY") == 4
 
 
 async def test_a_listing_that_is_left_while_the_next_page_is_waited_for(
@@ -157,7 +166,7 @@ async def test_a_listing_that_is_left_while_the_next_page_is_waited_for(
     server.handlers[Command.QUERY_DIRECTORY] = query
     iterator = share.scandir()
     assert [(await anext(iterator)).name for _ in range(2)] == ["a", "b"]
-    await server.until(lambda: server.commands().count("QUERY_DIRECTORY") == 3)
+    await server.until(lambda: server.commands().count("QUERY_DIRECTORY") == 2 + AHEAD)
     await iterator.aclose()
     assert len(server.cancelled) == 1
     assert server.commands()[-1] == "CLOSE"

@@ -57,7 +57,7 @@ NUMBERS = {
     "LARGEST_COPY": [16 << 20],
     "_KEY_SIZE": [32],
     "_RESULT_SIZE": [12],
-    "AHEAD": [16],
+    "AHEAD": [16, 2],
     "ANSWER": [1 << 16],
     "MOST_CHANGES": [16_384],
     "NEW_NAME_TIMEOUT": [1.0],
