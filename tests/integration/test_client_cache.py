@@ -160,6 +160,8 @@ async def test_writing_changes_what_is_known(connect: Clients) -> None:
     async with await cache.open("d/a", "rb+") as file:
         await file.write(7, b"+")
         assert (await cache.stat("d/a")).size == 8
+        await (await cache.open("d/a")).close()
+        assert (await cache.stat("d/a")).size == 8
         assert [e.size async for e in cache.scandir("d") if e.name == "a"] == [8]
         await file.truncate(3)
         assert (await cache.stat("d/a")).size == 3

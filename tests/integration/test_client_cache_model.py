@@ -17,15 +17,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from smbquic.client.cache import LeaseCache
 from smbquic.client.cache.cached_file import CachedFile
 from smbquic.errors import NotFoundError
 from smbquic.pki import PkiDirectory
 from tests.integration.cached import clients
 
-FOLDERS = st.sampled_from(["", "", "p", "q"])
 FILES = st.sampled_from(["a", "b", "p/a", "p/b", "q/a"])
-PATHS = FILES | st.sampled_from(["p", "q", "p/q"])
+ALL_PATHS = ["a", "b", "p", "q", "p/a", "p/b", "p/q", "q/a", "p/q/a"]
+PATHS = st.sampled_from(ALL_PATHS)
 WHO = st.integers(0, 1)
 ANYBODY = st.integers(0, 2)
 DATA = st.binary(min_size=1, max_size=5) | st.integers(1, 255).map(
@@ -231,11 +230,28 @@ class CacheMachine(RuleBasedStateMachine):
 
     # --- what is seen -----------------------------------------------------------------------------
 
+    @rule(who=WHO)
+    def look(self, who: int) -> None:
+        """Compare all that one client sees."""
+
+        async def compare() -> None:
+            for folder in ("", "p", "q", "p/q"):
+                if folder in self.folders:
+                    await self.compare_listing(who, folder)
+            for path in ALL_PATHS:
+                await self.compare_stat(who, path)
+            for path, content in self.files.items():
+                async with await self.caches[who].open(path) as file:
+                    assert await file.read(0, 1 << 20) == content
+
+        self.do(compare())
+
     @rule(who=WHO, path=PATHS)
     def stat(self, who: int, path: str) -> None:
-        self.do(self.compare_stat(self.caches[who], who, path))
+        self.do(self.compare_stat(who, path))
 
-    async def compare_stat(self, cache: LeaseCache, who: int, path: str) -> None:
+    async def compare_stat(self, who: int, path: str) -> None:
+        cache = self.caches[who]
         if path in self.files:
             stat = await cache.stat(path)
             assert not stat.is_directory
@@ -247,24 +263,18 @@ class CacheMachine(RuleBasedStateMachine):
             with pytest.raises(NotFoundError):
                 await cache.stat(path)
 
-    @rule(who=WHO, path=FOLDERS)
-    def list(self, who: int, path: str) -> None:
-        async def compare() -> None:
-            if path not in self.folders:
-                return
-            listed = {entry.name: entry async for entry in self.caches[who].scandir(path)}
-            expected = {
-                name.rpartition("/")[2]: name
-                for name in [*self.files, *self.folders]
-                if name and parent(name) == path
-            }
-            assert set(listed) == set(expected)
-            for name, whole in expected.items():
-                assert listed[name].is_directory == (whole in self.folders)
-                if whole in self.files and self.written_by(whole) <= {who}:
-                    assert listed[name].size == len(self.files[whole])
-
-        self.do(compare())
+    async def compare_listing(self, who: int, path: str) -> None:
+        listed = {entry.name: entry async for entry in self.caches[who].scandir(path)}
+        expected = {
+            name.rpartition("/")[2]: name
+            for name in [*self.files, *self.folders]
+            if name and parent(name) == path
+        }
+        assert set(listed) == set(expected)
+        for name, whole in expected.items():
+            assert listed[name].is_directory == (whole in self.folders)
+            if whole in self.files and self.written_by(whole) <= {who}:
+                assert listed[name].size == len(self.files[whole])
 
     @rule(path=FILES)
     def read_without_a_cache(self, path: str) -> None:

@@ -69,8 +69,7 @@ class CachedContent(CacheLease):
         self.leased_at = 0.0
         self.wrote = False
         """Whether it was written to, which the server tells others when it is closed."""
-        self.stat: Stat | None = None
-        """What the server said when it was opened last."""
+        self._stat: Stat | None = None
         self._share = share
         self._blocks = blocks
         self._owner = owner
@@ -138,7 +137,7 @@ class CachedContent(CacheLease):
         file, _ = await open_file(self._share.share_tree, self.path, lambda: opening, lease=self)
         if self._size is None and self._asked_version == self._version and self.is_exact:
             self._size = file.opened.end_of_file
-        self.stat = Stat.of(self.path.rpartition("/")[2], file.opened)
+        self._stat = Stat.of(self.path.rpartition("/")[2], file.opened)
         return file
 
     def request(self, tree: TreeConnect, opening: CreateRequest) -> CreateRequest:
@@ -155,6 +154,11 @@ class CachedContent(CacheLease):
             self.leased_at = self._owner.now()
         if version != self._version:
             self._owner.changed(self)
+
+    def take_stat(self) -> Stat | None:
+        """Return what the server has just said of the file; None if it was not asked."""
+        stat, self._stat = self._stat, None
+        return stat
 
     @property
     def _readable(self) -> File | None:
@@ -338,6 +342,7 @@ class CachedContent(CacheLease):
     def _note_change(self) -> None:
         """Note that the file changes through us: what is being read may be from before."""
         self.wrote = True
+        self._stat = None
         self._version += 1
         self._fetching = {}
         self._owner.changed(self)
@@ -373,7 +378,7 @@ class CachedContent(CacheLease):
         """See `CacheLease`."""
         self._version += 1
         self._fetching = {}
-        self._size = None
+        self._size = self._stat = None
         self._blocks.drop(self)
 
     def reduce(self, notification: LeaseBreakNotification) -> None:

@@ -147,8 +147,9 @@ class LeaseCache:
         finally:
             if creates:
                 self._forget(place)
-        if folder is not None and not creates and file.content.stat is not None:
-            folder.store(name, file.content.stat, version)
+        stat = file.content.take_stat()
+        if folder is not None and not creates and stat is not None:
+            folder.store(name, stat, version)
         return file
 
     async def _within_limits(self, attempt: Callable[[], Awaitable[CachedFile]]) -> CachedFile:
