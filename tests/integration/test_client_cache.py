@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pytest
 
+from smbquic.client import requests
 from smbquic.client.cache import CacheLimits, LeaseCache
 from smbquic.errors import ExistsError, NotFoundError
 from smbquic.pki import PkiDirectory
@@ -169,6 +170,21 @@ async def test_writing_changes_what_is_known(connect: Clients) -> None:
         await file.write(5, b"x")
         assert await file.read(0, 10) == b"con\0\0x"
     assert (await cache.stat("d/a")).size == 6
+
+
+async def test_changes_by_path_of_a_file_that_is_open(connect: Clients) -> None:
+    cache = await connect.cache()
+    async with await cache.open("d/a", "r+b") as file:
+        assert await file.read(0, 9) == b"content"
+        await file.write(0, b"C")
+        await cache.share.utime("d/a", modified=10**18)
+        assert (await cache.stat("d/a")).last_write_time == 10**18
+        await file.write(1, b"O")
+        await cache.share.once(
+            requests.create("d\\a", requests.WRITE), requests.truncate(3), path="d/a"
+        )
+        assert await file.read(0, 9) == b"COn"
+        assert await file.size() == 3
 
 
 async def test_modes(connect: Clients, root: Path) -> None:

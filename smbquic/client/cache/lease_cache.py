@@ -168,6 +168,8 @@ class LeaseCache:
     async def _before(self, change: Change, opening: CreateRequest) -> CreateRequest:
         """Forget what changes, and close what would be in the way."""
         content = self._files.known(change.paths[0])
+        if content is not None:
+            await content.drain()  # a write that came later would change it once more
         for path in change.paths:
             self._forget(path)
             if change.moves:
@@ -184,6 +186,10 @@ class LeaseCache:
 
     def _after(self, change: Change) -> None:
         """Forget what was asked for while it changed."""
+        content = self._files.known(change.paths[0])
+        if content is not None and change.content:
+            # It was changed with the key of its own lease, which has not told it.
+            content.purge()
         for path in change.paths:
             self._forget(path)
 
@@ -196,6 +202,10 @@ class LeaseCache:
         if folder is not None:
             folder.purge()
         self._forget(place)
+
+    def changed(self, path: str) -> None:
+        """Forget the metadata of a file or folder, which an open of it has changed."""
+        self._forget(canonical(path))
 
     def _forget(self, path: str) -> None:
         """Forget the metadata of a file or folder, and of its folder, which change with it."""

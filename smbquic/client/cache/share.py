@@ -18,6 +18,7 @@ from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.query_info import QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
+from smbquic.wire.write import WriteRequest
 
 _READING = (CloseRequest, FlushRequest, QueryDirectoryRequest, QueryInfoRequest, ReadRequest)
 _MOVING = frozenset(
@@ -26,14 +27,36 @@ _MOVING = frozenset(
         FileInformationClass.FileRenameInformation,
     }
 )
+_SIZING = frozenset(
+    {
+        FileInformationClass.FileAllocationInformation,
+        FileInformationClass.FileEndOfFileInformation,
+    }
+)
+_KEEPING = frozenset(
+    {
+        CreateDisposition.FILE_OPEN,
+        CreateDisposition.FILE_CREATE,
+        CreateDisposition.FILE_OPEN_IF,
+    }
+)
+"""What leaves the content of a file as it is."""
+_NAMING = frozenset(
+    {FileInformationClass.FileLinkInformation, FileInformationClass.FileRenameInformation}
+)
+"""What gives a file a name, too; both structures have it in the same place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What requests change: the files of these paths, and with `moves` their names."""
+    """What requests change: the files of these paths, with `moves` their names.
+
+    With `content`, what is in the first of them changes, too.
+    """
 
     paths: Sequence[str]
-    moves: bool
+    moves: bool = False
+    content: bool = False
 
     @classmethod
     def of(cls, opening: CreateRequest, others: Sequence[Message]) -> "Change | None":
@@ -45,18 +68,25 @@ class Change:
             return None
         paths, moves = [canonical(opening.name)], False
         for other in others:
-            if isinstance(other, SetInfoRequest) and other.file_info_class in _MOVING:
-                moves = True
-                if other.file_info_class == FileInformationClass.FileRenameInformation:
+            if isinstance(other, SetInfoRequest):
+                moves |= other.file_info_class in _MOVING
+                if other.file_info_class in _NAMING:
                     target = RenameInformation.decode(memoryview(other.buffer)).file_name
                     paths.append(canonical(target))
-        return cls(paths, moves)
+        content = opening.create_disposition not in _KEEPING or any(map(_changes_content, others))
+        return cls(paths, moves, content)
 
 
 def _changes(request: Message) -> bool:
     if isinstance(request, IoctlRequest):
         return not are_repeatable([request])
     return not isinstance(request, _READING)
+
+
+def _changes_content(request: Message) -> bool:
+    if isinstance(request, SetInfoRequest):
+        return request.file_info_class in _SIZING
+    return isinstance(request, IoctlRequest | WriteRequest)
 
 
 def canonical(path: str) -> str:

@@ -23,11 +23,15 @@ OPENING = requests.create("d\\a", requests.READ)
         ([], None),
         ([requests.read(0, 9), requests.query_standard(), requests.close()], None),
         ([requests.ioctl(Fsctl.GET_REPARSE_POINT, FileId.RELATED, b"", 9)], None),
-        ([requests.ioctl(Fsctl.SET_REPARSE_POINT, FileId.RELATED, b"", 9)], Change(["d/a"], False)),
-        ([requests.set_basic(), requests.close()], Change(["d/a"], False)),
-        ([requests.write(0, b"x")], Change(["d/a"], False)),
-        ([requests.delete()], Change(["d/a"], True)),
-        ([requests.rename("e\\b", replace=True)], Change(["d/a", "e/b"], True)),
+        (
+            [requests.ioctl(Fsctl.SET_REPARSE_POINT, FileId.RELATED, b"", 9)],
+            Change(["d/a"], content=True),
+        ),
+        ([requests.set_basic(), requests.close()], Change(["d/a"])),
+        ([requests.write(0, b"x")], Change(["d/a"], content=True)),
+        ([requests.truncate(0)], Change(["d/a"], content=True)),
+        ([requests.delete()], Change(["d/a"], moves=True)),
+        ([requests.rename("e\\b", replace=True)], Change(["d/a", "e/b"], moves=True)),
     ],
 )
 def test_what_requests_change(others: list[Message], expected: Change | None) -> None:
@@ -37,6 +41,8 @@ def test_what_requests_change(others: list[Message], expected: Change | None) ->
 def test_what_a_create_changes() -> None:
     making = requests.create("d\\a", requests.READ, disposition=CreateDisposition.FILE_CREATE)
     assert Change.of(making, []) == Change(["d/a"], moves=False)
+    emptying = requests.create("a", requests.WRITE, disposition=CreateDisposition.FILE_OVERWRITE)
+    assert Change.of(emptying, []) == Change(["a"], content=True)
     deleting = requests.create("d\\a", requests.DELETE, options=CreateOptions.FILE_DELETE_ON_CLOSE)
     assert Change.of(deleting, []) == Change(["d/a"], moves=False)
 
