@@ -1,6 +1,7 @@
 """Datagrams of any content and failures of the library, with every engine."""
 
 import logging
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -139,3 +140,77 @@ def test_abandoning_is_immediate(simulate: Simulate, name: str, fresh: MakeServe
     assert untouched.datagrams(1.0) == []
     for engine in (simulation.client, untouched):
         assert engine.close_reason in (None, CloseReason(1, "", application=False, ours=True))
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_data_of_another_stream_ends_the_connection(
+    simulate: Simulate, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulation = simulate(engines=name)
+    simulation.establish()
+    kind = import_module(f"{name}.quic.events").StreamDataReceived
+    events = [kind(data=b"more", end_stream=False, stream_id=4)]
+    monkeypatch.setattr(
+        library(simulation.server), "next_event", lambda: events.pop() if events else None
+    )
+    simulation.server.tick(simulation.now)
+
+    # STREAM_LIMIT_ERROR, [RFC9000] 20.1
+    expected = CloseReason(0x4, "SMB has one stream", application=True, ours=True)
+    assert simulation.close_reason("server") == expected
+    assert simulation.server.read() == []
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_what_is_freed_is_not_kept_for_later(
+    simulate: Simulate, fresh: MakeServer, name: str
+) -> None:
+    engine = fresh(name)
+    engine.write(b"early")
+    assert engine.unsent == 5
+    engine.abandon()
+    engine.free()
+
+    kept = vars(engine).get("_early", [])
+    assert kept == []
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_the_closing_period_takes_three_probe_timeouts(simulate: Simulate, name: str) -> None:
+    """[RFC9000] 10.2; a round trip takes 10 ms here, and an acknowledgement 25 ms at most."""
+    simulation = simulate(engines=name)
+    simulation.establish()
+    simulation.advance(1)
+    simulation.client.close(0, "enough")
+    simulation.outgoing("client")
+    begun = simulation.now
+    simulation.run(lambda: simulation.client.terminated)
+
+    assert 3 * 0.035 < simulation.now - begun < 3 * 0.1
+
+
+@pytest.mark.engine("qh3")
+@pytest.mark.parametrize(
+    ("host", "address"), [("192.0.2.7", ("192.0.2.1", 1)), ("2001:db8::7", ("2001:db8::1", 1))]
+)
+@pytest.mark.parametrize("batch", [False, True])
+def test_the_core_of_qh3_knows_the_family_of_the_peers_address(
+    fresh: MakeServer, host: str, address: tuple[str, int], batch: bool
+) -> None:
+    engine = fresh("qh3")
+    path = ((host, 50000), b"")
+    if batch:
+        engine.receive_segments(bytes(1200), 1200, path, 1.0)
+    else:
+        engine.receive(bytes(1200), path, 1.0)
+
+    assert vars(engine)["_core_address"] == address
+
+
+@pytest.mark.engine("qh3")
+def test_nobody_is_pinged_before_the_first_datagram(fresh: MakeServer) -> None:
+    engine = fresh("qh3")
+    engine.ping()
+
+    assert engine.close_reason is None
+    assert engine.timer() is None
