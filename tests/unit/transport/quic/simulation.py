@@ -173,7 +173,7 @@ class Simulation:
         for name, engine in self._engines().items():
             self.received[name] += b"".join(engine.read())
 
-    def run(self, until: Callable[[], object], *, steps: int = 200_000) -> None:
+    def run(self, until: Callable[[], object], *, steps: int = 100_000) -> None:
         """Let things happen until a condition holds."""
         for _ in range(steps):
             if until():
@@ -187,10 +187,8 @@ class Simulation:
 
     def advance(self, seconds: float) -> None:
         """Let everything happen that happens within a time."""
-        end = self.now + seconds
-        while self.now < end:
-            self._limit = end
-            self.step()
+        self._limit = self.now + seconds
+        self.run(lambda: self.now >= self._limit)
         self._limit = float("inf")
 
     def establish(self) -> None:
