@@ -145,3 +145,11 @@ def test_a_transfer_goes_in_whole_datagrams(simulate: Simulate, engines: str, se
 
     # Beside them there are acknowledgements of what the other end has to say, which is little.
     assert sum(sent) / len(sent) > 1400
+
+
+@pytest.mark.parametrize(
+    ("most", "private", "jumbo"),
+    [(1472, True, False), (1473, True, True), (8972, True, True), (8972, False, False)],
+)
+def test_jumbo_frames_are_for_networks_of_ones_own(most: int, private: bool, jumbo: bool) -> None:
+    assert DatagramSizes(1200, most, private=private).jumbo is jumbo
