@@ -147,4 +147,4 @@ def _each(client: Client, urls: tuple[SmbUrl, ...], verb: str, action: Action) -
     if client.as_json:
         done = [shown(path) for path in arguments.done]
         emit({verb: done, "failures": arguments.failed()})
-    arguments.end()
+    arguments.raise_failures()

@@ -1,6 +1,6 @@
 """`smbquic ls`, `tree`, `stat`: list folders, and show the attributes of a file or folder."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -60,7 +60,8 @@ def kind_of(entry: Stat) -> str:
     return "directory" if entry.is_directory else "file"
 
 
-def _line(entry: Stat) -> str:
+def long_line(entry: Stat) -> str:
+    """Return an entry with its attributes, its size and its time."""
     letters = "".join(letter if entry.attributes & bit else "-" for bit, letter in _LETTERS)
     first = {"directory": "d", "link": "l", "file": "-"}[kind_of(entry)]
     mark = "/" if entry.is_directory else ""
@@ -68,6 +69,11 @@ def _line(entry: Stat) -> str:
     return (
         f"{first}{letters} {count:>14} {_time(entry.last_write_time)} {printable(entry.name)}{mark}"
     )
+
+
+def short_line(entry: Stat) -> str:
+    """Return the name of an entry; that of a folder ends with a slash."""
+    return printable(entry.name) + "/" * entry.is_directory
 
 
 _all = option(
@@ -98,8 +104,7 @@ def ls(client: Client, url: SmbUrl, *, long: bool, everything: bool) -> None:
                 emit({"entries": [document(entry, path) for path, entry in entries]})
                 return
             async for found in _in_parts(share, url.path, everything=everything):
-                names = (printable(entry.name) + "/" * entry.is_directory for entry in found)
-                click.echo("\n".join(map(_line, found) if long else names))
+                click.echo("\n".join(map(long_line if long else short_line, found)))
 
     run(work())
 
@@ -218,6 +223,14 @@ def stat(client: Client, url: SmbUrl) -> None:
     if client.as_json:
         emit(found)
         return
-    for name, value in found.items():
-        text = ", ".join(value) if isinstance(value, list) else value
-        click.echo(f"{name.replace('_', ' '):15} {printable(str(text))}")
+    for line in described(found):
+        click.echo(line)
+
+
+def described(document: Mapping[str, Any]) -> list[str]:
+    """Return a document for people: a line for each of its values."""
+    return [
+        f"{name.replace('_', ' '):15} "
+        + printable(", ".join(value) if isinstance(value, list) else str(value))
+        for name, value in document.items()
+    ]

@@ -76,6 +76,10 @@ _COMMANDS = {
         "smbquic.cli.serve:serve", "Share folders over QUIC, and over TCP where asked for."
     ),
     "shares": LazyCommand("smbquic.cli.share_listing:shares", "List the shares of a server."),
+    "shell": LazyCommand(
+        "smbquic.cli.shell.command:shell",
+        "Go through a share at a prompt, with smbclient's commands.",
+    ),
     "stat": LazyCommand(
         "smbquic.cli.listing:stat", "Show the attributes, sizes and times of a file or folder."
     ),

@@ -20,13 +20,18 @@ from smbquic.storage.names import unescape
 
 def emit(document: Mapping[str, Any] | list[Any]) -> None:
     """Print a JSON document, or an event, on one line."""
+    click.echo(as_json_line(document))
+    sys.stdout.flush()
+
+
+def as_json_line(document: Mapping[str, Any] | list[Any]) -> str:
+    """Return a JSON document on one line, of printable characters only."""
     text = json.dumps(document, ensure_ascii=False, default=str)
     # JSON leaves most of it as it is: DEL, C1, the marks for the direction of text. Bytes of a name
     # that are not UTF-8 are surrogates, which cannot be written at all.
     if not text.isprintable():
         text = "".join(c if c.isprintable() else _escaped(c) for c in text)
-    click.echo(text)
-    sys.stdout.flush()
+    return text
 
 
 def _escaped(character: str) -> str:

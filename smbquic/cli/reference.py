@@ -60,7 +60,8 @@ def _sections(context: click.Context) -> dict[str, Records]:
 def _section(context: click.Context, client: dict[str, Records]) -> Iterator[str]:
     yield f"## `{context.command_path} {usage(context)}`"
     for text, example in paragraphs(context):
-        yield from ("", "```sh", text, "```") if example else ("", text)
+        language = "sh" if "smbquic " in text else "text"
+        yield from ("", f"```{language}", text, "```") if example else ("", text)
     found = _sections(context)
     for heading, records in found.items():
         if heading == COMMON or (is_client(context) and heading in _CLIENT_HEADINGS):

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -15,6 +16,8 @@ from smbquic.client.names import to_local
 from smbquic.client.share import Share
 from smbquic.config.profile import split_name
 from smbquic.errors import SmbError
+
+T = TypeVar("T")
 
 OpenFolder = Callable[[str], tuple[AbstractAsyncContextManager[Share], str]]
 """Returns the share that a ``NAME:PATH`` is on, not connected yet, and the path there."""
@@ -37,22 +40,28 @@ async def _completed(text: str, open_folder: OpenFolder) -> list[CompletionItem[
     assert named is not None
     folder, slash, begun = named[1].rpartition("/")
     above = f"{named[0]}:{folder}{slash}"
-    listing = asyncio.create_task(_listed(*open_folder(above)))
-    done, _ = await asyncio.wait({listing}, timeout=_TIMEOUT)
-    if not done:
-        # The event loop cancels it once more when it ends: then it does not wait for a logoff.
-        listing.cancel()
-        await asyncio.sleep(0)
-        return []
-    found = listing.result()
+    found = await soon(_listed(*open_folder(above)))
     return [
         CompletionItem(
             above + name + ("/" if is_folder else ""), NO_SPACE if is_folder else "plain"
         )
-        for name, is_folder in sorted(found)
+        for name, is_folder in sorted(found or [])
         # A name that could control the terminal is left out.
         if name.startswith(begun) and name.isprintable()
     ]
+
+
+async def soon(listing: Coroutine[Any, Any, T]) -> T | None:
+    """Return what a listing returns; None if it takes longer than somebody waits who types."""
+    task = asyncio.create_task(listing)
+    done, _ = await asyncio.wait({task}, timeout=_TIMEOUT)
+    if not done:
+        # An event loop that ends cancels it once more: then it does not wait for a logoff.
+        task.cancel()
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        await asyncio.sleep(0)
+        return None
+    return task.result()
 
 
 async def _listed(

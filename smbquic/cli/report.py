@@ -56,7 +56,7 @@ class Arguments:
         """Return the failures for --json."""
         return [{"path": shown(path), "error": describe(error)} for path, error in self.failures]
 
-    def end(self) -> None:
+    def raise_failures(self) -> None:
         """Raise `PartialFailure` if anything failed.
 
         If nothing is done, the exit code says whether the logon or the network failed.
@@ -130,7 +130,7 @@ class Report(Arguments):
             emit(self.document())
         else:
             click.echo(self.summary())
-        super().end()
+        self.raise_failures()
 
 
 class Shares(AsyncExitStack):

@@ -44,15 +44,25 @@ def watch(client: Client, url: SmbUrl, *, recursive: bool) -> None:
 def show(client: Client, change: ShareChange) -> None:
     """Print one change as a line."""
     if client.as_json:
-        document: dict[str, Any] = {"event": str(change.kind), "path": shown(change.path)}
-        if change.old_path is not None:
-            document["old_path"] = shown(change.old_path)
-        emit(document)
-        return
+        emit(document(change))
+    else:
+        click.echo(line(change))
+        sys.stdout.flush()
+
+
+def document(change: ShareChange) -> dict[str, Any]:
+    """Return what --json prints of a change."""
+    found: dict[str, Any] = {"event": str(change.kind), "path": shown(change.path)}
+    if change.old_path is not None:
+        found["old_path"] = shown(change.old_path)
+    return found
+
+
+def line(change: ShareChange) -> str:
+    """Return a change as a line."""
     text = printable(change.path)
     if change.old_path is not None:
         text = f"{printable(change.old_path)} -> {text}"
     if change.kind is ShareChangeKind.OVERFLOW:
         text = "too much has changed: list the folder again"
-    click.echo(f"{change.kind:{_WIDTH}}{text}")
-    sys.stdout.flush()
+    return f"{change.kind:{_WIDTH}}{text}"

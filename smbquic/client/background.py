@@ -17,8 +17,12 @@ class LoopThread:
     The thread is a daemon: a program that forgets to `stop` still ends.
     """
 
-    def __init__(self, name: str = "smbquic") -> None:
-        self._loop = asyncio.new_event_loop()
+    def __init__(
+        self,
+        name: str = "smbquic",
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+    ) -> None:
+        self._loop = new_loop()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._thread.start()
 

@@ -35,6 +35,8 @@ class EchoMonitor:
         self._outstanding = outstanding
         self._send_echo = send_echo
         self._fail = fail
+        self.response_timeout = RESPONSE_TIMEOUT
+        """Seconds of silence after which a server that owes a response counts as lost."""
         self._opens = 0
         self._loop = asyncio.get_running_loop()
         self.last_received = self._loop.time()
@@ -62,10 +64,10 @@ class EchoMonitor:
         if self._has_progress():
             self.reset()
         silence = self._loop.time() - self.last_received
-        if self._outstanding and silence >= RESPONSE_TIMEOUT:
+        if self._outstanding and silence >= self.response_timeout:
             self._fail(IdleTimeout(f"the server has not answered for {silence:.0f} s"))
             return
-        if self._outstanding.overtaken(RESPONSE_TIMEOUT):
+        if self._outstanding.overtaken(self.response_timeout):
             self._fail(IdleTimeout("the server answers, but not what it was asked first"))
             return
         due = ECHO_INTERVAL - silence

@@ -249,12 +249,16 @@ class ShareFiles:
         modified: int | None = None,
         accessed: int | None = None,
         created: int | None = None,
+        changed: int | None = None,
     ) -> None:
         """Set times, in nanoseconds since 1970; None leaves one as it is."""
         await self.once(
             requests.create(to_wire(path), AccessMask.FILE_WRITE_ATTRIBUTES),
             requests.set_basic(
-                creation_time=created, last_access_time=accessed, last_write_time=modified
+                creation_time=created,
+                last_access_time=accessed,
+                last_write_time=modified,
+                change_time=changed,
             ),
             path=path,
         )

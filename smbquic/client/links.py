@@ -1,4 +1,4 @@
-"""Symbolic links on a share. [MS-FSCC] 2.1.2.4, 2.3.25, 2.3.81"""
+"""Hard and symbolic links on a share. [MS-FSCC] 2.1.2.4, 2.3.25, 2.3.81, 2.4.28.2"""
 
 import re
 from contextlib import suppress
@@ -64,6 +64,12 @@ async def symlink(share: ShareFiles, target: str, path: str, *, folder: bool) ->
             with suppress(SmbError):
                 await (share.rmdir(path) if folder else share.remove(path))
         raise
+
+
+async def link(share: ShareFiles, path: str, new_path: str) -> None:
+    """See `Share.link`."""
+    opening = requests.create(to_wire(path), AccessMask.FILE_WRITE_ATTRIBUTES | requests.STAT)
+    await share.once(opening, requests.link(to_wire(new_path)), path=path)
 
 
 def _link_to(target: str) -> SymbolicLinkReparseData:

@@ -1,14 +1,14 @@
-"""Questions about a file whose answer has no size that is known before."""
+"""Questions about a file, whose answers have no size that is known before."""
 
 from collections.abc import Container
 
 from smbquic.client import requests
 from smbquic.client.files import ShareFiles
-from smbquic.client.names import to_wire
+from smbquic.client.names import check_listed, to_wire
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.cursor import Buffer
-from smbquic.wire.fscc.file_information import FileInformationClass
+from smbquic.wire.fscc.file_information import FileInformationClass, NameInformation
 from smbquic.wire.query_info import InfoType
 
 SIZES = (1 << 16, 1 << 20)
@@ -42,3 +42,11 @@ async def query_all(
             data: Buffer = answer.body.buffer
             return data
     raise RemoteProtocolError(f"{path}: the server has more than {SIZES[-1]} bytes to tell of it")
+
+
+async def short_name(share: ShareFiles, path: str) -> str:
+    """See `Share.short_name`. [MS-FSCC] 2.4.5"""
+    information = FileInformationClass.FileAlternateNameInformation
+    answer = await query_all(share, path, requests.STAT, information)
+    name = NameInformation.decode(answer).file_name
+    return check_listed(name) if name else name

@@ -19,6 +19,7 @@ from smbquic.wire.fscc.file_information import (
     DispositionInformation,
     EndOfFileInformation,
     FileInformationClass,
+    LinkInformation,
     RenameInformation,
     StandardInformation,
 )
@@ -128,6 +129,12 @@ def rename(name: str, *, replace: bool, file_id: FileId = FileId.RELATED) -> Set
     return change(FileInformationClass.FileRenameInformation, information.encode(), file_id)
 
 
+def link(name: str, file_id: FileId = FileId.RELATED) -> SetInfoRequest:
+    r"""SET_INFO that gives the open file another name, in wire form. [MS-FSCC] 2.4.28"""
+    information = LinkInformation(name)
+    return change(FileInformationClass.FileLinkInformation, information.encode(), file_id)
+
+
 def delete(file_id: FileId = FileId.RELATED) -> SetInfoRequest:
     """SET_INFO that deletes the open file when it is closed. [MS-FSCC] 2.4.11"""
     information = DispositionInformation(delete_pending=True)
@@ -145,6 +152,7 @@ def set_basic(
     creation_time: int | None = None,
     last_access_time: int | None = None,
     last_write_time: int | None = None,
+    change_time: int | None = None,
     attributes: int | None = None,
     file_id: FileId = FileId.RELATED,
 ) -> SetInfoRequest:
@@ -160,7 +168,7 @@ def set_basic(
         creation_time=filetime(creation_time),
         last_access_time=filetime(last_access_time),
         last_write_time=filetime(last_write_time),
-        change_time=0,
+        change_time=filetime(change_time),
         # Zero would mean "leave", so a file without any attribute is said to be NORMAL.
         file_attributes=0 if attributes is None else attributes or FileAttributes.NORMAL,
     )

@@ -193,6 +193,18 @@ class Share(ShareFiles):
 
         await links.symlink(self, target, path, folder=target_is_directory)
 
+    async def link(self, path: str, new_path: str) -> None:
+        """Give a file another name on the share: a hard link. Raises `ExistsError`."""
+        from smbquic.client import links
+
+        await links.link(self, path, new_path)
+
+    async def short_name(self, path: str) -> str:
+        """Return the 8.3 name of a file or folder; "" if the server has made none."""
+        from smbquic.client import queries
+
+        return await queries.short_name(self, path)
+
     def watch(
         self,
         path: str = "",

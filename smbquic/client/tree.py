@@ -1,7 +1,7 @@
 """Folders with all that is in them, several files at a time."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -129,6 +129,44 @@ async def get(
     return copying.result
 
 
+async def get_files(
+    share: ShareFiles,
+    selected: Iterable[tuple[str, Path, Stat]],
+    *,
+    progress: TreeProgress | None = None,
+    options: TransferOptions = DEFAULTS,
+) -> TreeResult:
+    """Copy files and folders that were listed, each to a path on this machine.
+
+    A folder comes before what is in it. Links are left out. Nothing is written into a folder that
+    could not be made, as where there is a link in its place.
+    """
+    copying = _TreeCopy(progress, options)
+    written = WrittenFiles()
+    missing: set[Path] = set()
+
+    async def file(source: str, local: Path, size: int, count: Progress) -> None:
+        await transfer.get(
+            share, source, local, progress=count, expected=size, written=written, options=options
+        )
+
+    async def add_all() -> None:
+        for path, local, entry in selected:
+            if local.parent in missing:
+                missing.add(local)
+            elif entry.is_link:
+                copying.skip(path, REMOTE_LINK)
+            elif not entry.is_directory:
+                copying.add_file(path, entry.size, partial(file, path, local, entry.size))
+            elif await copying.attempt(path, in_thread(written.make_folder, local)):
+                copying.result.folders += 1
+            else:
+                missing.add(local)
+
+    await copying.jobs.run(add_all)
+    return copying.result
+
+
 def _make_root(path: Path) -> Path:
     """Make the folder that everything goes into; only the path to it may have links."""
     path.mkdir(parents=True, exist_ok=True)
@@ -178,6 +216,54 @@ async def put(
         await transfer.put(share, local, target, progress=count, expected=size, options=options)
 
     await copying.jobs.run(partial(folder, source, path))
+    return copying.result
+
+
+async def put_files(
+    share: ShareFiles,
+    selected: Iterable[tuple[Path, str, os.stat_result]],
+    *,
+    progress: TreeProgress | None = None,
+    options: TransferOptions = DEFAULTS,
+) -> TreeResult:
+    """Copy files and folders of this machine, each to a path on the share.
+
+    A folder comes before what is in it. What is neither a file nor a folder is left out, and of
+    names that only differ in case all but the first fail.
+    """
+    copying = _TreeCopy(progress, options)
+    names = TargetNames()
+    missing: set[str] = set()
+
+    async def file(local: Path, target: str, size: int, count: Progress) -> None:
+        await transfer.put(share, local, target, progress=count, expected=size, options=options)
+
+    async def make_folder(local: Path, target: str) -> None:
+        names.claim(target, str(local))
+        await share.makedirs(target)
+
+    async def add_all() -> None:
+        for local, target, status in selected:
+            beside = str(local)
+            if target.rpartition("/")[0] in missing:
+                missing.add(target)
+            elif S_ISDIR(status.st_mode):
+                if await copying.attempt(beside, make_folder(local, target)):
+                    copying.result.folders += 1
+                else:
+                    missing.add(target)
+            elif not S_ISREG(status.st_mode):
+                copying.skip(beside, kind_of_file(status.st_mode))
+            else:
+                try:
+                    names.claim(target, beside)
+                except NameCollisionError as error:
+                    copying.fail(beside, error)
+                    continue
+                size = status.st_size
+                copying.add_file(beside, size, partial(file, local, target, size))
+
+    await copying.jobs.run(add_all)
     return copying.result
 
 

@@ -141,6 +141,14 @@ class SyncShare:
         """See `smbquic.Share.readlink`."""
         return self._loop.run(self._share.readlink(path))
 
+    def link(self, path: str, new_path: str) -> None:
+        """See `smbquic.Share.link`."""
+        self._loop.run(self._share.link(path, new_path))
+
+    def short_name(self, path: str) -> str:
+        """See `smbquic.Share.short_name`."""
+        return self._loop.run(self._share.short_name(path))
+
     def symlink(self, target: str, path: str, *, target_is_directory: bool = False) -> None:
         """See `smbquic.Share.symlink`."""
         self._loop.run(self._share.symlink(target, path, target_is_directory=target_is_directory))
@@ -247,10 +255,13 @@ class SyncShare:
         modified: int | None = None,
         accessed: int | None = None,
         created: int | None = None,
+        changed: int | None = None,
     ) -> None:
         """See `smbquic.Share.utime`."""
         self._loop.run(
-            self._share.utime(path, modified=modified, accessed=accessed, created=created)
+            self._share.utime(
+                path, modified=modified, accessed=accessed, created=created, changed=changed
+            )
         )
 
     def set_attributes(self, path: str, attributes: FileAttributes) -> None:

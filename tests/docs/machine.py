@@ -190,7 +190,11 @@ class Terminal:
 
     def interrupt(self) -> str:
         """Press Ctrl-C, and wait for the end; what was printed in all."""
-        os.write(self._screen, b"\x03")
+        return self.type("\x03")
+
+    def type(self, text: str) -> str:
+        """Type a text, and wait for the end; what was printed in all."""
+        os.write(self._screen, text.encode())
         self._read_until(None)
         self._end()
         return self.output

@@ -48,6 +48,10 @@ def test_using_a_share(machine: ReaderMachine) -> None:
         shown = reader.run("smbquic find", client)
         assert "in/report.pdf" in shown
         assert "ent well." in shown
+        reader.start("smbquic shell smb+quic", client, ready="data:/> ")
+        assert "report.pdf" in client.type("ls in\nexit\n")
+        assert reader.run("smbquic shell smb+quic", client).split()[-1] == "1"
+        assert (machine.srv / "data" / "new" / "report.pdf").is_file()
 
         client.run("mkdir -p ~/.config/smbquic")
         reader.write("[profiles.fs]", client, file="~/.config/smbquic/config.toml")

@@ -103,6 +103,8 @@ OF_CLICK: dict[str, int] = {
     "failure.PartialFailure": ExitCode.PARTLY,
     "_DemoFailed": ExitCode.PARTLY,
     "MissingFolder": ExitCode.REFUSED,
+    "VerbError": ExitCode.USAGE,
+    "LocalCommandFailed": ExitCode.PARTLY,
 }
 """The exit codes of what only the commands raise."""
 
@@ -122,7 +124,7 @@ def every_error(base: type[BaseException] = SmbError) -> Iterator[type[BaseExcep
 
 def raised_by_commands() -> Iterator[tuple[str, str]]:
     """Where the command line raises something, and what."""
-    for path in sorted(Path(smbquic.cli.__file__).parent.glob("*.py")):
+    for path in sorted(Path(smbquic.cli.__file__).parent.rglob("*.py")):
         for node in ast.walk(parse(path)):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
                 yield f"{path.name}:{node.lineno}", ast.unparse(node.exc.func)

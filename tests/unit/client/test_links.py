@@ -4,6 +4,7 @@ from smbquic.client.share import Share
 from smbquic.errors import DeniedError, ExistsError, StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.create import CreateDisposition, CreateOptions
+from smbquic.wire.fscc.file_information import FileInformationClass, LinkInformation
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.fscc.reparse import SYMLINK_FLAG_RELATIVE, SymbolicLinkReparseData
 from smbquic.wire.header import Command
@@ -35,6 +36,16 @@ async def test_links_are_read(
     assert server.commands() == ["CREATE", "IOCTL", "CLOSE"]
     [create] = server.bodies(Command.CREATE)
     assert create.create_options == CreateOptions.FILE_OPEN_REPARSE_POINT
+
+
+async def test_a_hard_link(share: Share, server: FakeServer) -> None:
+    await share.link("a/file", "b/second")
+    assert server.commands() == ["CREATE", "SET_INFO", "CLOSE"]
+    [create] = server.bodies(Command.CREATE)
+    assert (create.name, create.create_disposition) == (r"a\file", CreateDisposition.FILE_OPEN)
+    [setting] = server.bodies(Command.SET_INFO)
+    assert setting.file_info_class == FileInformationClass.FileLinkInformation
+    assert LinkInformation.decode(setting.buffer) == LinkInformation(r"b\second")
 
 
 async def test_what_is_no_link(share: Share, server: FakeServer) -> None:

@@ -3,9 +3,9 @@ import pytest
 from smbquic.client import requests
 from smbquic.client.queries import query_all
 from smbquic.client.share import Share
-from smbquic.errors import NotFoundError, RemoteProtocolError
+from smbquic.errors import NotFoundError, RemoteProtocolError, SecurityError
 from smbquic.ntstatus import NtStatus
-from smbquic.wire.fscc.file_information import FileInformationClass
+from smbquic.wire.fscc.file_information import FileInformationClass, NameInformation
 from smbquic.wire.header import Command
 from smbquic.wire.query_info import QueryInfoResponse
 from tests.unit.client.fakes import Answer, FakeServer, Received
@@ -27,6 +27,24 @@ async def test_a_long_answer_is_asked_for_again(
     server.handlers[Command.QUERY_INFO] = lambda request: (status, None)
     with pytest.raises(RemoteProtocolError, match="x: the server has more"):
         await query_all(share, "x", requests.STAT, STREAMS)
+
+
+@pytest.mark.parametrize("name", ["REPORT~1.PDF", ""])
+async def test_the_short_name(share: Share, server: FakeServer, name: str) -> None:
+    server.handlers[Command.QUERY_INFO] = lambda request: QueryInfoResponse(
+        NameInformation(name).encode()
+    )
+    assert await share.short_name("report one.pdf") == name
+    [query] = server.bodies(Command.QUERY_INFO)
+    assert query.file_info_class == FileInformationClass.FileAlternateNameInformation
+
+
+async def test_a_short_name_that_leads_elsewhere(share: Share, server: FakeServer) -> None:
+    server.handlers[Command.QUERY_INFO] = lambda request: QueryInfoResponse(
+        NameInformation("..").encode()
+    )
+    with pytest.raises(SecurityError):
+        await share.short_name("x")
 
 
 async def test_a_file_that_is_missing(share: Share, server: FakeServer) -> None:

@@ -1,0 +1,1 @@
+"""`smbquic shell`: a prompt with smbclient's verbs."""

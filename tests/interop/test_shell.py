@@ -1,0 +1,84 @@
+"""One script for `smbclient -c` and for `smbquic shell -c`, on Debian's smbd: the same files."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.program import environment
+from tests.interop.processes import PASSWORD, Smbclient, Smbd, empty, running_smbd
+
+pytestmark = [
+    pytest.mark.debian("smbd", "smbpasswd", "smbclient"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
+]
+
+Files = dict[str, bytes | None]
+"""The contents of files by their paths; None for a folder."""
+
+SCRIPTS = {
+    "single files": 'get in/a.txt; get "in\\b c.txt" "b c"; put one; cd in; put two in.two; mkdir sub'
+    "; cd sub; put one; rename one moved; cd ..; del a*; rmdir none; md x; rd x",
+    "whole folders": "recurse; prompt; mget in; mget tree; cd tree; mput local",
+    "masks": "recurse; prompt; mask *.txt; mget tree; lowercase; mget in/*.DAT; mput local",
+    "no folders": "prompt; mget *; cd in; mget *.txt *.dat; lcd local; mput *.txt",
+    "deletions": "cd in; del *.txt; cd \\; deltree tree; deltree in/deep",
+    "copies": "scopy in/a.txt copied; hardlink in/a.txt linked; setmode in/a.txt +h-a"
+    "; utimes copied -1 -1 2001:02:03-04:05:06 -1",
+    "other words": 'lcd local; pwd; get "\\in\\a.txt"; cd tree/../in/; get a.txt "x y"; dir; l; q; put one',
+}
+
+
+@pytest.fixture(scope="module")
+def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
+    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
+        yield smbd
+
+
+def fill(folder: Path, paths: tuple[str, ...]) -> None:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(path.encode())
+
+
+def found(folder: Path) -> Files:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def prepare(smbd: Smbd, local: Path) -> None:
+    """Make the files on both sides that every script begins with."""
+    empty(smbd.share)
+    fill(smbd.share, ("top.txt", "in/a.txt", "in/b c.txt", "in/C.DAT", "in/deep/d.txt"))
+    fill(smbd.share, ("tree/1.txt", "tree/2.dat", "tree/below/3.txt", "tree/below/4.dat"))
+    for path in [smbd.share, *smbd.share.rglob("*")]:
+        path.chmod(0o777 if path.is_dir() else 0o666)
+    local.mkdir()
+    fill(
+        local, ("one", "two", "local/5.txt", "local/6.dat", "local/more/7.txt", "local/more/8.dat")
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_the_same_files(_smbd: Smbd, tmp_path: Path, script: str) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    prepare(_smbd, theirs)
+    Smbclient(_smbd.port, theirs)(script, user=_smbd.user)
+    expected = found(theirs), found(_smbd.share)
+    prepare(_smbd, ours)
+    # Where a command of the script fails, smbclient goes on.
+    allowed = "; ".join(f"-{command.strip()}" for command in script.split(";"))
+    url = f"smb://{_smbd.user}@localhost:{_smbd.port}/data"
+    subprocess.run(
+        [sys.executable, "-m", "smbquic", "shell", url, "-c", allowed],
+        cwd=ours,
+        env=environment(SMBQUIC_PASSWORD=PASSWORD),
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )
+    assert (found(ours), found(_smbd.share)) == expected
