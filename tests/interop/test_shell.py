@@ -20,20 +20,21 @@ Files = dict[str, bytes | None]
 """The contents of files by their paths; None for a folder."""
 
 SCRIPTS = {
-    "single files": 'get in/a.txt; get "in\\b c.txt" "b c"; put one; cd in; put two in.two; mkdir sub'
-    "; cd sub; put one; rename one moved; cd ..; del a*; rmdir none; md x; rd x",
+    "single files": 'get in/a.txt; get "in\\b c.txt" "b c"; put one; cd in; put two in.two'
+    "; mkdir sub; cd sub; put one; rename one moved; cd ..; del a*; rmdir none; md x; rd x",
     "whole folders": "recurse; prompt; mget in; mget tree; cd tree; mput local",
     "masks": "recurse; prompt; mask *.txt; mget tree; lowercase; mget in/*.DAT; mput local",
     "no folders": "prompt; mget *; cd in; mget *.txt *.dat; lcd local; mput *.txt",
     "deletions": "cd in; del *.txt; cd \\; deltree tree; deltree in/deep",
     "copies": "scopy in/a.txt copied; hardlink in/a.txt linked; setmode in/a.txt +h-a"
     "; utimes copied -1 -1 2001:02:03-04:05:06 -1",
-    "other words": 'lcd local; pwd; get "\\in\\a.txt"; cd tree/../in/; get a.txt "x y"; dir; l; q; put one',
+    "other words": 'lcd local; pwd; get "\\in\\a.txt"; cd tree/../in/; get a.txt "x y"'
+    "; dir; l; q; put one",
 }
 
 
 @pytest.fixture(scope="module")
-def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
+def smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
     with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
         yield smbd
 
@@ -65,15 +66,15 @@ def prepare(smbd: Smbd, local: Path) -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-def test_the_same_files(_smbd: Smbd, tmp_path: Path, script: str) -> None:
+def test_the_same_files(smbd: Smbd, tmp_path: Path, script: str) -> None:
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
-    prepare(_smbd, theirs)
-    Smbclient(_smbd.port, theirs)(script, user=_smbd.user)
-    expected = found(theirs), found(_smbd.share)
-    prepare(_smbd, ours)
+    prepare(smbd, theirs)
+    Smbclient(smbd.port, theirs)(script, user=smbd.user)
+    expected = found(theirs), found(smbd.share)
+    prepare(smbd, ours)
     # Where a command of the script fails, smbclient goes on.
     allowed = "; ".join(f"-{command.strip()}" for command in script.split(";"))
-    url = f"smb://{_smbd.user}@localhost:{_smbd.port}/data"
+    url = f"smb://{smbd.user}@localhost:{smbd.port}/data"
     subprocess.run(
         [sys.executable, "-m", "smbquic", "shell", url, "-c", allowed],
         cwd=ours,
@@ -81,4 +82,4 @@ def test_the_same_files(_smbd: Smbd, tmp_path: Path, script: str) -> None:
         stdin=subprocess.DEVNULL,
         check=True,
     )
-    assert (found(ours), found(_smbd.share)) == expected
+    assert (found(ours), found(smbd.share)) == expected
