@@ -17,6 +17,13 @@ LINE_INTERVAL = 10.0
 EVENT_INTERVAL = 1.0
 """Seconds between two events of --json."""
 
+TITLE_PART = 3
+"""The title has one part in so many of the width of a terminal."""
+SHORTEST_TITLE = 12
+"""Columns that the title has in any case."""
+ECHO_OF_CTRL_C = 3
+"""Columns that stay empty at the right."""
+
 
 class Bar(Protocol):
     """A progress bar, to which a transfer reports its progress."""
@@ -34,6 +41,19 @@ class _Silent:
 
     def tree(self, result: TreeResult) -> None:
         """Show nothing."""
+
+
+def shortened(text: str, width: int) -> str:
+    """Return a text of at most `width` columns, without its middle if it is longer."""
+    # Imported here: only a bar needs it, and it takes long.
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return text
+    end = text[-width:]
+    while cell_len(end) > (width - 1) // 2:
+        end = end[1:]
+    return f"{set_cell_size(text[:width], width - 1 - cell_len(end)).rstrip()}…{end}"
 
 
 class TransferRate:
@@ -115,7 +135,12 @@ class _Shown:
     def __init__(self, progress: "Progress", title: str) -> None:
         self._progress = progress
         self._title = title
-        self._task = progress.add_task(title, total=None)
+        self._task = progress.add_task(self._description(), total=None)
+
+    def _description(self, count: str = "") -> str:
+        """Return the title, as much of it as leaves room for the figures, and a count."""
+        width = self._progress.console.width // TITLE_PART - len(count)
+        return shortened(self._title, max(width, SHORTEST_TITLE)) + count
 
     def file(self, done: int, total: int) -> None:
         self._progress.update(self._task, completed=done, total=total)
@@ -125,7 +150,7 @@ class _Shown:
             self._task,
             completed=result.bytes,
             total=result.total_bytes,
-            description=f"{self._title} {result.files}/{result.total_files} files",
+            description=self._description(f" {result.files}/{result.total_files} files"),
         )
 
 
@@ -153,5 +178,7 @@ def progress_bar(title: str, *, show: bool = True, as_json: bool = False) -> Ite
         bars.TimeRemainingColumn(),
     )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    # A terminal writes ^C behind the bar. In the next line, that would keep the bar on the screen.
+    console.width -= ECHO_OF_CTRL_C
     with bars.Progress(*columns, console=console, transient=True) as progress:
         yield _Shown(progress, printable(title))

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from rich.cells import cell_len
 
-from smbquic.cli.progress import Events, Lines, TransferRate, progress_bar
+from smbquic.cli.progress import Events, Lines, TransferRate, progress_bar, shortened
 from smbquic.client.results import TreeResult
 from tests.unit.clock import Clock
 
@@ -17,6 +18,21 @@ def test_rate_and_time_left() -> None:
     assert rate.rate(1000) == 100
     assert rate.remaining(1000, 7000) == "1:00"
     assert rate.remaining(1000, 1000 + 372_300) == "1:02:03"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("report.pdf", 10, "report.pdf"),
+        ("annual report.pdf", 11, "annua…t.pdf"),
+        ("annual report.pdf", 12, "annual…t.pdf"),
+        ("日本語のファイル名", 10, "日本…ル名"),
+        ("x" * 100_000, 12, "xxxxxx…xxxxx"),
+    ],
+)
+def test_a_long_title(text: str, width: int, shown: str) -> None:
+    assert shortened(text, width) == shown
+    assert cell_len(shown) <= width
 
 
 def test_a_line_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
