@@ -237,7 +237,7 @@ def test_the_connection_is_made_again(tmp_path: Path, pki: PkiDirectory, here: P
 # --- a terminal -----------------------------------------------------------------------------------
 
 
-class Terminal:
+class ShellTerminal:
     """A terminal on which a shell runs."""
 
     def __init__(self, served: Served, path: str = "", transport: str = "tcp") -> None:
@@ -251,7 +251,7 @@ class Terminal:
         os.close(slave)
         self.shown = ""
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> "ShellTerminal":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -283,7 +283,7 @@ class Terminal:
 
 
 def test_a_prompt(served: Served, here: Path, tmp_path: Path, transport: str) -> None:
-    with Terminal(served, transport=transport) as terminal:
+    with ShellTerminal(served, transport=transport) as terminal:
         terminal.wait_for("data:/> ")
         terminal.type("cd i\t\n")
         terminal.wait_for("data:/in> ")
@@ -314,7 +314,7 @@ def test_a_prompt(served: Served, here: Path, tmp_path: Path, transport: str) ->
 
 
 def test_questions(served: Served, here: Path) -> None:
-    with Terminal(served, "in") as terminal:
+    with ShellTerminal(served, "in") as terminal:
         terminal.type("mget *\n")
         terminal.wait_for(r"get in/reply.txt\? \(y/N\) ")
         terminal.type("y\n")
@@ -333,7 +333,7 @@ def test_ctrl_c_ends_a_transfer_and_not_the_shell(
     os.mkfifo(here / "endless")
     writer = os.open(here / "endless", os.O_RDWR)  # so that it has no end
     try:
-        with Terminal(served, "in", transport) as terminal:
+        with ShellTerminal(served, "in", transport) as terminal:
             terminal.wait_for("data:/in> ")
             terminal.type("notify\n")
             terminal.wait_for("notify")
@@ -362,7 +362,7 @@ def _children(pid: int) -> str:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_signals_end_it(served: Served, here: Path, number: signal.Signals, code: int) -> None:
-    with Terminal(served) as terminal:
+    with ShellTerminal(served) as terminal:
         terminal.wait_for("data:/> ")
         code_found = None
         while code_found is None:
@@ -376,7 +376,7 @@ def test_signals_end_it(served: Served, here: Path, number: signal.Signals, code
 def test_hostile_names(served: Served, here: Path) -> None:
     for name in HOSTILE:
         (served.folder / name).write_text(name)
-    with Terminal(served) as terminal:
+    with ShellTerminal(served) as terminal:
         terminal.wait_for("data:/> ")
         terminal.type("ls; prompt off; mget *\n")
         # Ctrl-U empties the line.

@@ -13,7 +13,7 @@ from smbquic.cli.remote_names import soon
 from smbquic.cli.shell.grammar import QUOTE, SPECIAL, last_command
 from smbquic.cli.shell.masks import has_wildcard, on_server
 from smbquic.cli.shell.state import Shell
-from smbquic.cli.shell.verb import Argument, Kind, VerbError
+from smbquic.cli.shell.verb import Argument, ArgumentKind, VerbError
 from smbquic.cli.shell.worker import Worker
 from smbquic.client.names import to_local
 from smbquic.errors import SmbError
@@ -22,8 +22,8 @@ from smbquic.storage.names import fold
 MOST_NAMES = 10_000
 """Names of a folder that are looked through."""
 
-_REMOTE = (Kind.REMOTE, Kind.REMOTE_FOLDER)
-_FOLDERS = (Kind.REMOTE_FOLDER, Kind.LOCAL_FOLDER)
+_REMOTE = (ArgumentKind.REMOTE, ArgumentKind.REMOTE_FOLDER)
+_FOLDERS = (ArgumentKind.REMOTE_FOLDER, ArgumentKind.LOCAL_FOLDER)
 
 Names = list[tuple[str, bool]]
 """Names, each with whether it is a folder."""
@@ -47,9 +47,9 @@ class Completer:
         argument = self._argument(command.words)
         if argument is None:
             return []
-        if argument.kind is Kind.VERB or argument.choices:
+        if argument.kind is ArgumentKind.VERB or argument.choices:
             return _beginning(begun, argument.choices or self._shell.verbs.names())
-        if argument.kind is Kind.TEXT:
+        if argument.kind is ArgumentKind.TEXT:
             return []
         names = self._names(argument.kind, begun)
         last = begun.replace("\\", "/").rpartition("/")[2]
@@ -60,7 +60,7 @@ class Completer:
             return self._shell.verbs.find(words[0]).argument(len(words) - 1)
         return None
 
-    def _names(self, kind: Kind, begun: str) -> Names:
+    def _names(self, kind: ArgumentKind, begun: str) -> Names:
         """Return the names that a path which has been begun may end with."""
         folder, slash, last = begun.replace("\\", "/").rpartition("/")
         if has_wildcard(last):

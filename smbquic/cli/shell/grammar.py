@@ -25,7 +25,7 @@ _OF_SH = re.compile(r"""(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|[^;])*""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ShellCommand:
     """A command of a line: the verb with its arguments, and a command for this machine's `sh`.
 
     With words, their output goes to `local`, if that is not None. Without words, `local` is run;
@@ -57,9 +57,9 @@ class Words:
         self.last = None
 
 
-def parse(line: str) -> list[Command]:
+def parse(line: str) -> list[ShellCommand]:
     """Return the commands of a line. Raises ValueError for a line that is none."""
-    found: list[Command] = []
+    found: list[ShellCommand] = []
     rest = line.lstrip(SPACES)
     if rest.startswith(COMMENT):
         return found
@@ -91,12 +91,12 @@ def last_command(line: str) -> Words:
     return words
 
 
-def _command(text: str) -> tuple[Command | None, str]:
+def _command(text: str) -> tuple[ShellCommand | None, str]:
     """Return the first command of a text, if there is one, and what follows it."""
     may_fail, text = _without_mark(text)
     if text.startswith(LOCAL):
         local, rest = _local(text[1:])
-        return Command((), local, may_fail), rest[1:]
+        return ShellCommand((), local, may_fail), rest[1:]
     words, rest = _words(text)
     if words.quoted:
         raise ValueError('a quotation mark is not closed: write another "')
@@ -105,12 +105,12 @@ def _command(text: str) -> tuple[Command | None, str]:
         local, rest = _local(rest[1:])
         if not words.words or not local:
             raise ValueError("a | has a command before it, and one of this machine after it")
-        return Command(tuple(words.words), local, may_fail), rest[1:]
+        return ShellCommand(tuple(words.words), local, may_fail), rest[1:]
     if not words.words:
         if may_fail:
             raise ValueError("there is no command after the -")
         return None, rest[1:]
-    return Command(tuple(words.words), None, may_fail), rest[1:]
+    return ShellCommand(tuple(words.words), None, may_fail), rest[1:]
 
 
 def _without_mark(text: str) -> tuple[bool, str]:

@@ -9,7 +9,7 @@ import click
 from smbquic.cli.failure import ExitCode, describe
 from smbquic.cli.output import warn
 from smbquic.cli.shell.editor import Editor
-from smbquic.cli.shell.grammar import Command, parse
+from smbquic.cli.shell.grammar import ShellCommand, parse
 from smbquic.cli.shell.local_command import LocalCommandFailed, pager, piped_to, run_local
 from smbquic.cli.shell.output import Output, PipeOutput, ReaderGone
 from smbquic.cli.shell.state import Shell
@@ -68,7 +68,7 @@ class Interpreter:
             if self._shell.ended:
                 return
 
-    def _run(self, command: Command) -> None:
+    def _run(self, command: ShellCommand) -> None:
         sys.stdout.flush()
         folder = self._shell.local_folder
         if not command.words:

@@ -24,7 +24,7 @@ _ANSWER = 1 << 10
 
 
 @dataclass(slots=True)
-class Settings:
+class ShellSettings:
     """What the user can switch while the shell runs, with the values of smbclient."""
 
     recurse: bool = False
@@ -44,7 +44,7 @@ class Shell:
     verbs: VerbTable
     interactive: bool
     history: History = field(default_factory=History)
-    settings: Settings = field(default_factory=Settings)
+    settings: ShellSettings = field(default_factory=ShellSettings)
     folder: str = ""
     local_folder: Path = field(default_factory=Path.cwd)
     output: Output = field(default_factory=Output)

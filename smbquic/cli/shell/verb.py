@@ -17,7 +17,7 @@ class VerbError(click.ClickException):
     exit_code = ExitCode.USAGE
 
 
-class Kind(Enum):
+class ArgumentKind(Enum):
     """What an argument is, which says how it is completed."""
 
     REMOTE = auto()
@@ -29,13 +29,13 @@ class Kind(Enum):
 
 
 _KINDS: Final = {
-    "FILE": Kind.REMOTE,
-    "MASK": Kind.REMOTE,
-    "NEW": Kind.REMOTE,
-    "FOLDER": Kind.REMOTE_FOLDER,
-    "LOCAL": Kind.LOCAL,
-    "LOCAL_FOLDER": Kind.LOCAL_FOLDER,
-    "VERB": Kind.VERB,
+    "FILE": ArgumentKind.REMOTE,
+    "MASK": ArgumentKind.REMOTE,
+    "NEW": ArgumentKind.REMOTE,
+    "FOLDER": ArgumentKind.REMOTE_FOLDER,
+    "LOCAL": ArgumentKind.LOCAL,
+    "LOCAL_FOLDER": ArgumentKind.LOCAL_FOLDER,
+    "VERB": ArgumentKind.VERB,
 }
 """The kinds of arguments by their names in usage lines; others are texts."""
 
@@ -56,9 +56,9 @@ class Argument:
     repeated: bool = False
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ArgumentKind:
         """What it is."""
-        return _KINDS.get(self.name, Kind.TEXT)
+        return _KINDS.get(self.name, ArgumentKind.TEXT)
 
     @property
     def choices(self) -> tuple[str, ...]:

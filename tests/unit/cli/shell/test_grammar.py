@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.cli.shell.grammar import SPACES, Command, Words, last_command, parse, quote
+from smbquic.cli.shell.grammar import SPACES, ShellCommand, Words, last_command, parse, quote
 
 LINES = st.text(st.sampled_from("ab \t\"';|!-#\\*é\n"), max_size=30)
 NAMES = st.text(st.characters(exclude_characters="\n"), min_size=1, max_size=20)
@@ -16,26 +16,26 @@ NAMES = st.text(st.characters(exclude_characters="\n"), min_size=1, max_size=20)
         ("", []),
         ("  # a comment; ls", []),
         (";; ;", []),
-        ("ls", [Command(("ls",))]),
-        ("cd x; get y", [Command(("cd", "x")), Command(("get", "y"))]),
-        ('get "a b;c|d"  e', [Command(("get", "a b;c|d", "e"))]),
-        ('get in/"a b".txt', [Command(("get", "in/a b.txt"))]),
-        ('put "a""b" ""', [Command(("put", 'a"b', ""))]),
-        ("get it's\\here", [Command(("get", "it's\\here"))]),
+        ("ls", [ShellCommand(("ls",))]),
+        ("cd x; get y", [ShellCommand(("cd", "x")), ShellCommand(("get", "y"))]),
+        ('get "a b;c|d"  e', [ShellCommand(("get", "a b;c|d", "e"))]),
+        ('get in/"a b".txt', [ShellCommand(("get", "in/a b.txt"))]),
+        ('put "a""b" ""', [ShellCommand(("put", 'a"b', ""))]),
+        ("get it's\\here", [ShellCommand(("get", "it's\\here"))]),
         (
             "-mkdir a; -  rm a",
-            [Command(("mkdir", "a"), None, True), Command(("rm", "a"), None, True)],
+            [ShellCommand(("mkdir", "a"), None, True), ShellCommand(("rm", "a"), None, True)],
         ),
-        ("rename a b -f", [Command(("rename", "a", "b", "-f"))]),
-        ("ls | wc -l; pwd", [Command(("ls",), "wc -l"), Command(("pwd",))]),
-        ("cat a|awk '{a; b}' | x", [Command(("cat", "a"), "awk '{a; b}' | x")]),
-        ('!echo "a;b" \\; c; ls', [Command((), 'echo "a;b" \\; c'), Command(("ls",))]),
-        ("!", [Command((), "")]),
-        ("!echo it's; ls", [Command((), "echo it's"), Command(("ls",))]),
-        ("ls!", [Command(("ls!",))]),
+        ("rename a b -f", [ShellCommand(("rename", "a", "b", "-f"))]),
+        ("ls | wc -l; pwd", [ShellCommand(("ls",), "wc -l"), ShellCommand(("pwd",))]),
+        ("cat a|awk '{a; b}' | x", [ShellCommand(("cat", "a"), "awk '{a; b}' | x")]),
+        ('!echo "a;b" \\; c; ls', [ShellCommand((), 'echo "a;b" \\; c'), ShellCommand(("ls",))]),
+        ("!", [ShellCommand((), "")]),
+        ("!echo it's; ls", [ShellCommand((), "echo it's"), ShellCommand(("ls",))]),
+        ("ls!", [ShellCommand(("ls!",))]),
     ],
 )
-def test_lines(line: str, commands: list[Command]) -> None:
+def test_lines(line: str, commands: list[ShellCommand]) -> None:
     assert parse(line) == commands
 
 
@@ -56,7 +56,7 @@ def test_what_is_no_line(line: str, words: str) -> None:
 
 @given(st.lists(NAMES, min_size=1, max_size=4))
 def test_any_words_can_be_typed(words: list[str]) -> None:
-    assert parse(" ".join(map(quote, words))) == [Command(tuple(words))]
+    assert parse(" ".join(map(quote, words))) == [ShellCommand(tuple(words))]
 
 
 @given(LINES)

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from smbquic.cli.shell.table import VERBS
-from smbquic.cli.shell.verb import Kind, Verb
+from smbquic.cli.shell.verb import ArgumentKind, Verb
 
 ASKED_FOR = """help ? cd lcd pwd lpwd ls dir l get put mget mput reget reput more cat rm del deltree
 mkdir md rmdir rd rename hardlink symlink readlink scopy stat allinfo altname volume du df recurse
@@ -34,7 +34,7 @@ def test_names_in_usage_lines_have_a_kind() -> None:
         argument.name
         for verb in VERBS
         for argument in verb.arguments
-        if argument.kind is Kind.TEXT and not argument.choices
+        if argument.kind is ArgumentKind.TEXT and not argument.choices
     }
     assert texts == {"TARGET", "MODE", "CREATE", "ACCESS", "WRITE", "CHANGE", "SECONDS"}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from smbquic.cli.shell.state import Shell
-from smbquic.cli.shell.verb import Argument, Kind, Verb, VerbError, VerbTable
+from smbquic.cli.shell.verb import Argument, ArgumentKind, Verb, VerbError, VerbTable
 
 
 async def nothing(shell: Shell, *arguments: str) -> None:
@@ -19,7 +19,7 @@ TABLE = VerbTable((RENAME, REMOVE, RECURSE, PWD), {"tar": "use mget"})
 
 def test_arguments() -> None:
     assert Argument.parse("[MASK...]") == Argument("MASK", optional=True, repeated=True)
-    assert Argument.parse("LOCAL").kind is Kind.LOCAL
+    assert Argument.parse("LOCAL").kind is ArgumentKind.LOCAL
     assert Argument.parse("[-f]").choices == ("-f",)
     assert Argument.parse("[on|off]").choices == ("on", "off")
     assert Argument.parse("FILE").choices == ()
