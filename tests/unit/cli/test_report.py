@@ -79,7 +79,7 @@ def test_where_nothing_could_be_begun_the_exit_code_says_why(error: Exception, c
         with arguments.attempt(name):
             raise error
     with pytest.raises(click.exceptions.Exit) as ended:
-        arguments.end()
+        arguments.raise_failures()
     assert ended.value.exit_code == code
 
 

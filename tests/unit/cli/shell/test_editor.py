@@ -20,7 +20,7 @@ class FakeReadline(SimpleNamespace):
         return lambda *arguments: self.calls.append((name, *arguments))
 
     def get_line_buffer(self) -> str:
-        return self.line
+        return str(self.line)
 
     def get_endidx(self) -> int:
         return 6
