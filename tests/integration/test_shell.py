@@ -301,6 +301,7 @@ def test_a_prompt(served: Served, here: Path, tmp_path: Path, transport: str) ->
         terminal.type("ls | cat -n; pwd; !echo $((6*7))\n")
         terminal.wait_for("1\t-----")
         terminal.wait_for("\n42")
+        terminal.wait_for("data:/in> ")
         assert terminal.end() == 0
     assert (here / "report one.txt").read_text() == "one"
     history = tmp_path / "state" / "smbquic" / "shell_history"
@@ -323,6 +324,7 @@ def test_questions(served: Served, here: Path) -> None:
         terminal.wait_for("data:/in> ")
         terminal.type("prompt off; mget *one*\n")
         terminal.wait_for("got 1 file")
+        terminal.wait_for("data:/in> ")
         assert terminal.end() == 0
     assert [path.name for path in here.iterdir()] == ["report one.txt"]
 

@@ -36,7 +36,7 @@ def shell(client: Client, url: SmbUrl, *, script: str | None) -> None:
     \b
     smbquic shell smb+quic://alice@fs.example/data
     smbquic shell fs: -c 'cd in; mget *.pdf; -del *.pdf'
-    smbquic shell fs:in <commands.txt
+    cat commands.txt | smbquic shell fs:in
 
     Tab completes commands and names. Ctrl-C ends a command, and Ctrl-D the shell. Double quotes
     keep the spaces of a name. In `ls | less`, less is a command of this machine, and so is what

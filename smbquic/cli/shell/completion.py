@@ -105,15 +105,22 @@ def _beginning(begun: str, known: Iterable[str]) -> list[str]:
 def replacements(names: Names, last: str, part: str, *, quoted: bool) -> list[str]:
     """Return names as they have to be typed, in the place of `part`.
 
-    `last` is the name so far, of which `part` is the end, as quotes and spaces are parts of it.
+    `last` is the name so far, of which `part` is the end as it was typed, as spaces are parts of a
+    name. `quoted` says that a quotation mark is open at the end.
     """
-    rests = [(name[max(len(last) - len(part), 0) :], is_folder) for name, is_folder in names]
+    marks = part.replace(2 * QUOTE, "").count(QUOTE)
+    if marks % 2 and not quoted:
+        return []  # it ends quotes that were opened before it
+    # What the part covers of the name: two quotation marks are one character, others are none.
+    covered = len(part.replace(2 * QUOTE, "x").replace(QUOTE, ""))
+    rests = [(name[max(len(last) - covered, 0) :], is_folder) for name, is_folder in names]
+    opened_before = quoted and not marks % 2
     # All of them have quotes if one needs them: so what they have in common has them, too.
-    opening = QUOTE if not quoted and any(SPECIAL & set(rest) for rest, _ in rests) else ""
-    closing = QUOTE if quoted or opening else ""
+    needed = quoted or any(SPECIAL & set(rest) for rest, _ in rests)
+    opening = QUOTE if needed and not opened_before else ""
     found = []
     for rest, is_folder in sorted(rests):
-        text = rest.replace(QUOTE, 2 * QUOTE) if closing else rest
+        text = rest.replace(QUOTE, 2 * QUOTE) if needed else rest
         # A folder leaves the quotation mark open, for the names below it.
-        found.append(f"{opening}{text}/" if is_folder else f"{opening}{text}{closing} ")
+        found.append(f"{opening}{text}/" if is_folder else f"{opening}{text}{QUOTE * needed} ")
     return found

@@ -145,7 +145,7 @@ async def _selected_here(shell: Shell, mask: str) -> AsyncGenerator[_Local, None
     wanted = matcher(shell.settings.mask)
     matched = [entry for entry in _listed_here(folder) if match(from_local(entry.name))]
     if not matched and mask not in EVERYTHING:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / mask))
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / mask))
     for entry in matched:
         path, target = Path(entry.path), join(shell.folder, from_local(entry.name))
         if entry.is_dir():

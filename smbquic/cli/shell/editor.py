@@ -12,8 +12,11 @@ from smbquic.cli.shell.history import History
 Complete = Callable[[str, str], list[str]]
 """Returns what a part of a line may become: the end of the line, which goes up to the cursor."""
 
-BREAKS = ' \t\n"/\\;|'
-"""Characters before which the part of a line begins that a completion replaces."""
+BREAKS = " \t\n/\\;|"
+"""Characters after which the part of a line begins that a completion replaces.
+
+Not the quotation mark: GNU readline would end a completion with another one.
+"""
 
 
 class Editor(Protocol):

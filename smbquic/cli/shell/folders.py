@@ -33,7 +33,7 @@ async def lcd(shell: Shell, folder: str | None = None) -> None:
         return
     path = shell.local(folder).resolve(strict=True)
     if not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     shell.local_folder = path
 
 

@@ -62,7 +62,7 @@ def test_one_of_several_that_fails_does_not_stop_the_others(
     assert arguments.failed()[0]["path"] == "a"
     assert capsys.readouterr().err.count("a: ") == 1
     with pytest.raises(PartialFailure, match="1 failure, the rest is done"):
-        arguments.end()
+        arguments.raise_failures()
 
 
 def test_what_is_not_an_error_is_not_hidden() -> None:
@@ -90,7 +90,7 @@ def test_where_something_was_done_it_is_a_partial_failure() -> None:
     with arguments.attempt("b"):
         raise ConnectionClosed("no")
     with pytest.raises(PartialFailure):
-        arguments.end()
+        arguments.raise_failures()
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "got 1 file, 5 B in"), (2, "got 2 files, 10 B")])

