@@ -496,6 +496,49 @@ def test_coroutines_on_several_loops(server: ServerProcess) -> None:
     assert printed == "[1, 1, 1, 1, 1] [2, 2, 2, 2, 2]\n"
 
 
+def test_files_of_a_program_with_an_event_loop(server: ServerProcess) -> None:
+    printed = run_program(
+        server,
+        """
+        fs = fsspec.filesystem("smb+quic", asynchronous=True, **options)
+
+        async def main():
+            async with await fs.open_async("/data/file", "wb", block_size=10) as file:
+                for _ in range(10):
+                    await file.write(b"12345678")
+                print(await fs._exists("/data/file"))
+            async with await fs.open_async("/data/file", "ab") as file:
+                print(file.tell(), await file.write(b"end"))
+            async with await fs.open_async("/data/file") as file:
+                print(file.size, await file.read(8), file.seek(80), await file.read())
+            for mode in ("xb", "r+b"):
+                try:
+                    await fs.open_async("/data/file", mode)
+                except (FileExistsError, ValueError) as error:
+                    print(type(error).__name__)
+            async with await fs.open_async("/data/new", "xb") as file:
+                await file.write(b"new")
+            try:
+                async with await fs.open_async("/data/new", "wb") as file:
+                    await file.write(b"lost")
+                    raise KeyError
+            except KeyError:
+                print(await fs._cat_file("/data/new"), await fs._size("/data/file"))
+            await fs._close()
+
+        asyncio.run(main())
+        """,
+    )
+    assert printed.splitlines() == [
+        "False",
+        "80 3",
+        "83 b'12345678' 80 b'end'",
+        "ExistsError",
+        "ValueError",
+        "b'new' 83",
+    ]
+
+
 def test_options_from_the_configuration_of_fsspec(server: ServerProcess) -> None:
     printed = run_program(
         server,

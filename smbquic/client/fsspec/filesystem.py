@@ -20,6 +20,7 @@ from smbquic.client.fsspec.buffered_file import BufferedSmbFile
 from smbquic.client.fsspec.connections import ShareConnections
 from smbquic.client.fsspec.paths import Info
 from smbquic.client.fsspec.ranges import Slice, read_ranges, slices_by_file
+from smbquic.client.fsspec.streamed_file import StreamedSmbFile
 from smbquic.client.fsspec.upload import FileUpload
 from smbquic.client.opening import Opening
 from smbquic.client.share import Share
@@ -305,6 +306,10 @@ class SmbQuicFileSystem(AsyncFileSystem):  # type: ignore[misc]
         **options: Any,
     ) -> BufferedSmbFile:
         return BufferedSmbFile(self, path, mode, block_size, autocommit, **options)
+
+    async def open_async(self, path: str, mode: str = "rb", **options: Any) -> StreamedSmbFile:
+        """Open a file whose `read`, `write` and `close` are coroutines."""
+        return await StreamedSmbFile.open(self, self._strip_protocol(path), mode, **options)
 
     async def _creating(self, path: str, write: Callable[[], Awaitable[T]]) -> T:
         """Do what makes a file; with `auto_mkdir`, make the folder for it where that is missing."""

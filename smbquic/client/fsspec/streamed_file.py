@@ -1,0 +1,119 @@
+"""A file of a share that is open in fsspec, for programs with an event loop."""
+
+from types import TracebackType
+from typing import Any, Protocol
+
+from fsspec.asyn import AbstractAsyncStreamedFile
+
+from smbquic.client.file import File
+from smbquic.client.fsspec.ranges import read_ranges
+from smbquic.client.fsspec.upload import FileUpload
+from smbquic.client.share import Share
+
+MODES = ("rb", "wb", "ab", "xb")
+
+
+class OpeningFileSystem(Protocol):
+    """The part of a file system that a file needs."""
+
+    async def open_file(self, path: str, mode: str) -> tuple[Share, File]:
+        """Open a file of a share."""
+
+    async def start_upload(self, path: str) -> FileUpload:
+        """Begin to write a file that appears when it is whole."""
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        """Forget the listings of the file's folder."""
+
+
+class StreamedSmbFile(AbstractAsyncStreamedFile):  # type: ignore[misc]
+    """A file whose `read`, `write` and `close` are coroutines. Made by `open`.
+
+    A file that is written (``wb``) appears when it is whole: at the end of the ``async with``.
+    After an exception there, what was there before remains. One that is appended to (``ab``)
+    or must be new (``xb``) is there from the start, and grows.
+    """
+
+    def __init__(
+        self,
+        fs: OpeningFileSystem,
+        path: str,
+        mode: str,
+        opened: tuple[Share, File] | None,
+        upload: FileUpload | None,
+        **options: Any,
+    ) -> None:
+        self._opened = opened
+        self._upload = upload
+        if opened is not None and mode == "rb":
+            options["size"] = opened[1].opened.end_of_file
+        # fsspec's own knows no files that must be new, and one that is new is appended to.
+        super().__init__(fs, path, "ab" if mode == "xb" else mode, **options)
+        if opened is not None and mode == "ab":
+            self.loc = opened[1].tell()
+
+    @classmethod
+    async def open(
+        cls, fs: OpeningFileSystem, path: str, mode: str, **options: Any
+    ) -> "StreamedSmbFile":
+        """Open a file. Raises what `Share.open` raises, ValueError for a mode that is none."""
+        if mode not in MODES:
+            raise ValueError(f"{mode!r} is no mode of open_async: use one of {', '.join(MODES)}")
+        if mode == "wb":
+            return cls(fs, path, mode, None, await fs.start_upload(path), **options)
+        opened = await fs.open_file(path, mode)
+        try:
+            return cls(fs, path, mode, opened, None, **options)
+        except BaseException:
+            await opened[1].close()
+            raise
+
+    async def _fetch_range(self, start: int, end: int) -> bytes:
+        assert self._opened is not None
+        share, file = self._opened
+        [content] = await read_ranges(share, file, [(start, min(end, self.size))])
+        return content
+
+    async def _upload_chunk(self, final: bool = False) -> bool:
+        piece = self.buffer.getvalue()
+        if self._opened is not None:
+            await self._opened[1].write(piece)
+            return True
+        assert self._upload is not None
+        if piece:
+            await self._upload.send(piece)
+        if final:
+            await self._upload.finish()
+        return True
+
+    async def close(self) -> None:
+        """Write the rest, and close; does nothing the second time."""
+        if self.closed:
+            return
+        try:
+            await super().close()
+        except BaseException:
+            await self._discard()
+            raise
+        finally:
+            if self._opened is not None:
+                await self._opened[1].close()
+
+    async def _discard(self) -> None:
+        """Remove a file that is not whole; what was there before remains."""
+        if self._upload is not None:
+            self.closed = True
+            await self._upload.abort()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            await self._discard()
+        await self.close()
+
+    def __del__(self) -> None:
+        """Do nothing: a coroutine cannot be waited for here."""
