@@ -133,3 +133,41 @@ def test_the_answer_to_an_unknown_version_is_short_where_the_question_lies() -> 
     question = b"\x80" + b"\x1a\x2a\x3a\x4a" + b"\x08" + ORIGINAL_ID + b"\xff" + b"x" * 1300
 
     assert len(version_negotiation(question, ORIGINAL_ID)) <= len(question)
+
+
+@pytest.mark.parametrize("source", [b"", b"you", bytes(20)])
+def test_the_answer_to_an_unknown_version_names_those_that_are_known(source: bytes) -> None:
+    """[RFC9000] 17.2.1."""
+    question = b"\x80" + b"\x1a\x2a\x3a\x4a" + b"\x08" + ORIGINAL_ID
+    question += bytes([len(source)]) + source + b"x" * 1300
+    answer = version_negotiation(question, ORIGINAL_ID)
+
+    assert answer[0] & 0x80
+    assert answer[1:] == b"".join(
+        (
+            bytes(4),
+            bytes([len(source)]) + source,
+            b"\x08" + ORIGINAL_ID,
+            bytes.fromhex("00000001" + "6b3343cf"),
+        )
+    )
+
+
+def test_the_other_bits_of_that_answer_are_random() -> None:
+    question = b"\x80" + b"\x1a\x2a\x3a\x4a" + b"\x08" + ORIGINAL_ID + b"\0" + b"x" * 1300
+    first = {version_negotiation(question, ORIGINAL_ID)[0] for _ in range(200)}
+
+    assert len(first) > 20
+
+
+@pytest.mark.parametrize(
+    ("destination", "source", "valid"),
+    [(20, 20, True), (21, 0, False), (0, 21, False), (0, 0, True)],
+)
+def test_a_connection_id_has_twenty_bytes_at_most(
+    destination: int, source: int, valid: bool
+) -> None:
+    ids = bytes([destination]) + b"d" * destination + bytes([source]) + b"s" * source
+    header = parse_initial(b"\xc0\0\0\0\1" + ids + b"\x00" + b"\x02##")
+
+    assert (header is not None) is valid

@@ -211,11 +211,13 @@ def test_a_run_for_one_connection_stays_whole() -> None:
     assert destination.batches == 1
 
 
-def test_a_run_for_several_connections_is_taken_apart() -> None:
+@pytest.mark.parametrize("index", range(8))
+def test_a_run_for_several_connections_is_taken_apart(index: int) -> None:
     router, destination, other = Router(), FakeDestination(), FakeDestination()
+    other_id = ID[:index] + b"x" + ID[index + 1 :]
     router.add(ID, destination)
-    router.add(ID[::-1], other)
-    first, second = short_header(ID, b"1111"), short_header(ID[::-1], b"2222")
+    router.add(other_id, other)
+    first, second = short_header(ID, b"1111"), short_header(other_id, b"2222")
     router.segments_received(first + second, 13, PATH, 1.0)
     assert destination.got == [(first, PATH, 1.0)]
     assert other.got == [(second, PATH, 1.0)]
