@@ -206,11 +206,15 @@ DEFAULTS = {
     "QuicOptions.max_half_open": 256,
     "QuicOptions.max_half_open_of_address": 64,
     "DatagramSizes.ethernet": 1472,
-    **{f"{module}.connect(timeout)": 10.0 for module in ("tcp", "client")},
+    **{f"{module}.connect(timeout)": 10.0 for module in ("tcp", "unix", "client")},
     **{
         f"{name}(max_message_size)": (8 << 20) + (64 << 10)
-        for name in ("tcp.connect", "tcp.listen", "client.connect", "listener.listen")
+        for name in (
+            *("tcp.connect", "tcp.listen", "unix.connect"),
+            *("client.connect", "listener.listen"),
+        )
     },
+    "tcp.connect(keeps_buffers)": True,
     **{f"{module}.listen(max_connections)": 4096 for module in ("tcp", "listener")},
     "Connections.__init__(limit)": 4096,
     "Inbox.__init__(limit)": 4 << 20,
