@@ -27,7 +27,12 @@ async def run_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, 
 
     tasks = [asyncio.create_task(worker()) for _ in range(limit)]
     try:
-        await asyncio.gather(*tasks)
+        if tasks:
+            # `gather` would pass a cancellation on, and a second one would follow below: that ends
+            # even what a task does to clean up.
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
     finally:
         for task in tasks:
             task.cancel()

@@ -1,7 +1,10 @@
 import asyncio
+import gc
+from types import SimpleNamespace
 
 import pytest
 
+from smbquic.client import concurrency
 from smbquic.client.concurrency import (
     ByteBudget,
     JobQueue,
@@ -9,6 +12,11 @@ from smbquic.client.concurrency import (
     run_to_completion,
     run_window,
 )
+
+
+async def some_time() -> None:
+    for _ in range(9):
+        await asyncio.sleep(0)
 
 
 async def test_each_does_all_of_it_but_not_too_much_at_once() -> None:
@@ -38,6 +46,7 @@ async def test_each_stops_at_the_first_failure_and_waits_for_the_rest() -> None:
         try:
             await asyncio.Event().wait()
         finally:
+            await some_time()
             ended.append(item)
 
     with pytest.raises(ValueError, match="two"):
@@ -54,6 +63,8 @@ async def test_each_is_cancelled_as_a_whole() -> None:
         try:
             await asyncio.Event().wait()
         finally:
+            if item:
+                await some_time()
             ended.append(item)
 
     task = asyncio.create_task(run_each(range(100), work, limit=2))
@@ -65,28 +76,64 @@ async def test_each_is_cancelled_as_a_whole() -> None:
     assert sorted(ended) == [0, 1]
 
 
+async def test_each_may_clean_up_when_it_is_cancelled_however_soon_the_others_have_ended() -> None:
+    cleaned = []
+    begun = asyncio.Event()
+
+    async def work(item: int) -> None:
+        if item == 2:
+            begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(5 * item):
+                await asyncio.sleep(0)
+            cleaned.append(item)
+
+    task = asyncio.create_task(run_each(range(100), work, limit=3))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cleaned == [0, 1, 2]
+
+
 async def test_a_window_waits_for_its_oldest_item() -> None:
     begun: list[int] = []
-    ends = [asyncio.Event() for _ in range(5)]
+    ends = [asyncio.Event() for _ in range(9)]
 
     async def work(item: int) -> None:
         begun.append(item)
         await ends[item].wait()
 
-    task = asyncio.create_task(run_window(range(5), work, limit=3))
+    task = asyncio.create_task(run_window(range(9), work, limit=3))
     await asyncio.sleep(0)
     ends[1].set()
     ends[2].set()
-    for _ in range(9):
-        await asyncio.sleep(0)
+    await some_time()
     assert begun == [0, 1, 2]
     ends[0].set()
-    for _ in range(9):
-        await asyncio.sleep(0)
-    assert begun == [0, 1, 2, 3, 4]
-    ends[3].set()
-    ends[4].set()
+    await some_time()
+    assert begun == [0, 1, 2, 3, 4, 5]
+    for end in ends[:7]:
+        end.set()
+    await some_time()
+    assert begun == list(range(9))
+    ends[8].set()
+    await some_time()
+    assert not task.done()
+    ends[7].set()
     await task
+
+
+async def test_an_error_of_the_last_items_is_raised_too() -> None:
+    async def work(item: int) -> None:
+        await some_time()
+        if item == 0:
+            raise ValueError("zero")
+
+    with pytest.raises(ValueError, match="zero"):
+        await run_window(range(2), work, limit=3)
 
 
 async def test_a_window_ends_with_its_first_error() -> None:
@@ -99,6 +146,8 @@ async def test_a_window_ends_with_its_first_error() -> None:
             if item > 1:
                 await asyncio.Event().wait()
         finally:
+            if item == 2:
+                await some_time()
             ended.append(item)
 
     with pytest.raises(ValueError, match="one"):
@@ -112,6 +161,7 @@ async def test_bytes_are_given_in_order() -> None:
 
     async def take(name: str, count: int) -> None:
         async with budget.hold(count):
+            assert budget.free >= 0
             order.append(name)
             await asyncio.sleep(0)
 
@@ -123,6 +173,51 @@ async def test_bytes_are_given_in_order() -> None:
     await asyncio.gather(*tasks)
     assert order == ["a", "b", "c"]
     assert budget.free == 10
+
+
+async def test_all_that_fits_is_given_at_once() -> None:
+    budget = ByteBudget(10)
+    begun: list[int] = []
+    end = asyncio.Event()
+
+    async def take(count: int) -> None:
+        async with budget.hold(count):
+            begun.append(count)
+            await end.wait()
+
+    async with budget.hold(10):
+        tasks = [asyncio.create_task(take(count)) for count in (3, 7, 1)]
+        await some_time()
+        assert begun == []
+    await some_time()
+    assert (begun, budget.free) == ([3, 7], 0)
+    end.set()
+    await asyncio.gather(*tasks)
+    assert begun == [3, 7, 1]
+
+
+async def test_bytes_may_have_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    now = 100.0
+    loop = SimpleNamespace(time=lambda: now)
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    budget = ByteBudget(1000)
+    fake = SimpleNamespace(sleep=sleep, get_running_loop=lambda: loop)
+    monkeypatch.setattr(concurrency, "asyncio", fake)
+    async with budget.hold(500):
+        assert waits == []
+    budget.limit_rate(100)
+    for _ in range(3):
+        async with budget.hold(50):
+            pass
+    assert len(waits) == 3
+    assert waits[2] - waits[1] == pytest.approx(0.5)
+    budget.limit_rate(None)
+    async with budget.hold(500):
+        assert len(waits) == 3
 
 
 async def test_who_is_cancelled_while_it_waits_for_bytes_gets_none() -> None:
@@ -148,27 +243,39 @@ async def test_jobs_make_jobs() -> None:
     jobs = JobQueue(2)
     done: list[str] = []
 
+    running = most = 0
+
     async def node(name: str, depth: int) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
         done.append(name)
         await asyncio.sleep(0)
+        running -= 1
         if depth:
             for child in "ab":
                 jobs.add(lambda child=child: node(name + child, depth - 1))  # type: ignore[misc]
 
     await jobs.run(lambda: node("", 3))
     assert len(done) == 15
+    assert most == 2
     assert set(done) >= {"", "a", "bbb", "aba"}
 
 
 async def test_a_failing_job_ends_them_all() -> None:
     jobs = JobQueue(3)
     done: list[int] = []
+    ended: list[int] = []
 
     async def fail() -> None:
         raise ValueError("no")
 
     async def wait() -> None:
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await some_time()
+            ended.append(1)
 
     async def count() -> None:
         done.append(1)
@@ -180,6 +287,7 @@ async def test_a_failing_job_ends_them_all() -> None:
     with pytest.raises(ValueError, match="no"):
         await jobs.run(first)
     assert done == []
+    assert ended == [1, 1]
 
 
 async def test_work_is_done_to_its_end_in_spite_of_a_cancellation() -> None:
@@ -215,7 +323,7 @@ async def test_work_to_the_end_gives_its_result_or_error() -> None:
         await run_to_completion(fail())
 
 
-async def test_work_that_takes_too_long_is_left_alone() -> None:
+async def test_work_that_takes_too_long_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     may_end, ended = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -231,3 +339,7 @@ async def test_work_that_takes_too_long_is_left_alone() -> None:
     assert not ended.is_set()
     may_end.set()
     await ended.wait()
+    await some_time()
+    del task
+    gc.collect()
+    assert not caplog.records
