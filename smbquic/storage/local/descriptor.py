@@ -140,7 +140,8 @@ def birth_time(file: int | bytes) -> int | None:
         failed = _STATX(file, b"", _THE_DESCRIPTOR, _BIRTH, answer)
     else:
         failed = _STATX(_HERE, file, _NOT_A_LINK, _BIRTH, answer)
-    if failed or not _MASK.unpack_from(answer)[0] & _BIRTH:
+    (mask,) = _MASK.unpack_from(answer)
+    if failed or not mask & _BIRTH:
         return None
     seconds, nanoseconds = _BIRTH_TIME.unpack_from(answer, _BIRTH_TIME_OFFSET)
     # 0 is what a disk says that is older than birth times.

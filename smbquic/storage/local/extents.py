@@ -75,7 +75,7 @@ def zero(fd: int, offset: int, length: int) -> None:
 def _punch(fd: int, offset: int, length: int) -> bool:
     if _FALLOCATE is None:
         return False
-    if _FALLOCATE(fd, _PUNCH_HOLE | _KEEP_SIZE, offset, length) == 0:
+    if not _FALLOCATE(fd, _PUNCH_HOLE | _KEEP_SIZE, offset, length):
         return True
     code = ctypes.get_errno()
     if code not in _UNABLE:

@@ -152,6 +152,11 @@ def test_what_was_looked_at_is_closed(name: str) -> None:
             storage.open(missing, Disposition.OPEN_IF if missing == name else Disposition.OPEN)
     storage.open("folder\\made", Disposition.CREATE)[0].delete()
     storage.securities("folder")
+    with pytest.raises(PathNotFound):
+        storage.securities("file")
+    for disposition in (Disposition.OPEN, Disposition.OVERWRITE):
+        with pytest.raises(NotADirectoryError if disposition is Disposition.OPEN else OSError):
+            storage.open("file", disposition, directory=True)
 
     for each in (file, folder):
         each.delete()
@@ -216,6 +221,7 @@ def test_descriptors_from_the_root_to_a_folder() -> None:
         (b"\2", "two"),
     ]
     assert len(storage.securities("")) == 1
+    assert len(storage.securities("one")) == 2
     for name in ("one\\file", "one\\missing"):
         with pytest.raises(PathNotFound):
             storage.securities(name)
@@ -279,3 +285,22 @@ def test_a_policy_refuses_what_exists_and_what_is_made(name: str) -> None:
 
 def test_another_storage_is_called_in_the_same_way() -> None:
     assert differences(Storage, MemoryStorage) == []
+
+
+def test_what_is_found_has_to_fit() -> None:
+    storage = MemoryStorage()
+    storage.create("file", directory=False).close()
+    storage.create("folder", directory=True).close()
+    for name, directory, disposition, error in (
+        ("file", True, Disposition.OPEN, NotADirectoryError),
+        ("folder", False, Disposition.OPEN, IsADirectoryError),
+        ("folder", False, Disposition.OPEN_IF, IsADirectoryError),
+        ("folder", None, Disposition.OVERWRITE, IsADirectoryError),
+        ("folder", None, Disposition.SUPERSEDE, IsADirectoryError),
+        ("file", None, Disposition.CREATE, FileExistsError),
+        ("folder", None, Disposition.CREATE, FileExistsError),
+    ):
+        with pytest.raises(error):
+            storage.open(name, disposition, directory=directory)
+    for name, directory in (("file", False), ("file", None), ("folder", True), ("folder", None)):
+        storage.open(name, directory=directory)[0].close()

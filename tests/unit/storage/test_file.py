@@ -56,6 +56,7 @@ def test_a_copy_of_nothing_writes_nothing(file: Counting) -> None:
     file.write(0, [b"x"])
 
     assert file.copy_from(file, 0, 1, 0) == file.copy_from(file, 1, 0, 5) == 0
+    assert file.copy_from(file, 50, 0, 5) == 0
 
     assert file.written_lengths == [1]
     assert file.read(0, 10) == b"x"

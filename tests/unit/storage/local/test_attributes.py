@@ -287,7 +287,7 @@ def test_a_change_time_lasts_until_the_next_change(until: int, shown: int) -> No
 
 def test_inodes_of_other_disks_are_told_apart() -> None:
     here = attributes.describe("a", status(), NOTHING, 7, NOWHERE).file_id
-    there = attributes.describe("a", status(st_dev=8), NOTHING, 7, NOWHERE).file_id
+    there = attributes.describe("a", status(st_dev=9), NOTHING, 7, NOWHERE).file_id
 
     assert here == 99
-    assert there == 99 | 8 << 32
+    assert there == 99 | 9 << 32

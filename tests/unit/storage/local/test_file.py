@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import Disposition, StorageFile
+from smbquic.storage import Disposition, StorageFile, types
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
 from smbquic.storage.local.tree import FolderTree, OpenName
@@ -120,7 +120,10 @@ def test_reading_only(read_only: LocalStorage, root: Path) -> None:
     (root / "file").write_bytes(b"content")
     file, _ = read_only.open("file")
 
+    os.setxattr(root / "file", "user.DosStream.s:$DATA", b"stream\0")
+    stream, _ = read_only.open("file")[0].open_stream("s", Disposition.OPEN)
     for call in (
+        lambda: stream.write(0, [b"x"]),
         lambda: file.write(0, [b"x"]),
         lambda: file.truncate(0),
         lambda: file.allocate(0),
@@ -134,6 +137,8 @@ def test_reading_only(read_only: LocalStorage, root: Path) -> None:
         with pytest.raises(OSError, match="Read-only") as caught:
             call()
         assert caught.value.errno == errno.EROFS
+    assert bytes(stream.read(0, 10)) == b"stream"
+    stream.close()
     file.flush()
     file.close()
     assert (root / "file").read_bytes() == b"content"
@@ -179,3 +184,15 @@ def test_a_closed_storage(root: Path) -> None:
 
 def test_a_local_file_is_called_in_the_same_way_as_any_other() -> None:
     assert differences(StorageFile, LocalFile) == []
+
+
+def test_nothing_is_left_of_what_is_overwritten(opened: Make) -> None:
+    file = opened("file")
+    file.write(0, [b"content"])
+    file.set_extended_attributes([("a", b"b")])
+    file.set_attributes(types.HIDDEN)
+    assert file.stat().ea_size > 0
+    file.overwrite(types.ARCHIVE, supersede=False)
+    found = file.stat()
+    assert (found.size, found.ea_size, found.attributes) == (0, 0, types.ARCHIVE)
+    assert (file.extended_attributes(), file.streams()) == ([], [])

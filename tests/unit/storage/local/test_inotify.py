@@ -157,6 +157,32 @@ def test_half_a_move_is_given_up_at_the_next_event(source: Inotify, folder: Path
     assert source.read() == [Change(REMOVED, "a"), Change(ADDED, "b")]
 
 
+def test_a_rename_in_a_folder_below_is_one_change(source: Inotify, folder: Path) -> None:
+    (folder / "in" / "side").mkdir(parents=True)
+    (folder / "in" / "side" / "old").touch()
+    cover(source, recursive=True)
+    (folder / "in" / "side" / "old").rename(folder / "in" / "side" / "new")
+    assert source.read() == [Change(RENAMED, r"in\side\new", old_name=r"in\side\old")]
+
+
+def test_the_kernel_is_told_what_is_watched_no_more(source: Inotify, folder: Path) -> None:
+    (folder / "in").mkdir()
+    cover(source, recursive=True)
+    watched = Path(f"/proc/self/fdinfo/{source.fileno()}")
+    assert watched.read_text().count("inotify wd:") == 2
+    source.uncover("", recursive=True)
+    assert watched.read_text().count("inotify wd:") == 0
+
+
+def test_nothing_is_looked_for_below_what_is_not_watched(folder: Path) -> None:
+    (folder / "a" / "b" / "c").mkdir(parents=True)
+    tree = FolderTree(folder, read_only=False, links=False)
+    source = Inotify(tree, max_folders=1)
+    assert len(list(source.cover("", recursive=True))) == 1
+    source.close()
+    tree.close()
+
+
 def test_what_goes_and_what_comes_are_two_moves(source: Inotify, folder: Path) -> None:
     (folder / "a").touch()
     (folder.parent / "b").touch()

@@ -51,6 +51,28 @@ def test_a_folder_is_not_read_again_for_a_new_name_in_it(
     found.close()
 
 
+def test_a_folder_is_not_read_again_for_a_link_or_a_deletion_in_it(
+    opened: Make, storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened("file")
+    with pytest.raises(FileNotFoundError):
+        storage.lookup("OTHER")
+    monkeypatch.setattr(os, "scandir", None)
+    file.link("other", replace=False)
+    found = storage.lookup("OTHER")
+    assert found.name == "other"
+    found.delete()
+    found.close()
+    with pytest.raises(FileNotFoundError):
+        storage.lookup("OTHER")
+
+
+def test_whether_a_name_may_go_is_known_before(opened: Make) -> None:
+    opened("file").check_deletion()
+    with pytest.raises(PermissionError):
+        opened("", write=False).check_deletion()
+
+
 @pytest.mark.parametrize("name", ["target", "TARGET"])
 def test_renaming_onto_a_file(name: str, opened: Make, root: Path) -> None:
     (root / "target").write_bytes(b"target")

@@ -353,3 +353,38 @@ def test_a_name_that_never_comes_to_rest(
 
     with swapping(monkeypatch, *[swap] * 100), pytest.raises(PermissionError, match="changes"):
         storage.open("file")
+
+
+def test_a_folder_is_not_read_again_for_what_is_made_in_it(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        storage.open("NEW")
+    monkeypatch.setattr(os, "scandir", None)
+    storage.open("new", Disposition.CREATE)[0].close()
+    file, _ = storage.open("NEW")
+    assert file.name == "new"
+    file.close()
+
+
+def test_the_root_is_a_folder(storage: LocalStorage) -> None:
+    root, action = storage.open("", directory=True)
+    assert (root.is_directory, root.name, action) == (True, "", Action.OPENED)
+    root.close()
+
+
+def test_a_read_only_share_is_opened_for_reading(read_only: LocalStorage, root: Path) -> None:
+    (root / "file").write_bytes(b"content")
+    for disposition in (Disposition.OPEN, Disposition.OPEN_IF):
+        read_only.open("file", disposition)[0].close()
+    for disposition, write in (
+        (Disposition.OPEN, True),
+        (Disposition.OVERWRITE, False),
+        (Disposition.SUPERSEDE, False),
+    ):
+        with pytest.raises(OSError, match="Read-only") as caught:
+            read_only.open("file", disposition, write=write)
+        assert caught.value.errno == errno.EROFS
+    with pytest.raises(OSError, match="Read-only"):
+        read_only.open("new", Disposition.CREATE)
+    assert (root / "file").read_bytes() == b"content"

@@ -380,3 +380,14 @@ def test_links_are_shown_where_that_is_asked_for(root: Path) -> None:
         folder.close()
         storage.close()
     assert shown
+
+
+def test_what_is_made_can_be_written_and_found(storage: LocalStorage) -> None:
+    made = storage.create("new", directory=False)
+    assert made.write(0, [b"x"]) == 1
+    made.close()
+    storage.create("folder", directory=True).close()
+    for name in ("new", "folder"):
+        found = storage.lookup(name.upper())
+        assert (found.name, found.is_directory) == (name, name == "folder")
+        found.close()

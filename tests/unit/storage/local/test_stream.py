@@ -178,6 +178,15 @@ def test_several_opens_see_one_content(opened: Make) -> None:
     assert one.whole.key == other.whole.key != one.key
 
 
+def test_closing_one_open_twice_leaves_the_other_one(opened: Make) -> None:
+    one, _ = opened("file", "s")
+    other, _ = opened("file", "s")
+    one.close()
+    one.close()
+    other.rename("t", replace=False)
+    assert other.stream == "t"
+
+
 def test_nothing_is_kept_of_streams_that_are_closed(storage: LocalStorage) -> None:
     for number in range(3):
         file, _ = storage.open("file", D.OPEN_IF)
