@@ -16,6 +16,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.pki.channel import server_end_point
 from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.response import Response
+from smbquic.transport.addresses import is_ip_address
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.message import Message
 from smbquic.wire.tree_connect import (
@@ -153,9 +154,11 @@ class Session:
 
 def _initiator(credentials: Credentials, host: str, connection: ClientConnection) -> Initiator:
     """Return what proves the password, to the server at the other end of this connection only."""
-    leaf = connection.transport.peer.leaf
-    end_point = server_end_point(leaf) if leaf else b""
-    return new_initiator(credentials, host=host, end_point=end_point)
+    peer = connection.transport.peer
+    end_point = server_end_point(peer.leaf) if peer.leaf else b""
+    # A server knows its names. Of its addresses it expects the one that the client has come to.
+    name = peer.remote[0] if is_ip_address(host) else host
+    return new_initiator(credentials, host=name, end_point=end_point)
 
 
 def _unc_host(host: str) -> str:

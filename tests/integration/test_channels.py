@@ -60,9 +60,11 @@ async def connect(
         await stack.aclose()  # the port is known, and free
         await start("127.0.0.1", "[::1]", port=port)
 
-        def connect(**options: object) -> AbstractAsyncContextManager[Share]:
+        def connect(
+            host: str = "localhost", **options: object
+        ) -> AbstractAsyncContextManager[Share]:
             settings: dict[str, object] = {"ca": pki.ca, "password": "secret", "channels": 3}
-            url = f"{smb}://alice@localhost:{port}/data"
+            url = f"{smb}://alice@{host}:{port}/data"
             return smbquic.connect(url, **{**settings, **options})  # type: ignore[arg-type]
 
         yield connect
@@ -80,8 +82,9 @@ async def complete(share: Share, count: int = 3) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_they_go_to_the_addresses_that_the_server_names(connect: Connect) -> None:
-    async with connect() as share:
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+async def test_they_go_to_the_addresses_that_the_server_names(connect: Connect, host: str) -> None:
+    async with connect(host) as share:
         await complete(share)
         hosts = [each.transport.peer.remote[0] for each in connections(share)]
         assert set(hosts) == {"127.0.0.1", "::1"}
