@@ -17,6 +17,7 @@ from smbquic.cli.mount_options import KERNEL_OPTIONS, expanded
 from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit
 from smbquic.client.background import LoopThread
+from smbquic.client.cache import CacheLimits, LeaseCache
 from smbquic.client.mount import fuse
 from smbquic.client.mount.attributes import Ownership
 from smbquic.client.mount.files import MountedShare
@@ -28,6 +29,10 @@ from smbquic.client.url import SmbUrl
 from smbquic.errors import DirectoryExpectedError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.mount import MountOptions
+
+WITHOUT_LEASES = 1.0
+"""Seconds that metadata is used from a server that grants no leases on folders, as by the client of
+the Linux kernel."""
 
 
 class MountCommand(CliCommand):
@@ -113,8 +118,7 @@ class _Mounting:
         with signals_blocked():
             loop = LoopThread("mount")
         try:
-            stack = AsyncExitStack()
-            share = loop.run(self._connect(stack))
+            stack, share = loop.run(self._connect())
             try:
                 self._serve(loop, share, background, kernel_options)
             finally:
@@ -124,11 +128,12 @@ class _Mounting:
         if self._client.as_json and background is None:
             emit({"event": "stopped"})
 
-    async def _connect(self, stack: AsyncExitStack) -> Share:
-        share = await stack.enter_async_context(self._client.share(self._url))
-        if self._url.path and not (await share.stat(self._url.path)).is_directory:
-            raise DirectoryExpectedError(NtStatus.NOT_A_DIRECTORY, "CREATE", self._url.path)
-        return share
+    async def _connect(self) -> tuple[AsyncExitStack, Share]:
+        async with AsyncExitStack() as stack:
+            share = await stack.enter_async_context(self._client.share(self._url))
+            if self._url.path and not (await share.stat(self._url.path)).is_directory:
+                raise DirectoryExpectedError(NtStatus.NOT_A_DIRECTORY, "CREATE", self._url.path)
+            return stack.pop_all(), share
 
     def _serve(
         self,
@@ -155,12 +160,23 @@ class _Mounting:
                 sys.stdout.flush()
             notify_systemd()
 
-        operations = MountOperations(loop, MountedShare(share), owner, self._url.path, ready)
-        fuse.serve(
-            self._mfusepy,
-            operations,
-            self._folder,
-            fuse.FuseOptions(
-                str(self._url), options.read_only, options.allow_other, kernel_options
-            ),
+        cache = LeaseCache(share, CacheLimits(ttl=WITHOUT_LEASES))
+        operations = MountOperations(
+            loop,
+            MountedShare(cache),
+            owner,
+            self._url.path,
+            ready,
+            lambda: fuse.is_interrupted(self._mfusepy),
         )
+        try:
+            fuse.serve(
+                self._mfusepy,
+                operations,
+                self._folder,
+                fuse.FuseOptions(
+                    str(self._url), options.read_only, options.allow_other, kernel_options
+                ),
+            )
+        finally:
+            loop.run(cache.aclose())

@@ -30,6 +30,8 @@ from smbquic.wire.create import (
     CreateRequest,
     CreateResponse,
 )
+from smbquic.wire.create_context import CreateContext
+from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.message import Message
 
@@ -109,6 +111,7 @@ class ShareFiles:
         """
         name = to_wire(path)
         opening = _of_snapshot(requests.create(name, requests.STAT), snapshot)
+        opening.contexts.append(CreateContext(CREATE_QUERY_ON_DISK_ID))
         [response] = await self.once(opening, path=path)
         return Stat.of(name.rpartition("\\")[2], response.body)
 

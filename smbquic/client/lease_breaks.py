@@ -48,6 +48,10 @@ class LeaseBreaks:
         self._compound = compound
         self._leases: dict[bytes, _Held] = {}
         self._tasks: dict[bytes, asyncio.Task[None]] = {}
+        self._acknowledging: dict[bytes, int] = {}
+        """The states that the tasks give the leases back to."""
+        self._further: dict[bytes, int] = {}
+        """The states of breaks that have come meanwhile."""
 
     def __len__(self) -> int:
         return len(self._leases)
@@ -73,12 +77,26 @@ class LeaseBreaks:
             return
         if held.holder is not None:
             held.holder.reduce(notification)
-        # Until it has the acknowledgment, a server breaks this lease no further.
-        if not notification.flags & NotifyBreakLeaseFlags.ACK_REQUIRED or key in self._tasks:
+        if not notification.flags & NotifyBreakLeaseFlags.ACK_REQUIRED:
             return
-        task = asyncio.create_task(self._give_back(key, held, notification.new_lease_state))
-        self._tasks[key] = task
-        task.add_done_callback(lambda _: self._tasks.pop(key))
+        state = notification.new_lease_state
+        if key not in self._tasks:
+            self._start(key, held, state)
+        elif state != self._acknowledging[key]:
+            # With the acknowledgment, a server may break the lease further at once: this may be
+            # here before the response to that.
+            self._further[key] = state
+
+    def _start(self, key: bytes, held: _Held, state: int) -> None:
+        task = asyncio.create_task(self._give_back(key, held, state))
+        self._tasks[key], self._acknowledging[key] = task, state
+        task.add_done_callback(lambda _: self._ended(key))
+
+    def _ended(self, key: bytes) -> None:
+        del self._tasks[key], self._acknowledging[key]
+        state, held = self._further.pop(key, None), self._leases.get(key)
+        if state is not None and held is not None:
+            self._start(key, held, state)
 
     async def _give_back(self, key: bytes, held: _Held, left: int) -> None:
         try:
@@ -93,6 +111,7 @@ class LeaseBreaks:
 
     async def cancel(self) -> None:
         """Acknowledge nothing any more."""
+        self._leases.clear()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

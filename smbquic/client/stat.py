@@ -4,18 +4,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from smbquic.wire.create import CreateResponse
+from smbquic.wire.create_context import find
+from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID, QueryOnDiskIdResponse
 from smbquic.wire.dtyp.filetime import to_unix_ns
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.directory_information import DirectoryEntry
-from smbquic.wire.fscc.file_information import NetworkOpenInformation
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
     """A file or folder as the server describes it. Times in nanoseconds since 1970, UTC.
 
-    Only a listing tells the rest: `file_id` is the server's number of the file, 0 if it has none,
-    `reparse_tag` the kind of a link, and `ea_size` what its extended attributes need.
+    `file_id` is the server's number of the file, 0 if it tells none. Only a listing tells the rest:
+    `reparse_tag` is the kind of a link, and `ea_size` what the extended attributes need.
     """
 
     name: str
@@ -41,13 +42,15 @@ class Stat:
         return bool(self.attributes & FileAttributes.REPARSE_POINT)
 
     @classmethod
-    def of(
-        cls, name: str, what: CreateResponse | DirectoryEntry | NetworkOpenInformation
-    ) -> "Stat":
-        """Return what a CREATE response, a directory entry or an open file says."""
-        listed: tuple[int, ...] = ()
+    def of(cls, name: str, what: CreateResponse | DirectoryEntry) -> "Stat":
+        """Return what a CREATE response or a directory entry says."""
+        more: tuple[int, ...] = ()
         if isinstance(what, DirectoryEntry):
-            listed = what.file_id, what.reparse_tag, what.ea_size
+            more = what.file_id, what.reparse_tag, what.ea_size
+        elif isinstance(what, CreateResponse):
+            on_disk = find(what.contexts, CREATE_QUERY_ON_DISK_ID)
+            if on_disk is not None:
+                more = (QueryOnDiskIdResponse.decode(on_disk).disk_file_id,)
         return cls(
             name,
             what.end_of_file,
@@ -57,7 +60,7 @@ class Stat:
             to_unix_ns(what.last_access_time),
             to_unix_ns(what.last_write_time),
             to_unix_ns(what.change_time),
-            *listed,
+            *more,
         )
 
 

@@ -163,6 +163,16 @@ def test_using_fsspec(machine: ReaderMachine) -> None:
         assert (machine.home / "notes.txt").read_text() == "one\ntwo\n"
 
 
+def test_mounting(machine: ReaderMachine) -> None:
+    with Reader(machine, "docs/howto/mount.md") as reader:
+        reader.leave_out("apt install", why="it is installed, and there is no network")
+        # tests/integration/test_mount_command.py runs these, and what follows them.
+        for begins in ("export SMBQUIC_CA", "cp report.pdf", "smbquic mount --background"):
+            reader.leave_out(begins, why="an ordinary user has no /dev/fuse here")
+        for begins in ("mount.smbquic#", "smb+quic://", "[Unit]"):
+            reader.leave_out(begins, why="for the boot of a machine")
+
+
 def test_another_storage(machine: ReaderMachine) -> None:
     server, client = machine.terminal("server"), machine.terminal("client")
     with Reader(machine, "docs/howto/storage.md") as reader:

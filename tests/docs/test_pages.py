@@ -17,6 +17,7 @@ REPLAYED = {
     "docs/explanation/benchmark-method.md": "test_contributing.py",
     "docs/howto/certificates.md": "test_howto.py",
     "docs/howto/gateway.md": "test_howto.py",
+    "docs/howto/mount.md": "test_howto.py",
     "docs/howto/serve.md": "test_howto.py",
     "docs/howto/storage.md": "test_howto.py",
     "docs/howto/systemd.md": "test_systemd.py",

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.program import PASSWORD, TIMEOUT, environment
+from smbquic.auth.users import UserStore
+from smbquic.pki import PkiDirectory
+from tests.integration.program import PASSWORD, TIMEOUT, Served, environment, running
 
 needs_fuse = pytest.mark.skipif(
     not os.access("/dev/fuse", os.R_OK | os.W_OK) or find_spec("mfusepy") is None,
@@ -47,10 +48,26 @@ def mounted(folder: Path, url: str, *arguments: str, ca: str = "") -> Iterator[P
         finally:
             process.kill()
             process.communicate()
-            if folder.is_mount():
-                subprocess.run(["umount", "-l", folder], check=False)
+            # Whatever has happened, no mount without a program is to be left.
+            subprocess.run(["fusermount3", "-u", "-z", "-q", folder], check=False)
     text = log.read_text()
     assert "Traceback" not in text, text
+
+
+@contextlib.contextmanager
+def serving(folder: Path, pki: PkiDirectory) -> Iterator[Served]:
+    """A server over TCP and QUIC, whose share shows and takes symbolic links."""
+    users = UserStore()
+    users.add("alice", PASSWORD)
+    users.save(folder / "users.txt")
+    (folder / "share").mkdir()
+    (folder / "server.toml").write_text(
+        f'users_file = "users.txt"\n[shares.data]\npath = "share"\nlinks = true\n'
+        f'[[certificate]]\nfile = "{pki.server.certificate}"\nkey = "{pki.server.key}"\n'
+    )
+    listen = ("--listen", "tcp://127.0.0.1:0", "--listen", "quic://127.0.0.1:0")
+    with running("serve", "-c", str(folder / "server.toml"), *listen) as ready:
+        yield Served(folder / "share", pki, ready["listeners"])
 
 
 def run(*command: str | Path, cwd: Path | None = None, **options: Any) -> str:
@@ -66,8 +83,3 @@ def run(*command: str | Path, cwd: Path | None = None, **options: Any) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def installed(program: str) -> bool:
-    """Whether a program is installed."""
-    return shutil.which(program) is not None

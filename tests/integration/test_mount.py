@@ -1,22 +1,27 @@
 """A share that is mounted: what programs see of it, over TCP and QUIC."""
 
+import contextlib
 import errno
+import fcntl
 import json
 import mmap
 import os
 import random
 import shutil
+import signal
+import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from smbquic.pki import PkiDirectory
-from tests.integration.mounting import mounted, needs_fuse, run
-from tests.integration.program import Served, environment, running, serve_arguments
+from tests.integration.mounting import mounted, needs_fuse, run, serving
+from tests.integration.program import TIMEOUT, Served, environment
 
 pytestmark = [needs_fuse, pytest.mark.debian("fusermount3")]
 
@@ -25,11 +30,8 @@ CONTENT = random.Random(5).randbytes(5_000_000)
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, pki: PkiDirectory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("mounted")
-    certificate, key = pki.server.certificate, pki.server.key
-    arguments = serve_arguments(folder, certificate, key, "tcp://127.0.0.1:0", "quic://127.0.0.1:0")
-    with running(*arguments) as ready:
-        yield Served(folder / "share", pki, ready["listeners"])
+    with serving(tmp_path_factory.mktemp("mounted"), pki) as served:
+        yield served
 
 
 @pytest.fixture(scope="module", params=["tcp", "quic"])
@@ -42,17 +44,19 @@ def _mount(
 
 
 @pytest.fixture
-def share(served: Served) -> Path:
-    """The folder that the server shares, empty."""
-    for path in served.folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    return served.folder
+def mount(_mount: Path) -> Path:
+    """A new folder in the mount."""
+    return Path(tempfile.mkdtemp(dir=_mount))
 
 
 @pytest.fixture
-def mount(share: Path, _mount: Path) -> Path:
-    """The share, mounted; it is empty."""
-    return _mount
+def share(served: Served, mount: Path) -> Path:
+    """The same folder on the server's disk.
+
+    A server does not tell its clients what other programs do there: a test may change something
+    before it has looked at it in the mount, and only then.
+    """
+    return served.folder / mount.name
 
 
 def names(folder: Path) -> list[str]:
@@ -112,7 +116,7 @@ def test_errors_are_those_of_a_disk(share: Path, mount: Path) -> None:
         (lambda: (mount / ("x" * 256)).touch(), errno.ENAMETOOLONG),
         (lambda: os.chown(mount / "file", 4711, -1), errno.EPERM),
         (lambda: (mount / "x").symlink_to("/etc/passwd"), errno.EPERM),
-        (lambda: (mount / "x").symlink_to("../x"), errno.EPERM),
+        (lambda: (mount / "x").symlink_to("../../x"), errno.EPERM),
     ]
     for act, number in acts:
         with pytest.raises(OSError, match="Errno") as caught:
@@ -152,7 +156,7 @@ def test_appending_goes_to_the_end_that_there_is_now(share: Path, mount: Path) -
     (share / "log").write_bytes(b"one ")
     with (mount / "log").open("ab", buffering=0) as file:
         file.write(b"two ")
-        with (share / "log").open("ab") as other:
+        with (mount / "log").open("ab") as other:
             other.write(b"three ")
         file.write(b"four")
     assert (share / "log").read_bytes() == b"one two three four"
@@ -244,6 +248,135 @@ def test_files_are_mapped_into_memory(share: Path, mount: Path) -> None:
     assert (share / "file").read_bytes() == bytes(5_000) + b"abc" + bytes(4_997)
 
 
+def test_symbolic_links(share: Path, mount: Path) -> None:
+    (mount / "folder").mkdir()
+    (mount / "folder" / "file").write_bytes(b"content")
+    (mount / "link").symlink_to("folder/file")
+    (mount / "folder" / "up").symlink_to("../folder")
+    assert (share / "link").readlink() == (mount / "link").readlink() == Path("folder/file")
+    assert (mount / "link").read_bytes() == b"content"
+    assert stat.S_ISLNK((mount / "link").lstat().st_mode)
+    assert names(mount / "folder" / "up") == ["file", "up"]
+    (mount / "folder" / "up").unlink()
+    (mount / "link").unlink()
+    assert names(share) == ["folder"]
+
+
+def test_extended_attributes(share: Path, mount: Path) -> None:
+    (mount / "file").touch()
+    assert os.listxattr(mount / "file") == []
+    os.setxattr(mount / "file", "user.comment", b"a text")
+    os.setxattr(mount / "file", "user.other", b"\0\xff")
+    assert sorted(os.listxattr(mount / "file")) == ["user.comment", "user.other"]
+    assert os.getxattr(mount / "file", "user.comment") == b"a text"
+    os.removexattr(mount / "file", "user.comment")
+    acts: list[tuple[Callable[[], object], int]] = [
+        (lambda: os.getxattr(mount / "file", "user.comment"), errno.ENODATA),
+        (lambda: os.removexattr(mount / "file", "user.comment"), errno.ENODATA),
+        (lambda: os.setxattr(mount / "file", "user.x", b""), errno.EINVAL),
+        (lambda: os.setxattr(mount / "file", "trusted.x", b"1"), errno.ENOTSUP),
+    ]
+    for act, number in acts:
+        with pytest.raises(OSError, match="Errno") as caught:
+            act()
+        assert caught.value.errno == number
+
+
+# --- locks --------------------------------------------------------------------------------------
+
+TRY = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 10, int(sys.argv[2]))
+        print("locked")
+    except BlockingIOError:
+        print("refused")
+"""
+WAIT = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    print("waiting", flush=True)
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("locked")
+"""
+
+
+def attempt(path: Path, start: int) -> str:
+    return run(sys.executable, "-c", TRY, path, str(start)).strip()
+
+
+def test_locks_of_processes(served: Served, share: Path, mount: Path, tmp_path: Path) -> None:
+    with mounted(tmp_path / "other", served.url(mount.name), ca=served.ca) as other:
+        (mount / "file").write_bytes(bytes(100))
+        with (mount / "file").open("r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 20, 10)
+            for place in (mount, other):
+                results = [attempt(place / "file", start) for start in (0, 5, 29, 30)]
+                assert results == ["locked", "refused", "refused", "locked"]
+            fcntl.lockf(file, fcntl.LOCK_UN, 10, 10)
+            for place in (mount, other):
+                results = [attempt(place / "file", start) for start in (5, 15)]
+                assert results == ["locked", "refused"]
+        for place in (mount, other):
+            assert attempt(place / "file", 15) == "locked"
+
+
+@pytest.mark.parametrize("ends", ["released", "interrupted"])
+def test_who_waits_for_a_lock(share: Path, mount: Path, ends: str) -> None:
+    (mount / "file").touch()
+    with (mount / "file").open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        waiter = subprocess.Popen(
+            [sys.executable, "-c", WAIT, mount / "file"], stdout=subprocess.PIPE, text=True
+        )
+        assert waiter.stdout is not None
+        assert waiter.stdout.readline() == "waiting\n"
+        if ends == "interrupted":
+            waiter.terminate()
+            assert waiter.wait(TIMEOUT) == -signal.SIGTERM
+        else:
+            fcntl.lockf(file, fcntl.LOCK_UN)
+            assert waiter.stdout.read() == "locked\n"
+            assert waiter.wait(TIMEOUT) == 0
+        waiter.stdout.close()
+
+
+INSERT = """
+import sqlite3, sys
+base = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
+for number in range(15):
+    base.execute("BEGIN IMMEDIATE")
+    [(count,)] = base.execute("SELECT count(*) FROM numbers").fetchall()
+    base.execute("INSERT INTO numbers VALUES (?, ?)", (count, sys.argv[2]))
+    base.execute("COMMIT")
+base.close()
+"""
+
+
+@pytest.mark.parametrize("places", ["one mount", "two mounts"])
+def test_a_database_of_two_processes(
+    served: Served, share: Path, mount: Path, tmp_path: Path, places: str
+) -> None:
+    with contextlib.ExitStack() as stack:
+        other = mount
+        if places == "two mounts":
+            manager = mounted(tmp_path / "other", served.url(mount.name), ca=served.ca)
+            other = stack.enter_context(manager)
+        with contextlib.closing(sqlite3.connect(mount / "base")) as base:
+            base.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY, writer TEXT)")
+        writers = [
+            subprocess.Popen([sys.executable, "-c", INSERT, place / "base", place.name])
+            for place in (mount, other)
+        ]
+        assert [each.wait(2 * TIMEOUT) for each in writers] == [0, 0]
+        for place in (mount, other):
+            with contextlib.closing(sqlite3.connect(place / "base")) as base:
+                assert base.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+                rows = base.execute("SELECT number FROM numbers ORDER BY number").fetchall()
+            assert rows == [(number,) for number in range(30)]
+
+
 # --- other programs -----------------------------------------------------------------------------
 
 
@@ -297,7 +430,7 @@ def test_python_compiles_in_it(share: Path, mount: Path) -> None:
 
 
 def test_two_mounts_agree(served: Served, share: Path, mount: Path, tmp_path: Path) -> None:
-    with mounted(tmp_path / "other", served.url(), ca=served.ca) as other:
+    with mounted(tmp_path / "other", served.url(mount.name), ca=served.ca) as other:
         for number in range(20):
             one, two = (mount, other) if number % 2 else (other, mount)
             (one / "file").write_bytes(b"x" * number)

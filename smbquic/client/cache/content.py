@@ -165,6 +165,13 @@ class CachedContent(CacheLease):
         """An open that may read."""
         return self._writer if self._writer_reads else self._reader
 
+    def renamed(self, path: str) -> None:
+        """Note that the file has another path now, after the cache was told of the change."""
+        self.path = path
+        for file in (self._reader, self._writer):
+            if file is not None:
+                file.renamed(path)
+
     # --- reading ------------------------------------------------------------------------------
 
     async def size(self) -> int:
@@ -173,7 +180,7 @@ class CachedContent(CacheLease):
             return self._size
         await self.drain()
         version = self._version
-        size = await self._any_file().size()
+        size = await self.any_file().size()
         if version == self._version and self.is_exact:
             self._size = size
         return size
@@ -225,7 +232,7 @@ class CachedContent(CacheLease):
                 tasks[index] = task
             elif not self._has(index):
                 missing.append(index)
-        for first, count in _runs(missing, max(read_size(self._any_file().tree) // BLOCK, 1)):
+        for first, count in _runs(missing, max(read_size(self.any_file().tree) // BLOCK, 1)):
             task = asyncio.create_task(self._fetch_run(first, count))
             self._fetches.add(task)
             task.add_done_callback(self._fetched)
@@ -279,7 +286,8 @@ class CachedContent(CacheLease):
                 break  # the end of the file, or less than was asked for
         return b"".join(result)
 
-    def _any_file(self) -> File:
+    def any_file(self) -> File:
+        """Return an open of the file on the server, the one that may write if there is one."""
         file = self._writer or self._reader
         assert file is not None
         return file
@@ -324,7 +332,7 @@ class CachedContent(CacheLease):
     def _write_behind(self) -> WriteBehind:
         if self._behind is None:
             self._behind = WriteBehind(
-                self._send, write_size(self._any_file().tree), self._write_failed
+                self._send, write_size(self.any_file().tree), self._write_failed
             )
         return self._behind
 

@@ -1,20 +1,17 @@
 """What a mount does with the files and folders of its share, by their paths there.
 
-It is the only module of the mount that makes requests by path: what caches comes between here.
+Metadata, listings and contents come from a cache, as far as the server's leases allow it.
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 
 from smbquic.client import requests
-from smbquic.client.file import File
+from smbquic.client.cache import LeaseCache
+from smbquic.client.cache.cached_file import CachedFile
 from smbquic.client.mount.attributes import WRITE_BITS, changed_attributes, is_symlink
 from smbquic.client.names import to_wire
-from smbquic.client.reopening import open_file
-from smbquic.client.share import Share
 from smbquic.client.stat import Stat, Volume
-from smbquic.client.tree_connect import check
 from smbquic.errors import (
     DeniedError,
     ExistsError,
@@ -22,17 +19,17 @@ from smbquic.errors import (
     NotFoundError,
     StatusError,
 )
+from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
-from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, CreateResponse
-from smbquic.wire.create_context import CreateContext, find
-from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID, QueryOnDiskIdResponse
+from smbquic.wire.create import CreateOptions
+from smbquic.wire.create_context import CreateContext
+from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.file_information import (
     AttributeTagInformation,
     FileInformationClass,
     LinkInformation,
 )
-from smbquic.wire.message import Message
 from smbquic.wire.query_info import InfoType
 
 _ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
@@ -42,34 +39,37 @@ _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
 class MountedShare:
     """The share of a mount. Paths are those on the share; a link is meant itself."""
 
-    def __init__(self, share: Share) -> None:
-        self.share = share
+    def __init__(self, cache: LeaseCache) -> None:
+        self._cache = cache
+        self.share = cache.share
 
     # --- looking ------------------------------------------------------------------------------
 
     async def stat(self, path: str) -> Stat:
         """Return what the server says about a file, folder or link. Raises `NotFoundError`."""
+        try:
+            return await self._cache.stat(path)
+        except StatusError as error:
+            if error.status != NtStatus.STOPPED_ON_SYMLINK:
+                raise
+            return await self._link_stat(path)
+
+    async def _link_stat(self, path: str) -> Stat:
+        """Do the same for a link, of which the cache knows only what was listed."""
         opening = requests.create(to_wire(path), requests.STAT, options=_ITSELF)
         opening.contexts.append(CreateContext(CREATE_QUERY_ON_DISK_ID))
-        [response] = await self.share.once(opening, path=path)
-        stat = _opened(path, response.body)
-        if not stat.is_link:
-            return stat
-        return replace(stat, reparse_tag=await self._reparse_tag(path))
-
-    async def _reparse_tag(self, path: str) -> int:
         query = requests.query(
             InfoType.FILE,
             FileInformationClass.FileAttributeTagInformation,
             AttributeTagInformation.SIZE,
         )
-        opening = requests.create(to_wire(path), requests.STAT, options=_ITSELF)
-        _, answer = await self.share.once(opening, query, path=path)
-        return AttributeTagInformation.decode(memoryview(answer.body.buffer)).reparse_tag
+        opened, answer = await self.share.once(opening, query, path=path)
+        tag = AttributeTagInformation.decode(memoryview(answer.body.buffer)).reparse_tag
+        return replace(Stat.of(path.rpartition("/")[2], opened.body), reparse_tag=tag)
 
     async def listing(self, path: str) -> list[Stat]:
         """Return what is in a folder."""
-        return [entry async for entry in self.share.scandir(path)]
+        return [entry async for entry in self._cache.scandir(path)]
 
     async def readlink(self, path: str) -> str:
         """Return where a symbolic link leads, as the server has it."""
@@ -81,39 +81,29 @@ class MountedShare:
 
     # --- opening ------------------------------------------------------------------------------
 
-    async def open(self, path: str, flags: int) -> tuple[File, Stat]:
+    async def open(self, path: str, flags: int) -> CachedFile:
         """Open a file with the flags of `open`, O_TRUNC too."""
-        others = [requests.truncate(0)] if flags & os.O_TRUNC else []
-        return await self._open(path, lambda: _opening(path, flags), *others)
+        writes = flags & os.O_ACCMODE != os.O_RDONLY or flags & os.O_TRUNC
+        file = await self._cache.open(path, "r+b" if writes else "rb")
+        return await _truncated(file) if flags & os.O_TRUNC else file
 
-    async def create(self, path: str, flags: int, mode: int) -> tuple[File, Stat]:
+    async def create(self, path: str, flags: int, mode: int) -> CachedFile:
         """Make a file and open it; with O_EXCL, raise `ExistsError` for one that is there.
 
         A file that is there is not made again, and only O_TRUNC makes it empty.
         """
-        disposition = CreateDisposition.FILE_OPEN_IF
-        if flags & os.O_EXCL:
-            disposition = CreateDisposition.FILE_CREATE
-        readonly = changed_attributes(FileAttributes(0), mode) or 0
-        others = [requests.truncate(0)] if flags & os.O_TRUNC and not flags & os.O_EXCL else []
+        kind = "x" if flags & os.O_EXCL else "a"
+        reads = flags & os.O_ACCMODE != os.O_WRONLY
+        file = await self._cache.open(path, f"{kind}{'+' if reads else ''}b")
+        if flags & os.O_TRUNC and await file.size():
+            file = await _truncated(file)
+        if not mode & WRITE_BITS:
+            await self.chmod(path, mode)
+        return file
 
-        def opening() -> CreateRequest:
-            return _opening(path, flags, disposition, readonly)
-
-        return await self._open(path, opening, *others)
-
-    async def _open(
-        self, path: str, opening: Callable[[], CreateRequest], *others: Message
-    ) -> tuple[File, Stat]:
-        file, responses = await open_file(self.share.share_tree, path, opening, *others)
-        try:
-            for response in responses:
-                check(response, path)
-        except StatusError:
-            await file.close()
-            raise
-        stat = _opened(path, file.opened)
-        return file, replace(stat, size=0) if others else stat
+    def changed(self, path: str) -> None:
+        """Note that attributes of a file were changed by an open of it."""
+        self._cache.changed(path)
 
     # --- changing -----------------------------------------------------------------------------
 
@@ -217,31 +207,10 @@ class MountedShare:
         )
 
 
-def _opening(
-    path: str,
-    flags: int,
-    disposition: CreateDisposition = CreateDisposition.FILE_OPEN,
-    attributes: int = 0,
-) -> CreateRequest:
-    access = _ACCESS[flags & os.O_ACCMODE]
-    if flags & os.O_TRUNC:
-        access |= requests.WRITE
-    return requests.create(
-        to_wire(path), access, disposition=disposition, options=_FILE, attributes=attributes
-    )
-
-
-_ACCESS = {
-    os.O_RDONLY: requests.READ,
-    os.O_WRONLY: requests.WRITE | requests.STAT,
-    os.O_RDWR: requests.READ | requests.WRITE,
-}
-
-
-def _opened(path: str, response: CreateResponse) -> Stat:
-    """Return what a CREATE response says, with the number of the file where it has one."""
-    stat = Stat.of(path.rpartition("/")[2], response)
-    data = find(response.contexts, CREATE_QUERY_ON_DISK_ID)
-    if data is None:
-        return stat
-    return replace(stat, file_id=QueryOnDiskIdResponse.decode(data).disk_file_id)
+async def _truncated(file: CachedFile) -> CachedFile:
+    try:
+        await file.truncate(0)
+    except BaseException:
+        await file.close()
+        raise
+    return file

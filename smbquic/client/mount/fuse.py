@@ -98,6 +98,8 @@ def serve(mfusepy: ModuleType, operations: Any, folder: Path, options: FuseOptio
                 nodev=True,
                 use_ino=True,
                 direct_io=True,
+                # Without it, libfuse does not tell of signals: see `is_interrupted`.
+                intr=True,
                 entry_timeout=0,
                 attr_timeout=0,
                 negative_timeout=0,
@@ -110,6 +112,11 @@ def serve(mfusepy: ModuleType, operations: Any, folder: Path, options: FuseOptio
                 raise MountError(f"{folder}: {text}") from error
         if interrupts.received:
             raise KeyboardInterrupt
+
+
+def is_interrupted(mfusepy: ModuleType) -> bool:
+    """Return whether the program has got a signal whose operation runs on this thread."""
+    return bool(mfusepy._libfuse.fuse_interrupted())
 
 
 def configure(connection: Any) -> None:

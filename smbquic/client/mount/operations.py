@@ -1,13 +1,17 @@
 """All operations of FUSE: those of `ReadOperations`, and those that change something."""
 
 import errno
+import fcntl
 import os
 import posixpath
 import stat
 import time
 from typing import Any
 
+from smbquic.client.mount import xattrs
+from smbquic.client.mount.locks import END
 from smbquic.client.mount.names import link_target, stays_inside
+from smbquic.client.mount.open_files import OpenFile
 from smbquic.client.mount.read_operations import ReadOperations
 from smbquic.client.names import from_local
 from smbquic.errors import NotFoundError
@@ -28,17 +32,21 @@ class MountOperations(ReadOperations):
         """Make a file and open it; one that is there is opened unless O_EXCL is set."""
         self.files.check_room()
         place = self.place(path)
-        self.listed.forget(place)
-        file, found = self.run(self.share.create(place, fi.flags, mode))
-        fi.fh = self.files.add(file, found, fi.flags)
+        file = self.run(self.share.create(place, fi.flags, mode))
+        fi.fh = self.files.add(file, place, fi.flags)
         return 0
 
     def write(self, path: str, data: bytes, offset: int, fi: Any) -> int:
-        """Write all of `data`."""
-        file = self.files[fi.fh]
-        self.run(file.write(offset, data))
-        self.listed.forget(file.path)
+        """Write all of `data`; the server may have it later."""
+        self.run(self.files[fi.fh].write(offset, data))
         return len(data)
+
+    def flush(self, path: str, fi: Any) -> int:
+        """Wait until the server has what was written: the error of a WRITE is that of `close`."""
+        file = self.files[fi.fh]
+        if file.writable:
+            self.run(file.file.drain())
+        return 0
 
     def fsync(self, path: str, datasync: int, fi: Any) -> int:
         """Have the server put a file on its disk; an error says that something may be lost."""
@@ -50,11 +58,11 @@ class MountOperations(ReadOperations):
     def truncate(self, path: str, length: int, fi: Any = None) -> int:
         """Make a file so long."""
         place = self.place(path)
-        if fi is not None and fi.fh:
-            self.run(self.files[fi.fh].file.truncate(length))
+        written = self.files.written(place) if fi is None or not fi.fh else [self.files[fi.fh]]
+        if written:
+            self.run(written[0].file.truncate(length))
         else:
             self.run(self.share.truncate(place, length))
-        self.listed.forget(place)
         return 0
 
     def fallocate(self, path: str, mode: int, offset: int, size: int, fi: Any) -> int:
@@ -64,7 +72,6 @@ class MountOperations(ReadOperations):
         file = self.files[fi.fh].file
         if self.run(file.size()) < offset + size:
             self.run(file.truncate(offset + size))
-            self.listed.forget(file.path)
         return 0
 
     # --- names --------------------------------------------------------------------------------
@@ -73,7 +80,6 @@ class MountOperations(ReadOperations):
         """Make a folder; its mode is that of all folders."""
         place = self.place(path)
         self.run(self.share.mkdir(place))
-        self.listed.forget(place)
         return 0
 
     def mknod(self, path: str, mode: int, device: int) -> int:
@@ -81,23 +87,20 @@ class MountOperations(ReadOperations):
         if not stat.S_ISREG(mode):
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
         place = self.place(path)
-        file, _ = self.run(self.share.create(place, os.O_WRONLY | os.O_EXCL, mode))
+        file = self.run(self.share.create(place, os.O_WRONLY | os.O_EXCL, mode))
         self.run(file.close())
-        self.listed.forget(place)
         return 0
 
     def unlink(self, path: str) -> int:
         """Delete a file or link. One that a program has open was renamed by libfuse before."""
         place = self.place(path)
         self.run(self.share.unlink(place))
-        self.listed.forget(place)
         return 0
 
     def rmdir(self, path: str) -> int:
         """Delete an empty folder."""
         place = self.place(path)
         self.run(self.share.rmdir(place))
-        self.listed.forget(place)
         return 0
 
     def rename(self, old: str, new: str, flags: int = 0) -> int:
@@ -105,16 +108,17 @@ class MountOperations(ReadOperations):
         if flags & ~RENAME_NOREPLACE:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         source, target = self.place(old), self.place(new)
-        self.run(self.share.rename(source, target, replace=not flags))
-        self.files.renamed(source, target)
-        self.listed.clear()
+        self.run(self._rename(source, target, replace=not flags))
         return 0
+
+    async def _rename(self, source: str, target: str, *, replace: bool) -> None:
+        await self.share.rename(source, target, replace=replace)
+        self.files.renamed(source, target)
 
     def link(self, target: str, source: str) -> int:
         """Give the file `source` the further name `target`, where the server has hard links."""
         place = self.place(target)
         self.run(self.share.link(self.place(source), place))
-        self.listed.forget(place)
         return 0
 
     def symlink(self, target: str, source: str) -> int:
@@ -128,7 +132,6 @@ class MountOperations(ReadOperations):
         folder = self.run(self._is_folder(self.place(there)))
         place = self.place(target)
         self.run(self.share.symlink(link_target(source, from_local), place, folder=folder))
-        self.listed.forget(place)
         return 0
 
     async def _is_folder(self, place: str) -> bool:
@@ -143,7 +146,6 @@ class MountOperations(ReadOperations):
         """Set or clear the attribute READONLY of a file; the rest of the mode stays as it is."""
         place = self.place(path)
         self.run(self.share.chmod(place, mode))
-        self.listed.forget(place)
         return 0
 
     def chown(self, path: str, uid: int, gid: int) -> int:
@@ -159,14 +161,63 @@ class MountOperations(ReadOperations):
         accessed, modified = (_time(each, now) for each in times or (UTIME_NOW, UTIME_NOW))
         if accessed is None and modified is None:
             return 0
-        written = [each for each in self.files.at(place) if each.writable]
-        for each in written:
+        written = self.files.written(place)
+        if written:
             # A server sets the time of the last writing itself when this file is closed, unless
             # it was set by the same open of it. [MS-FSA] 2.1.5.15.2
-            self.run(each.set_times(accessed, modified))
-        if not written:
+            self.run(self._set_times(written[0], accessed, modified))
+        else:
             self.run(self.share.utime(place, accessed, modified))
-        self.listed.forget(place)
+        return 0
+
+    async def _set_times(self, file: OpenFile, accessed: int | None, modified: int | None) -> None:
+        await file.set_times(accessed, modified)
+        self.share.changed(file.path)
+
+    # --- extended attributes ------------------------------------------------------------------
+
+    def getxattr(self, path: str, name: str, position: int = 0) -> bytes:
+        """Return an extended attribute."""
+        attribute = xattrs.attribute_name(name)
+        return self.run(self.share.share.getxattr(self.place(path), attribute))
+
+    def listxattr(self, path: str) -> list[str]:
+        """Return the names of the extended attributes; a listing says where there are none."""
+        return [f"{xattrs.PREFIX}{name}" for name in self.run(self._attributes(self.place(path)))]
+
+    async def _attributes(self, place: str) -> list[str]:
+        if (await self.share.stat(place)).ea_size == 0:
+            return []
+        return await self.share.share.listxattr(place)
+
+    def setxattr(self, path: str, name: str, value: bytes, options: int, position: int = 0) -> int:
+        """Set an extended attribute."""
+        attribute, place = xattrs.attribute_name(name), self.place(path)
+        self.run(xattrs.write(self.share.share, place, attribute, value, options))
+        return 0
+
+    def removexattr(self, path: str, name: str) -> int:
+        """Remove an extended attribute."""
+        self.run(xattrs.remove(self.share.share, self.place(path), xattrs.attribute_name(name)))
+        return 0
+
+    # --- locks --------------------------------------------------------------------------------
+
+    def lock(self, path: str, fi: Any, command: int, lock: Any) -> int:
+        """Set, release or look for a lock of fcntl(2) on a range of bytes."""
+        wanted = lock.contents
+        locks, owner = self.files[fi.fh].locks, fi.lock_owner
+        start, end = wanted.l_start, wanted.l_start + wanted.l_len if wanted.l_len else END
+        exclusive = wanted.l_type == fcntl.F_WRLCK
+        if wanted.l_type == fcntl.F_UNLCK:
+            if locks.has(owner):  # each close of each file asks for it
+                self.run(locks.unlock(owner, start, end))
+        elif command == fcntl.F_GETLK:
+            if self.run(locks.is_free(owner, start, end, exclusive=exclusive)):
+                wanted.l_type = fcntl.F_UNLCK
+        else:
+            blocking = command == fcntl.F_SETLKW
+            self.wait(locks.lock(owner, start, end, exclusive=exclusive, blocking=blocking))
         return 0
 
 

@@ -6,6 +6,7 @@ Errors leave as `OSError` with the number that the program gets. The names and p
 of mfusepy, which calls them with the structures of libfuse; `fi` is its `fuse_file_info`.
 """
 
+import concurrent.futures
 import errno
 import logging
 import os
@@ -16,7 +17,6 @@ from smbquic.client.background import LoopThread
 from smbquic.client.mount.attributes import BLOCK_SIZE, Ownership, inode
 from smbquic.client.mount.errors import errno_of
 from smbquic.client.mount.files import MountedShare
-from smbquic.client.mount.listed_attributes import ListedAttributes
 from smbquic.client.mount.names import (
     LONGEST_NAME,
     link_target,
@@ -32,11 +32,18 @@ T = TypeVar("T")
 
 Entry = str | tuple[str, dict[str, int], int]
 
+INTERRUPT_INTERVAL = 0.1
+"""Seconds after which an operation that waits for others looks for a signal again."""
+
 log = logging.getLogger(__name__)
 
 
 class ReadOperations:
-    """The operations on a share, or on its folder `root`. `ready` is called when it is mounted."""
+    """The operations on a share, or on its folder `root`.
+
+    `ready` is called when it is mounted. `interrupted` says whether the program got a signal that
+    waits for the operation of this thread.
+    """
 
     use_ns = True
     """Times are in nanoseconds: mfusepy asks for that."""
@@ -48,12 +55,13 @@ class ReadOperations:
         ownership: Ownership,
         root: str = "",
         ready: Callable[[], object] = lambda: None,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ready = ready
+        self._interrupted = interrupted
         self.loop = loop
         self.share = share
         self.files = OpenFiles()
-        self.listed = ListedAttributes()
         self.ownership = ownership
         self._root = root
 
@@ -62,10 +70,25 @@ class ReadOperations:
         try:
             return self.loop.run(work)
         except Exception as error:
-            number = errno_of(error)
-            if number == errno.EIO:
-                log.warning("%s", error)
-            raise OSError(number, os.strerror(number)) from error
+            raise self._os_error(error) from error
+
+    def _os_error(self, error: Exception) -> OSError:
+        number = errno_of(error)
+        if number == errno.EIO:
+            log.warning("%s", error)
+        return OSError(number, os.strerror(number))
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do the same for what may take any time: a signal to the program ends it, with EINTR."""
+        future = self.loop.submit(work)
+        while True:
+            try:
+                return future.result(INTERRUPT_INTERVAL)
+            except concurrent.futures.TimeoutError:
+                if self._interrupted() and future.cancel():
+                    raise OSError(errno.EINTR, os.strerror(errno.EINTR)) from None
+            except Exception as error:
+                raise self._os_error(error) from error
 
     def place(self, path: str) -> str:
         """Return the path on the share of a path in the mount."""
@@ -78,12 +101,14 @@ class ReadOperations:
     # --- attributes ---------------------------------------------------------------------------
 
     def getattr(self, path: str, fi: Any = None) -> dict[str, int]:
-        """Return the attributes of a file, or of a file that is open."""
+        """Return the attributes of a file, open or not: libfuse knows its path in any case."""
         place = self.place(path)
-        if fi is not None and fi.fh:
-            return self.ownership.attributes(place, self.run(self.files[fi.fh].attributes()))
-        stat = self.listed.get(place) or self.run(self.share.stat(place))
-        return self.ownership.attributes(place, stat)
+        return self.ownership.attributes(place, self.run(self._stat(place)))
+
+    async def _stat(self, place: str) -> Stat:
+        for file in self.files.written(place):
+            await file.settle()
+        return await self.share.stat(place)
 
     def readlink(self, path: str) -> str:
         """Return where a symbolic link leads, if that is in the mount.
@@ -98,11 +123,9 @@ class ReadOperations:
         return link_target(target, to_local)
 
     def readdir(self, path: str, fh: int) -> Iterator[Entry]:
-        """Yield what is in a folder, and keep the attributes for a moment."""
+        """Yield what is in a folder."""
         place = self.place(path)
-        changes = self.listed.changes
         entries = self.run(self.share.listing(place))
-        self.listed.keep(place, entries, changes)
         yield "."
         yield ".."
         yield from self._entries(place, entries)
@@ -133,15 +156,12 @@ class ReadOperations:
         """Open a file that is there."""
         self.files.check_room()
         place = self.place(path)
-        if fi.flags & os.O_TRUNC:
-            self.listed.forget(place)
-        file, stat = self.run(self.share.open(place, fi.flags))
-        fi.fh = self.files.add(file, stat, fi.flags)
+        fi.fh = self.files.add(self.run(self.share.open(place, fi.flags)), place, fi.flags)
         return 0
 
     def read(self, path: str, size: int, offset: int, fi: Any) -> bytes:
         """Return up to `size` bytes, fewer only at the end of the file."""
-        return self.run(self.files[fi.fh].read(offset, size))
+        return self.run(self.files[fi.fh].file.read(offset, size))
 
     def release(self, path: str, fi: Any) -> int:
         """Close a file that nobody has open any more."""

@@ -66,6 +66,28 @@ async def test_a_break_is_acknowledged_once_until_the_server_has_answered() -> N
     await breaks.cancel()
 
 
+async def test_a_break_before_the_response_to_the_last_acknowledgment() -> None:
+    server = SlowServer()
+    breaks = LeaseBreaks(server.compound)
+    breaks.add(KEY, TARGET)
+    breaks.receive(notification(KEY))
+    await asyncio.sleep(0)
+    further = notification(KEY)
+    further.new_lease_state = LeaseState(0)
+    for _ in range(1000):
+        breaks.receive(further)
+    assert len(server.seen) == 1
+    server.answers.set()
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert server.seen[1] == (LeaseBreakAcknowledgment(KEY, LeaseState(0)), TARGET)
+    server.answers.clear()
+    breaks.receive(notification(KEY))
+    breaks.receive(further)
+    await breaks.cancel()
+    assert len(server.seen) == 2
+
+
 async def test_what_is_not_to_be_acknowledged() -> None:
     server = SlowServer()
     breaks = LeaseBreaks(server.compound)

@@ -34,7 +34,7 @@ NUMBERS = {
     "STALL": [0.005],
     "FIRST_DELAY": [0.02, 0.2, 0.25, 1.0],
     "CLOSES_ALLOWED": [3],
-    "LONGEST_DELAY": [1.0, 2.0, 5.0, 60.0],
+    "LONGEST_DELAY": [0.5, 1.0, 2.0, 5.0, 60.0],
     "LOSSES_ALLOWED": [5],
     "REPLAYS": [60],
     # [MS-SMB2] 3.3.5.5: as many as a session of Windows has connections
@@ -71,6 +71,15 @@ NUMBERS = {
     "_LINES": [1],
     "_RESPONSE_SIZE": [1024],
     "CANCELLATION_TIMEOUT": [5.0],
+    # The mount; the values of the kernel's headers are in it as they are
+    "BLOCK_SIZE": [1 << 20],
+    "MOST": [4096, 8192],
+    "THREADS": [64],
+    "LONGEST_NAME": [255],
+    "INTERRUPT_INTERVAL": [0.1],
+    "DIRECT_IO_ALLOW_MMAP": [1 << 28],
+    "UTIME_NOW": [(1 << 30) - 1],
+    "UTIME_OMIT": [(1 << 30) - 2],
     # The cache
     "BLOCK": [65_536],
     "MOST_UNSENT": [4 << 20],

@@ -1,6 +1,7 @@
 import pytest
 
 from smbquic.client.stat import Stat
+from smbquic.wire.create_contexts import QueryOnDiskIdResponse
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.directory_information import DirectoryEntry
 from tests.unit.client.fakes import opened
@@ -77,3 +78,6 @@ def test_it_has_what_a_directory_entry_says() -> None:
 def test_a_create_response_says_nothing_of_what_only_a_listing_has() -> None:
     found = Stat.of("name", opened())
     assert (found.file_id, found.reparse_tag, found.ea_size) == (0, 0, None)
+    numbered = opened()
+    numbered.contexts.append(QueryOnDiskIdResponse(9, 1).context())
+    assert Stat.of("name", numbered).file_id == 9

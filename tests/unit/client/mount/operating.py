@@ -32,13 +32,28 @@ class FakeFile:
     def __init__(self, path: str, done: list[tuple[Any, ...]]) -> None:
         self.path = path
         self._done = done
+        self.content: Any = FakeContent(done)
 
     def __getattr__(self, name: str) -> Any:
-        async def method(*arguments: Any) -> int:
+        async def method(*arguments: Any, **more: Any) -> int:
             self._done.append((name, *arguments))
             return 5
 
         return method
+
+
+class FakeContent:
+    """What is cached of such a file; all its opens are the same here."""
+
+    def __init__(self, done: list[tuple[Any, ...]]) -> None:
+        self._done = done
+        self.path = ""
+
+    async def drain(self) -> None:
+        self._done.append(("settle",))
+
+    def any_file(self) -> Any:
+        return FakeFile("", self._done)
 
     def renamed(self, path: str) -> None:
         self.path = path
@@ -69,13 +84,28 @@ class FakeShare:
     async def volume(self) -> Volume:
         return Volume(100 * 4096, 30 * 4096, 40 * 4096, 4096, "", 1, "NTFS")
 
-    async def open(self, path: str, flags: int) -> tuple[Any, Stat]:
+    async def open(self, path: str, flags: int) -> Any:
         self.done.append(("open", path, flags))
-        return FakeFile(path, self.done), stat(path)
+        return FakeFile(path, self.done)
 
-    async def create(self, path: str, flags: int, mode: int) -> tuple[Any, Stat]:
+    async def create(self, path: str, flags: int, mode: int) -> Any:
         self.done.append(("create", path, flags, mode))
-        return FakeFile(path, self.done), stat(path)
+        return FakeFile(path, self.done)
+
+    def changed(self, path: str) -> None:
+        self.done.append(("changed", path))
+
+    @property
+    def share(self) -> "FakeShare":
+        return self
+
+    async def listxattr(self, path: str) -> list[str]:
+        self.done.append(("listxattr", path))
+        return ["A", "b"]
+
+    async def getxattr(self, path: str, name: str) -> bytes:
+        self.done.append(("getxattr", path, name))
+        return b"value"
 
     def __getattr__(self, name: str) -> Any:
         async def method(*arguments: Any, **more: Any) -> None:

@@ -1,9 +1,11 @@
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from smbquic.client.cache import LeaseCache
 from smbquic.client.mount.files import MountedShare
+from smbquic.client.opening import FileMode
 from smbquic.client.share import Share
 from smbquic.errors import DeniedError, ExistsError, FileExpectedError, StatusError
 from smbquic.ntstatus import NtStatus
@@ -14,6 +16,7 @@ from smbquic.wire.fscc.file_information import (
     AttributeTagInformation,
     FileInformationClass,
     RenameInformation,
+    StandardInformation,
 )
 from smbquic.wire.fscc.reparse import IO_REPARSE_TAG_SYMLINK
 from smbquic.wire.header import Command
@@ -24,8 +27,10 @@ LINK = FileAttributes.REPARSE_POINT
 
 
 @pytest.fixture
-def mounted(share: Share) -> MountedShare:
-    return MountedShare(share)
+async def mounted(share: Share) -> AsyncIterator[MountedShare]:
+    cache = LeaseCache(share)
+    yield MountedShare(cache)
+    await cache.aclose()
 
 
 def answer_with(attributes: FileAttributes, size: int = 5) -> Callable[[Received], Answer]:
@@ -44,41 +49,41 @@ async def test_stat_is_one_round_trip_and_tells_the_number(
     stat = await mounted.stat("folder/file")
     assert (stat.name, stat.size, stat.file_id, stat.reparse_tag) == ("file", 5, 77, 0)
     assert server.commands() == ["CREATE", "CLOSE"]
-    [create] = server.bodies(Command.CREATE)
-    assert create.create_options == CreateOptions.FILE_OPEN_REPARSE_POINT
 
 
 async def test_a_link_is_looked_at_itself(mounted: MountedShare, server: FakeServer) -> None:
-    server.handlers[Command.CREATE] = answer_with(LINK)
+    def create(request: Received) -> Answer:
+        if not request.body.create_options & CreateOptions.FILE_OPEN_REPARSE_POINT:
+            return NtStatus.STOPPED_ON_SYMLINK, None
+        return answer_with(LINK)(request)
+
+    server.handlers[Command.CREATE] = create
     tag = AttributeTagInformation(LINK, IO_REPARSE_TAG_SYMLINK)
     server.handlers[Command.QUERY_INFO] = lambda request: QueryInfoResponse(tag.encode())
-    assert (await mounted.stat("link")).reparse_tag == IO_REPARSE_TAG_SYMLINK
+    stat = await mounted.stat("folder/link")
+    assert (stat.name, stat.reparse_tag, stat.file_id) == ("link", IO_REPARSE_TAG_SYMLINK, 77)
+    server.handlers[Command.CREATE] = lambda request: (NtStatus.ACCESS_DENIED, None)
+    with pytest.raises(DeniedError):
+        await mounted.stat("folder/link")
 
 
 @pytest.mark.parametrize(
-    ("flags", "reads", "writes", "truncates"),
+    ("flags", "mode", "truncates"),
     [
-        (os.O_RDONLY, True, False, False),
-        (os.O_WRONLY, False, True, False),
-        (os.O_RDWR, True, True, False),
-        (os.O_WRONLY | os.O_TRUNC, False, True, True),
-        (os.O_RDONLY | os.O_TRUNC, True, True, True),
+        (os.O_RDONLY, "rb", False),
+        (os.O_WRONLY, "r+b", False),
+        (os.O_RDWR, "r+b", False),
+        (os.O_WRONLY | os.O_TRUNC, "r+b", True),
+        (os.O_RDONLY | os.O_TRUNC, "r+b", True),
     ],
 )
 async def test_flags_of_open(
-    mounted: MountedShare,
-    server: FakeServer,
-    flags: int,
-    reads: bool,
-    writes: bool,
-    truncates: bool,
+    mounted: MountedShare, server: FakeServer, flags: int, mode: str, truncates: bool
 ) -> None:
-    server.handlers[Command.CREATE] = answer_with(FileAttributes.ARCHIVE)
-    file, stat = await mounted.open("file", flags)
-    assert stat.size == (0 if truncates else 5)
+    file = await mounted.open("file", flags)
+    assert file.mode == FileMode.parse(mode)
     [create] = server.bodies(Command.CREATE)
     assert create.create_disposition == CreateDisposition.FILE_OPEN
-    assert (bool(create.desired_access & 1), bool(create.desired_access & 2)) == (reads, writes)
     assert server.commands() == ["CREATE", "SET_INFO"][: 1 + truncates]
     await file.close()
 
@@ -93,24 +98,44 @@ async def test_a_file_that_cannot_be_truncated_is_closed(
 
 
 @pytest.mark.parametrize(
-    ("flags", "mode", "disposition", "attributes"),
+    ("flags", "disposition"),
     [
-        (os.O_WRONLY, 0o644, CreateDisposition.FILE_OPEN_IF, 0),
-        (os.O_WRONLY | os.O_EXCL, 0o444, CreateDisposition.FILE_CREATE, FileAttributes.READONLY),
+        (os.O_WRONLY, CreateDisposition.FILE_OPEN_IF),
+        (os.O_RDWR | os.O_EXCL, CreateDisposition.FILE_CREATE),
+        (os.O_RDONLY | os.O_EXCL, CreateDisposition.FILE_CREATE),
     ],
 )
 async def test_new_files(
-    mounted: MountedShare,
-    server: FakeServer,
-    flags: int,
-    mode: int,
-    disposition: CreateDisposition,
-    attributes: int,
+    mounted: MountedShare, server: FakeServer, flags: int, disposition: CreateDisposition
 ) -> None:
-    file, _ = await mounted.create("file", flags, mode)
+    file = await mounted.create("file", flags, 0o644)
     [create] = server.bodies(Command.CREATE)
-    assert (create.create_disposition, create.file_attributes) == (disposition, attributes)
+    assert create.create_disposition == disposition
+    assert file.mode.readable == (flags & os.O_ACCMODE != os.O_WRONLY)
     await file.close()
+
+
+async def test_a_new_file_that_nobody_may_write(mounted: MountedShare, server: FakeServer) -> None:
+    file = await mounted.create("file", os.O_WRONLY | os.O_EXCL, 0o444)
+    [change] = server.bodies(Command.SET_INFO)
+    assert change.file_info_class == FileInformationClass.FileBasicInformation
+    await file.close()
+
+
+async def test_a_file_that_was_there_already_is_emptied(
+    mounted: MountedShare, server: FakeServer
+) -> None:
+    sizes = iter([0, 5])
+
+    def standard(request: Received) -> Answer:
+        size = next(sizes)
+        return QueryInfoResponse(StandardInformation(size, size, 1, False, False).encode())
+
+    server.handlers[Command.QUERY_INFO] = standard
+    for changes in (0, 1):
+        file = await mounted.create("file", os.O_WRONLY | os.O_TRUNC, 0o644)
+        assert len(server.bodies(Command.SET_INFO)) == changes
+        await file.close()
 
 
 def refusing(server: FakeServer, status: NtStatus, times: int = 1) -> None:
@@ -156,6 +181,9 @@ async def test_a_link_to_a_folder_is_deleted_as_one(
     def create(request: Received) -> Answer:
         if request.body.create_options & CreateOptions.FILE_NON_DIRECTORY_FILE:
             return NtStatus.FILE_IS_A_DIRECTORY, None
+        links = folder & LINK
+        if links and not request.body.create_options & CreateOptions.FILE_OPEN_REPARSE_POINT:
+            return NtStatus.STOPPED_ON_SYMLINK, None
         return opened(0, folder)
 
     server.handlers[Command.CREATE] = create

@@ -1,13 +1,16 @@
 import errno
+import fcntl
 import os
 import stat as modes
 import time
-from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from smbquic.client.background import LoopThread
 from smbquic.client.mount.attributes import Ownership
+from smbquic.client.mount.locks import END
 from smbquic.client.mount.operations import (
     RENAME_NOREPLACE,
     UTIME_NOW,
@@ -27,9 +30,7 @@ def share() -> FakeShare:
 
 @pytest.fixture
 def operations(share: FakeShare) -> MountOperations:
-    operations = MountOperations(cast(Any, Loop()), cast(Any, share), Ownership(1, 2))
-    operations.listed.keep("", [stat("file")], operations.listed.changes)
-    return operations
+    return MountOperations(cast(Any, Loop()), cast(Any, share), Ownership(1, 2))
 
 
 def opened(operations: MountOperations, flags: int, path: str = "/file") -> Any:
@@ -49,28 +50,32 @@ def test_a_new_file_is_open(operations: MountOperations, share: FakeShare) -> No
     operations.create("/file", 0o640, fi)
     assert fi.fh == 1
     assert share.done == [("create", "file", os.O_WRONLY | os.O_EXCL, 0o640)]
-    assert operations.listed.get("file") is None
 
 
-def test_what_changes_a_file(operations: MountOperations, share: FakeShare) -> None:
-    acts: tuple[Callable[[Any], int], ...] = (
-        lambda fi: operations.truncate("/file", 7, fi),
-        lambda fi: operations.truncate("/file", 7),
-        lambda fi: operations.fallocate("/file", 0, 3, 4, fi),
-        lambda fi: operations.chmod("/file", 0o444),
-        lambda fi: operations.utimens("/file"),
-        lambda fi: operations.unlink("/file"),
-        lambda fi: operations.rename("/other", "/file"),
-    )
-    for act in acts:
-        fi = opened(operations, os.O_RDWR)
-        operations.listed.keep("", [stat("file")], operations.listed.changes)
-        assert act(fi) == 0
-        assert operations.listed.get("file") is None
-        operations.release("/file", fi)
-    assert [each[0] for each in share.done if each[0] not in ("open", "close")] == [
-        *("truncate", "truncate", "size", "truncate", "chmod", "request", "unlink", "rename")
+def test_what_is_done_by_path_or_by_what_is_open(
+    operations: MountOperations, share: FakeShare
+) -> None:
+    operations.truncate("/file", 7)
+    fi = opened(operations, os.O_RDWR)
+    operations.truncate("/file", 8)
+    operations.truncate("/file", 9, fi)
+    operations.fallocate("/file", 0, 3, 4, fi)
+    operations.write("/file", b"data", 6, fi)
+    operations.flush("/file", fi)
+    assert share.done == [
+        ("truncate", "file", 7),
+        ("open", "file", os.O_RDWR),
+        ("truncate", 8),
+        ("truncate", 9),
+        ("size",),
+        ("truncate", 7),
+        ("write", 6, b"data"),
+        ("drain",),
     ]
+    share.done.clear()
+    operations.chmod("/file", 0o444)
+    operations.unlink("/file")
+    assert share.done == [("chmod", "file", 0o444), ("unlink", "file")]
 
 
 def test_space_that_is_there_already(operations: MountOperations, share: FakeShare) -> None:
@@ -83,7 +88,9 @@ def test_space_that_is_there_already(operations: MountOperations, share: FakeSha
 def test_only_files_that_are_written_are_flushed(
     operations: MountOperations, share: FakeShare
 ) -> None:
-    operations.fsync("/file", 0, opened(operations, os.O_RDONLY))
+    fi = opened(operations, os.O_RDONLY)
+    operations.fsync("/file", 0, fi)
+    operations.flush("/file", fi)
     assert share.done == [("open", "file", os.O_RDONLY)]
     operations.fsync("/file", 0, opened(operations, os.O_WRONLY))
     assert share.done[-1] == ("flush",)
@@ -157,4 +164,55 @@ def test_times_of_a_file_that_is_being_written(
     opened(operations, os.O_RDONLY)
     opened(operations, os.O_WRONLY)
     operations.utimens("/file", (5, 6))
-    assert [each[0] for each in share.done] == ["open", "open", "request"]
+    assert [each[0] for each in share.done] == ["open", "open", "settle", "request", "changed"]
+
+
+def test_extended_attributes(operations: MountOperations, share: FakeShare) -> None:
+    share.there["file"] = stat("file")
+    share.there["plain"] = stat("plain", ea_size=0)
+    assert operations.getxattr("/file", "user.x") == b"value"
+    assert operations.listxattr("/file") == ["user.A", "user.b"]
+    assert operations.listxattr("/plain") == []
+    operations.setxattr("/file", "user.x", b"1", 0)
+    operations.removexattr("/file", "user.B")
+    assert [each for each in share.done if each[0] != "stat"] == [
+        ("getxattr", "file", "x"),
+        ("listxattr", "file"),
+        ("setxattr", "file", "x", b"1"),
+        ("listxattr", "file"),
+        ("removexattr", "file", "B"),
+    ]
+    share.done.clear()
+    for name in ("security.capability", "system.posix_acl_access", "trusted.x", "user."):
+        fails_with(errno.ENOTSUP, operations.getxattr, "/file", name)
+        fails_with(errno.ENOTSUP, operations.setxattr, "/file", name, b"1", 0)
+        fails_with(errno.ENOTSUP, operations.removexattr, "/file", name)
+    assert share.done == []
+
+
+def range_of(kind: int, start: int = 0, length: int = 0) -> Any:
+    return SimpleNamespace(contents=SimpleNamespace(l_type=kind, l_start=start, l_len=length))
+
+
+def test_locks(operations: MountOperations, share: FakeShare) -> None:
+    loop = LoopThread()
+    operations.loop = loop
+    try:
+        fi, other = opened(operations, os.O_RDWR), info()
+        other.fh, other.lock_owner = fi.fh, 2
+        share.done.clear()
+        operations.lock("/file", fi, fcntl.F_SETLK, range_of(fcntl.F_UNLCK))
+        assert share.done == []
+        operations.lock("/file", fi, fcntl.F_SETLKW, range_of(fcntl.F_WRLCK, 5, 10))
+        assert share.done == [("lock", 5, 10)]
+        write = range_of(fcntl.F_WRLCK, 14, 1)
+        fails_with(errno.EAGAIN, operations.lock, "/file", other, fcntl.F_SETLK, write)
+        operations.lock("/file", other, fcntl.F_GETLK, write)
+        assert write.contents.l_type == fcntl.F_WRLCK
+        operations.lock("/file", fi, fcntl.F_SETLK, range_of(fcntl.F_UNLCK))
+        operations.lock("/file", other, fcntl.F_GETLK, write)
+        assert write.contents.l_type == fcntl.F_UNLCK
+        operations.lock("/file", other, fcntl.F_SETLK, range_of(fcntl.F_RDLCK, 3))
+        assert share.done[-1] == ("lock", 3, END - 3)
+    finally:
+        loop.stop()

@@ -1,3 +1,4 @@
+import asyncio
 import errno
 import logging
 import os
@@ -6,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from smbquic.client.background import LoopThread
 from smbquic.client.mount.attributes import Ownership
 from smbquic.client.mount.read_operations import ReadOperations
 from smbquic.errors import ConnectionClosed
@@ -37,15 +39,13 @@ def test_attributes_of_a_path(operations: ReadOperations, share: FakeShare) -> N
     assert share.done == [("stat", "file"), ("stat", ""), ("stat", "nothing")]
 
 
-def test_a_listing_has_the_attributes_of_all(operations: ReadOperations, share: FakeShare) -> None:
+def test_a_listing_has_types_and_numbers(operations: ReadOperations, share: FakeShare) -> None:
     entries = list(operations.readdir("/", 0))
     assert entries[:2] == [".", ".."]
     assert entries[2:] == [
         ("file", {"st_mode": modes.S_IFREG | 0o644, "st_ino": 77}, 0),
         ("folder", {"st_mode": modes.S_IFDIR | 0o755, "st_ino": 78}, 0),
     ]
-    operations.getattr("/file")
-    operations.getattr("/folder")
     assert share.done == [("listing", "")]
 
 
@@ -86,17 +86,50 @@ def test_how_full_it_is(operations: ReadOperations) -> None:
 
 def test_an_open_file(operations: ReadOperations, share: FakeShare) -> None:
     fi = info(os.O_RDONLY)
-    operations.listed.keep("", [stat("file")], operations.listed.changes)
     assert operations.open("/file", fi) == 0
-    assert operations.listed.get("file") is not None
     assert fi.fh == 1
+    operations.read("/file", 7, 3, fi)
     operations.release("/file", fi)
-    assert share.done == [("open", "file", os.O_RDONLY), ("close",)]
+    assert share.done == [("open", "file", os.O_RDONLY), ("read", 3, 7), ("close",)]
     with pytest.raises(OSError, match="Bad file"):
         operations.read("/file", 1, 0, fi)
-    truncating = info(os.O_WRONLY | os.O_TRUNC)
-    operations.open("/file", truncating)
-    assert operations.listed.get("file") is None
+
+
+def test_the_server_is_asked_once_it_has_what_was_written(
+    operations: ReadOperations, share: FakeShare
+) -> None:
+    operations.open("/file", info(os.O_RDONLY))
+    operations.getattr("/file")
+    operations.open("/file", info(os.O_WRONLY))
+    operations.getattr("/file")
+    assert [each[0] for each in share.done] == ["open", "stat", "open", "settle", "stat"]
+
+
+def test_a_signal_ends_what_waits_for_others(share: FakeShare) -> None:
+    loop = LoopThread()
+    try:
+        signals = iter([False, True])
+        operations = ReadOperations(
+            loop, cast(Any, share), Ownership(1, 2), interrupted=lambda: next(signals)
+        )
+        ended = []
+
+        async def for_ever() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(True)
+
+        with pytest.raises(OSError, match="Errno") as caught:
+            operations.wait(for_ever())
+        assert caught.value.errno == errno.EINTR
+        loop.run(asyncio.sleep(0))
+        assert ended == [True]
+        assert operations.wait(share.volume()).block_size == 4096
+        with pytest.raises(FileNotFoundError):
+            operations.wait(share.stat("nothing"))
+    finally:
+        loop.stop()
 
 
 def test_only_what_nobody_expects_is_logged(
