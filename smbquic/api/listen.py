@@ -12,12 +12,16 @@ from smbquic.errors import ListenError, UrlError
 from smbquic.transport.addresses import resolve
 from smbquic.transport.addresses import url as url_of
 
+_ALL = "0.0.0.0"  # noqa: S104  (who leaves out the host wants that)
 _LISTENERS: dict[str, Literal["quic", "tcp"]] = {"quic": "quic", "tcp": "tcp"}
 
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """Where to listen: ``quic://HOST[:443]`` or ``tcp://HOST[:445]``; port 0 picks one."""
+    """Where to listen: ``quic://HOST[:443]`` or ``tcp://HOST[:445]``; port 0 picks one.
+
+    Without a host, as in ``quic://:443``, it is all IPv4 addresses of the machine.
+    """
 
     transport: Literal["quic", "tcp"]
     host: str
@@ -30,7 +34,8 @@ class ListenAddress:
         transport = _LISTENERS.get(scheme)
         if transport is None:
             raise UrlError(f"{text!r}: listen on quic://HOST:PORT or tcp://HOST:PORT")
-        host, port = host_and_port(rest.rstrip("/"), PORTS[transport], lowest=0)
+        place = f"{_ALL}{rest}" if rest.startswith(":") else rest
+        host, port = host_and_port(place.rstrip("/"), PORTS[transport], lowest=0)
         return cls(transport, host, port)
 
     def __str__(self) -> str:

@@ -92,7 +92,7 @@ def gateway(config_file: Path | None, *, given: Given, as_json: bool) -> None:
 
     \b
     smbquic gateway --backend tcp://nas:445 --cert fs.pfx
-    smbquic gateway --listen quic://:443 --backend tcp://nas:445 --cert fs.pem --key fs.key
+    smbquic gateway --backend tcp://nas:445 --cert fs.pem --key fs.key
     smbquic gateway -c /etc/smbquic.toml
 
     Clients connect over QUIC, and the gateway sends their messages, unchanged, to an SMB

@@ -51,7 +51,7 @@ def relay(words: tuple[str, ...], *, given: Given, once: bool, as_json: bool) ->
     names it.
 
     \b
-    smbquic relay --once smb+quic://fs.example -- smbclient //127.0.0.1/data -p {port} -U alice
+    smbquic relay --once smb+quic://fs.example -- smbclient -p {port} -L localhost
     """
     urls, arguments = _split(words, once=once)
     options = vars(options_of(RelayOptions, given[RelayOptions], urls[0]))

@@ -11,6 +11,7 @@ import pytest
 
 import smbquic
 from smbquic.api.gateway import RunningGateway, gateway
+from smbquic.api.listen import ListenAddress
 from smbquic.errors import ConnectError, ConnectionClosed, SmbError, UrlError
 from smbquic.gateway.refusals import GatewayRefusal
 from smbquic.options.gateway import PoolOptions
@@ -461,3 +462,8 @@ async def test_what_cannot_be_run(pki: PkiDirectory) -> None:
         await gateway([pool], listen=["tcp://127.0.0.1:0"]).__aenter__()
     with pytest.raises(ValueError, match="needs a certificate"):
         await gateway([pool], listen=["quic://127.0.0.1:0"]).__aenter__()
+
+
+def test_without_a_host_it_listens_on_all_addresses() -> None:
+    assert ListenAddress.parse("quic://:443") == ListenAddress("quic", "0.0.0.0", 443)
+    assert str(ListenAddress.parse("quic://:0")) == "quic://0.0.0.0:0"
