@@ -8,7 +8,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
 from smbquic.server.handlers.fsctl import sparse
-from smbquic.storage import SPARSE
+from smbquic.storage import ARCHIVE, SPARSE
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
@@ -341,6 +341,7 @@ async def test_allocated_ranges(client: Client, root: Path) -> None:
     assert await ranges(client, file_id, 0, 0) == (NtStatus.SUCCESS, [])
     assert await ranges(client, file_id, size, 1) == (NtStatus.SUCCESS, [])
     assert await ranges(client, file_id, 0, 1, 15) == (NtStatus.BUFFER_TOO_SMALL, [])
+    assert await ranges(client, file_id, 0, 2**64 - 1) == (NtStatus.SUCCESS, every)
     assert await ranges(client, file_id, 1, 2**64 - 1) == (NtStatus.INVALID_PARAMETER, [])
     cut = await control(client, Fsctl.QUERY_ALLOCATED_RANGES, file_id, bytes(15))
     assert cut.status == NtStatus.INVALID_PARAMETER
@@ -367,6 +368,38 @@ async def test_trim(client: Client, root: Path) -> None:
         data = FileLevelTrim(0, ranges_).encode()
         response = await control(client, Fsctl.FILE_LEVEL_TRIM, target, data, room)
         assert response.status == NtStatus.INVALID_PARAMETER
+
+
+async def trimmed(client: Client, file_id: FileId, *wanted: tuple[int, int]) -> NtStatus:
+    data = FileLevelTrim(0, [FileRange(*each) for each in wanted]).encode()
+    status: NtStatus = (await control(client, Fsctl.FILE_LEVEL_TRIM, file_id, data)).status
+    return status
+
+
+async def test_what_a_trim_needs(client: Client, connect: Connect, root: Path) -> None:
+    file_id = await opened(client, "a", b"0123456789")
+    reads = await client.open("a", desired_access=AccessMask.FILE_READ_DATA)
+    assert await trimmed(client, reads, (0, 2)) == NtStatus.ACCESS_DENIED
+    other = await connect()
+    theirs = await other.open("a")
+    lock = LockElement(4, 1, LockFlags.EXCLUSIVE_LOCK | LockFlags.FAIL_IMMEDIATELY)
+    await other.call(LockRequest(0, theirs, [lock]))
+    assert await trimmed(client, file_id, (0, 2), (4, 1)) == NtStatus.FILE_LOCK_CONFLICT
+    assert (root / "a").read_bytes() == b"0123456789"
+    assert await trimmed(client, file_id, (6, 2**63 - 6)) == NtStatus.SUCCESS
+    assert await trimmed(client, file_id, (6, 2**63 - 5)) == NtStatus.INVALID_PARAMETER
+    assert await trimmed(client, file_id, *[(0, 1)] * sparse._MAX_RANGES) == NtStatus.SUCCESS
+    assert (root / "a").read_bytes() == b"\x0012345" + bytes(4)
+
+
+@pytest.mark.parametrize("way", ["zero", "trim"])
+async def test_to_free_blocks_is_to_change_a_file(client: Client, root: Path, way: str) -> None:
+    (root / "a").write_bytes(b"0123456789")
+    file_id = await client.open("a")
+    assert not await attributes(client, "a") & ARCHIVE
+    done = zero(client, file_id, 0, 2) if way == "zero" else trimmed(client, file_id, (0, 2))
+    assert await done == NtStatus.SUCCESS
+    assert await attributes(client, "a") & ARCHIVE
 
 
 async def test_nothing_is_changed_on_a_read_only_share(client: Client, connect: Connect) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from smbquic.storage import NameInvalid, PathNotFound, StoppedOnSymlink
 from smbquic.storage.errors import RootGone
-from smbquic.storage.local import tree as module
 from smbquic.storage.local import xattrs
 from smbquic.storage.local.tree import FolderTree, OpenName, key_of
 
@@ -109,7 +108,7 @@ def test_where_links_are_not_counted_nothing_is_gone(
         status[stat.ST_NLINK] = links
         return os.stat_result(status)
 
-    monkeypatch.setattr(module.os, "fstat", fstat)
+    monkeypatch.setattr(os, "fstat", fstat)
     tree = FolderTree(root, read_only=False, links=False)
     known, links = links, 0
     assert tree.is_gone is bool(known)
