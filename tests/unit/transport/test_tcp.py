@@ -533,3 +533,40 @@ async def test_an_error_without_a_text_of_the_system_says_what_it_is(
 async def test_no_answer_in_time_is_a_connect_error() -> None:
     with pytest.raises(ConnectError, match=r"^fs\.example:445 did not answer within 0\.01 s: is"):
         await tcp.connect("fs.example", 445, timeout=0.01, resolver=SilentResolver())
+
+
+@pytest.mark.parametrize("keeps_buffers", [True, False])
+async def test_a_preamble_comes_first_and_memory_is_kept_if_it_is_wanted(
+    keeps_buffers: bool,
+) -> None:
+    received: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.readexactly(5 + 4 + 3))
+        writer.write(prefix(100_000) + bytes(100_000))
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = await tcp.connect("127.0.0.1", port, preamble=b"PROXY", keeps_buffers=keeps_buffers)
+    async with asyncio.timeout(20):
+        await client.send(b"yes")
+        assert len(await client.receive()) == 100_000
+    assert received == [b"PROXY" + prefix(3) + b"yes"]
+    buffers = vars(client)["_buffers"]
+    assert (buffers is not None and buffers.size == 100_000) is keeps_buffers
+    client.close()
+    async with asyncio.timeout(20):
+        await client.wait_closed()
+        server.close()
+        await server.wait_closed()
+
+
+async def test_no_preamble_writes_nothing() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.protocol.write_preamble(b"")
+
+    assert wire.written == []
+    wire.lose()
