@@ -11,7 +11,6 @@ Sizes in bytes, times in seconds, rates in bytes per second.
 """
 
 import math
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -78,16 +77,14 @@ class _MaxFilter:
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._samples: deque[tuple[int, float]] = deque()
+        self._samples: list[tuple[int, float]] = []
 
     def add(self, round_count: int, value: float) -> None:
         # A sample that is smaller than a later one can never be the maximum again, so the values
-        # fall from left to right, and the first is the greatest.
-        while self._samples and self._samples[-1][1] <= value:
-            self._samples.pop()
+        # fall from left to right, and the first is the greatest. There are a few only.
+        last = round_count - self._length
+        self._samples = [each for each in self._samples if each[0] > last and each[1] > value]
         self._samples.append((round_count, value))
-        while self._samples[0][0] <= round_count - self._length:
-            self._samples.popleft()
 
     @property
     def value(self) -> float:
