@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,7 +11,12 @@ import pytest
 
 from smbquic.client import requests
 from smbquic.client.cache import CacheLimits, LeaseCache
-from smbquic.errors import ExistsError, NotFoundError
+from smbquic.errors import (
+    ConnectionClosed,
+    ExistsError,
+    NotFoundError,
+    SourceChangedError,
+)
 from smbquic.pki import PkiDirectory
 from tests.integration.cached import Clients, clients
 
@@ -273,6 +279,64 @@ async def test_another_file_of_the_name(connect: Clients) -> None:
         assert await file.read(0, 9) == b"more"
     assert (await cache.stat("d/a")).size == 4
     await kept.close()
+
+
+# --- lost connections ---------------------------------------------------------------------------
+
+
+async def lose(cache: LeaseCache) -> None:
+    """Lose the connection of a client, and wait until it knows that."""
+    connection = cache.share.tree.connection
+    connection.transport.close("lost")
+    while not connection.closed:
+        with suppress(ConnectionClosed):
+            await connection.echo()
+
+
+async def test_what_was_cached_ends_with_the_connection(connect: Clients) -> None:
+    cache, plain = await connect.cache(), await connect.share()
+    assert await names(cache, "d") == ["a", "b"]
+    file = await cache.open("d/a")
+    await (await cache.open("d/b")).close()
+    assert await file.read(0, 9) == b"content"
+    await lose(cache)
+    await plain.mkdir("d/new")
+    async with plain.open("d/a", "r+b", buffering=0) as other:
+        await other.write(b"CON")
+    assert await names(cache, "d") == ["a", "b", "new"]
+    assert await file.read(0, 9) == b"CONtent"
+    async with await cache.open("d/b") as other_file:
+        assert await other_file.read(0, 9) == b"more"
+    await file.close()
+
+
+async def test_what_was_not_sent_is_sent_on_the_next_connection(connect: Clients) -> None:
+    cache, plain = await connect.cache(), await connect.share()
+    file = await cache.open("d/a", "r+b")
+    await file.write(0, b"CON")
+    await lose(cache)
+    await file.drain()
+    assert await file.read(0, 9) == b"CONtent"
+    # Whatever the server has granted since then: it gets an answer when it breaks that.
+    assert await plain.read_bytes("d/a") == b"CONtent"
+    await file.write(3, b"T")
+    assert await plain.read_bytes("d/a") == b"CONTent"
+    await file.close()
+
+
+async def test_what_cannot_be_sent_any_more_is_not_lost_in_silence(
+    connect: Clients, root: Path
+) -> None:
+    cache, plain = await connect.cache(), await connect.share()
+    file = await cache.open("d/a", "r+b")
+    await file.write(0, b"CON")
+    await lose(cache)
+    await plain.rename("d/a", "d/c")
+    await plain.rename("d/b", "d/a")
+    with pytest.raises(SourceChangedError, match="another file got this name"):
+        await file.close()
+    await connect.closed()
+    assert (root / "d" / "a").read_bytes() == b"more"
 
 
 # --- the end ------------------------------------------------------------------------------------

@@ -176,7 +176,7 @@ def lease_request_of(data: bytes | None, requester: Requester) -> LeaseRequest |
 
 
 class LeaseTable:
-    """Every lease of the server, by client and key; `folders` are those on folders.
+    """Every lease of the server, by client and key; those on folders by the folder, too.
 
     [MS-SMB2] 3.3.1.11
 
@@ -186,7 +186,8 @@ class LeaseTable:
     def __init__(self, break_seconds: float, notify_client: NotifyClient) -> None:
         self.break_seconds = break_seconds
         self.notify_client = notify_client
-        self.folders: set[Lease] = set()
+        # A client may have a lease on every folder that it shows, and a change concerns one folder.
+        self._folders: dict[Hashable, list[Lease]] = {}
         self._leases: dict[tuple[bytes, bytes], Lease] = {}
 
     def __len__(self) -> int:
@@ -250,7 +251,7 @@ class LeaseTable:
         lease = Lease(self, entry, request, wanted)
         self._leases[lease.client_guid, lease.key] = lease
         if entry.is_directory:
-            self.folders.add(lease)
+            self._folders.setdefault(entry.file_state.key, []).append(lease)
         entry.cache.grant = lease
         return lease
 
@@ -270,7 +271,11 @@ class LeaseTable:
     def remove(self, lease: Lease) -> None:
         """Remove a lease without opens."""
         del self._leases[lease.client_guid, lease.key]
-        self.folders.discard(lease)
+        folder = lease.file_state.key
+        if lease in (leases := self._folders.get(folder, [])):
+            leases.remove(lease)
+            if not leases:
+                del self._folders[folder]
 
     def entry_changed(self, file: StorageFile, parent_key: bytes | None) -> None:
         """Break the leases on the folder of `file`, in which an entry has changed.
@@ -279,12 +284,12 @@ class LeaseTable:
         knows of its change. No request waits for these breaks.
         """
         # Most servers have no lease on any folder, and this runs for every change.
-        if self.folders:
+        if self._folders:
             self.folder_changed(file.parent_key, parent_key)
 
     def folder_changed(self, folder: Hashable, parent_key: bytes | None) -> None:
         """Break the leases on the folder with this key of the storage, as `entry_changed`."""
         # A copy, since a client that cannot be notified loses its opens, and with them the lease.
-        for lease in [lease for lease in self.folders if lease.file_state.key == folder]:
+        for lease in tuple(self._folders.get(folder, ())):
             if lease.caching and lease.key != parent_key:
                 lease.reduce(lease.left_after(BreakCause.ENTRY))
