@@ -131,6 +131,20 @@ async def test_beyond_the_limits_they_are_told(
     )
 
 
+@pytest.mark.parametrize(
+    "chunks", [[(0, 0, 1)] * 256, [(0, 0, 1 << 20)] * 16], ids=["chunks", "bytes"]
+)
+async def test_up_to_the_limits_all_is_copied(
+    client: Client, chunks: list[tuple[int, int, int]]
+) -> None:
+    source = await opened(client, "a", b"x" * (1 << 20))
+    target = await opened(client, "b")
+    assert await copy(client, await key_of(client, source), target, *chunks) == (
+        NtStatus.SUCCESS,
+        SrvCopychunkResponse(len(chunks), 0, sum(chunk[2] for chunk in chunks)),
+    )
+
+
 async def test_what_a_copy_needs(client: Client, connect: Connect) -> None:
     source = await opened(client, "a", b"0123456789")
     target = await opened(client, "b")
@@ -149,6 +163,8 @@ async def test_what_a_copy_needs(client: Client, connect: Connect) -> None:
     assert (await copy(client, folder_key, target, chunk))[0] == NtStatus.INVALID_DEVICE_REQUEST
     short = await control(client, Fsctl.SRV_REQUEST_RESUME_KEY, source, room=31)
     assert short.status == NtStatus.INVALID_PARAMETER
+    exact = await control(client, Fsctl.SRV_REQUEST_RESUME_KEY, source, room=32)
+    assert exact.status == NtStatus.SUCCESS
     cut = await control(client, Fsctl.SRV_COPYCHUNK, target, bytes(31))
     assert cut.status == NtStatus.INVALID_PARAMETER
 
@@ -253,6 +269,7 @@ async def test_what_cannot_be_duplicated(client: Client, connect: Connect) -> No
         (NtStatus.NOT_SUPPORTED, source, target, 0, 0, 11),
         (NtStatus.INVALID_PARAMETER, source, target, 0, 7, 1),
         (NtStatus.INVALID_PARAMETER, source, target, 1 << 63, 0, 1),
+        (NtStatus.NOT_SUPPORTED, source, target, (1 << 63) - 1, 0, 1),
         (NtStatus.INVALID_PARAMETER, source, target, 0, 1 << 63, 1),
         (NtStatus.NOT_SUPPORTED, target, target, 0, 2, 3),
         (NtStatus.NOT_SUPPORTED, source, source, 2, 4, 3),
@@ -392,13 +409,20 @@ async def test_what_a_trim_needs(client: Client, connect: Connect, root: Path) -
     assert (root / "a").read_bytes() == b"\x0012345" + bytes(4)
 
 
-@pytest.mark.parametrize("way", ["zero", "trim"])
-async def test_to_free_blocks_is_to_change_a_file(client: Client, root: Path, way: str) -> None:
+@pytest.mark.parametrize("way", ["zero", "trim", "copy", "duplicate"])
+async def test_each_of_them_is_a_change_of_the_file(client: Client, root: Path, way: str) -> None:
     (root / "a").write_bytes(b"0123456789")
-    file_id = await client.open("a")
+    source, file_id = await opened(client, "source", b"x"), await client.open("a")
     assert not await attributes(client, "a") & ARCHIVE
-    done = zero(client, file_id, 0, 2) if way == "zero" else trimmed(client, file_id, (0, 2))
-    assert await done == NtStatus.SUCCESS
+    if way == "zero":
+        assert await zero(client, file_id, 0, 2) == NtStatus.SUCCESS
+    elif way == "trim":
+        assert await trimmed(client, file_id, (0, 2)) == NtStatus.SUCCESS
+    elif way == "copy":
+        key = await key_of(client, source)
+        assert (await copy(client, key, file_id, (0, 0, 1)))[0] == NtStatus.SUCCESS
+    else:
+        assert await duplicate(client, source, file_id, 0, 0, 1) == NtStatus.SUCCESS
     assert await attributes(client, "a") & ARCHIVE
 
 
