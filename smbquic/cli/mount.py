@@ -1,38 +1,18 @@
 """`smbquic mount`: a share as a folder of this machine."""
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import nullcontext
 from pathlib import Path
-from types import ModuleType
 
 import click
 
 from smbquic.cli.background import Background
 from smbquic.cli.client import SHARE_URL, Client, client_command
 from smbquic.cli.command import CliCommand, option
-from smbquic.cli.loop import notify_systemd
 from smbquic.cli.mount_options import KERNEL_OPTIONS, expanded
 from smbquic.cli.options import Given, takes
-from smbquic.cli.output import emit
-from smbquic.client.background import LoopThread
-from smbquic.client.cache import CacheLimits, LeaseCache
-from smbquic.client.mount import fuse
-from smbquic.client.mount.attributes import Ownership
-from smbquic.client.mount.files import MountedShare
-from smbquic.client.mount.interrupts import signals_blocked
 from smbquic.client.mount.mount_point import check_device, check_mount_point
-from smbquic.client.mount.operations import MountOperations
-from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
-from smbquic.errors import DirectoryExpectedError
-from smbquic.ntstatus import NtStatus
 from smbquic.options.mount import MountOptions
-
-WITHOUT_LEASES = 1.0
-"""Seconds that metadata is used from a server that grants no leases on folders, as by the client of
-the Linux kernel."""
 
 
 class MountCommand(CliCommand):
@@ -83,100 +63,11 @@ def mount(
     options = MountOptions(**given[MountOptions])
     check_device()
     check_mount_point(folder)
-    mfusepy = fuse.load()
+    # Imported here: it needs a system that has FUSE.
+    from smbquic.cli.mounting import Mounting
+
+    mounting = Mounting(client, url, folder.resolve(), options)
     # Nobody can be asked in the background.
     client.password(url)
-    with Background.started() if background else _foreground() as ready:
-        mounting = _Mounting(client, url, folder.resolve(), options, mfusepy)
+    with Background.started() if background else nullcontext() as ready:
         mounting.run(ready, context.meta[KERNEL_OPTIONS])
-
-
-@contextmanager
-def _foreground() -> Iterator[Background | None]:
-    yield None
-
-
-class _Mounting:
-    """One mount, from the connection to its end."""
-
-    def __init__(
-        self,
-        client: Client,
-        url: SmbUrl,
-        folder: Path,
-        options: MountOptions,
-        mfusepy: ModuleType,
-    ) -> None:
-        self._client = client
-        self._url = url
-        self._folder = folder
-        self._options = options
-        self._mfusepy = mfusepy
-
-    def run(self, background: Background | None, kernel_options: tuple[str, ...]) -> None:
-        """Connect, mount, serve, and disconnect."""
-        with signals_blocked():
-            loop = LoopThread("mount")
-        try:
-            stack, share = loop.run(self._connect())
-            try:
-                self._serve(loop, share, background, kernel_options)
-            finally:
-                loop.run(stack.aclose())
-        finally:
-            loop.stop()
-        if self._client.as_json and background is None:
-            emit({"event": "stopped"})
-
-    async def _connect(self) -> tuple[AsyncExitStack, Share]:
-        async with AsyncExitStack() as stack:
-            share = await stack.enter_async_context(self._client.share(self._url))
-            if self._url.path and not (await share.stat(self._url.path)).is_directory:
-                raise DirectoryExpectedError(NtStatus.NOT_A_DIRECTORY, "CREATE", self._url.path)
-            return stack.pop_all(), share
-
-    def _serve(
-        self,
-        loop: LoopThread,
-        share: Share,
-        background: Background | None,
-        kernel_options: tuple[str, ...],
-    ) -> None:
-        options = self._options
-        owner = Ownership(
-            os.getuid() if options.uid is None else options.uid,
-            os.getgid() if options.gid is None else options.gid,
-            options.file_mode,
-            options.dir_mode,
-        )
-
-        def ready() -> None:
-            if background is not None:
-                background.ready()
-            elif self._client.as_json:
-                emit({"event": "ready", "folder": str(self._folder)})
-            else:
-                click.echo(f"{self._url} is mounted on {self._folder}, Ctrl-C unmounts it")
-                sys.stdout.flush()
-            notify_systemd()
-
-        cache = LeaseCache(share, CacheLimits(ttl=WITHOUT_LEASES))
-        operations = MountOperations(
-            loop,
-            MountedShare(cache),
-            owner,
-            self._url.path,
-            ready,
-            lambda: fuse.is_interrupted(self._mfusepy),
-        )
-        try:
-            fuse.serve(
-                self._mfusepy,
-                operations,
-                self._folder,
-                fuse.FuseOptions(
-                    str(self._url), options.read_only, options.allow_other, kernel_options
-                ),
-            )
-        finally:
-            loop.run(cache.aclose())

@@ -24,7 +24,9 @@ needs_fuse = pytest.mark.skipif(
 
 
 @contextlib.contextmanager
-def mounted(folder: Path, url: str, *arguments: str, ca: str = "") -> Iterator[Path]:
+def mounted(
+    folder: Path, url: str, *arguments: str, ca: str = "", password: str = PASSWORD
+) -> Iterator[Path]:
     """The share of a URL on a folder, which is made; it has to end with exit code 0."""
     folder.mkdir(exist_ok=True)
     log = folder.with_suffix(".log")
@@ -34,7 +36,7 @@ def mounted(folder: Path, url: str, *arguments: str, ca: str = "") -> Iterator[P
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=environment(SMBQUIC_PASSWORD=PASSWORD, **({"SMBQUIC_CA": ca} if ca else {})),
+            env=environment(SMBQUIC_PASSWORD=password, **({"SMBQUIC_CA": ca} if ca else {})),
         )
         assert process.stdout is not None
         try:

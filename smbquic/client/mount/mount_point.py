@@ -11,6 +11,8 @@ DEVICE = Path("/dev/fuse")
 
 def check_device() -> None:
     """Raise `MountError` if this machine has no FUSE, or not for this user."""
+    if sys.platform == "win32":
+        raise MountError("Windows has no FUSE, but a client of its own: net use X: \\\\HOST\\SHARE")
     if not sys.platform.startswith("linux"):
         return
     if not DEVICE.exists():

@@ -1,6 +1,7 @@
 """What `smbquic mount` says before it connects."""
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,7 +17,7 @@ URL = "smb://alice@localhost:1/data"
 @pytest.fixture(autouse=True)
 def with_fuse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mount, "check_device", lambda: None)
-    monkeypatch.setattr(fuse, "load", lambda: None)
+    monkeypatch.setattr(fuse, "load", lambda: ModuleType("mfusepy"))
 
 
 def test_a_folder_that_cannot_be_mounted_on(

@@ -43,6 +43,9 @@ def test_a_machine_without_fuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(MountError, match="may not be opened by this user"):
         check_device()
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(MountError, match="net use"):
+        check_device()
     # macOS has its own.
     monkeypatch.setattr(sys, "platform", "darwin")
     check_device()
