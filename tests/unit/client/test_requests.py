@@ -10,8 +10,10 @@ from smbquic.wire.fscc.file_information import (
     DispositionInformation,
     EndOfFileInformation,
     FileInformationClass,
+    LinkInformation,
     RenameInformation,
 )
+from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 
@@ -30,6 +32,8 @@ def test_a_create_opens_what_is_there_and_lets_others_do_the_same() -> None:
     )
     assert request.requested_oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
     assert not request.contexts
+    assert (request.create_options, request.file_attributes) == (0, 0)
+    assert request.impersonation_level == 2
 
 
 def test_a_close_asks_for_attributes_only_if_told() -> None:
@@ -62,11 +66,35 @@ def test_a_query_says_how_much_it_takes() -> None:
     request = requests.query(InfoType.FILESYSTEM, 7, 1024, FILE)
     assert (request.info_type, request.file_info_class) == (InfoType.FILESYSTEM, 7)
     assert request.output_buffer_length == 1024
+    assert (request.additional_information, request.flags) == (0, 0)
+    standard = requests.query_standard(FILE)
+    assert (standard.info_type, standard.file_info_class) == (InfoType.FILE, 5)
+    assert (standard.output_buffer_length, standard.file_id) == (24, FILE)
+
+
+def test_what_is_asked_for_to_read_write_look_and_delete() -> None:
+    assert requests.READ == 0x100081
+    assert requests.WRITE == 0x100102
+    assert requests.STAT == 0x100080
+    assert requests.DELETE == 0x110080
+
+
+def test_a_control_code_has_its_input_and_room_for_its_output() -> None:
+    request = requests.ioctl(Fsctl.SET_SPARSE, FILE, b"\1", 7)
+    assert (request.ctl_code, request.file_id) == (Fsctl.SET_SPARSE, FILE)
+    assert (bytes(request.input), request.max_output_response) == (b"\1", 7)
+
+
+def test_a_link_is_another_name_in_the_place_of_none() -> None:
+    data = decoded(requests.link("a\\new"), FileInformationClass.FileLinkInformation)
+    information = LinkInformation.decode(data)
+    assert (information.file_name, information.replace_if_exists) == ("a\\new", False)
 
 
 def decoded(request: SetInfoRequest, expected: FileInformationClass) -> memoryview:
     assert request.info_type == InfoType.FILE
     assert request.file_info_class == expected
+    assert request.additional_information == 0
     return memoryview(bytes(request.buffer))
 
 
@@ -100,6 +128,9 @@ def test_times_are_in_nanoseconds_since_1970() -> None:
     assert information.last_access_time == EPOCH + 10_000_000
     assert information.last_write_time == EPOCH + 20_000_000
     assert information.change_time == 0
+    request = requests.set_basic(change_time=3 * 10**9)
+    information = BasicInformation.decode(memoryview(bytes(request.buffer)))
+    assert information.change_time == EPOCH + 30_000_000
 
 
 @pytest.mark.parametrize(
