@@ -120,7 +120,7 @@ async def test_a_connection_that_ends_meanwhile() -> None:
     assert len(server.seen) == 2
 
 
-class Holder:
+class SlowHolder:
     """Takes until `done` to give back, and keeps `state`."""
 
     def __init__(self, state: int, *, opens: bool = True) -> None:
@@ -139,7 +139,7 @@ class Holder:
 
 async def test_who_caches_gives_back_first() -> None:
     server = SlowServer()
-    breaks, holder = LeaseBreaks(server.compound), Holder(READ)
+    breaks, holder = LeaseBreaks(server.compound), SlowHolder(READ)
     breaks.add(KEY, TARGET, holder)
     assert len(breaks) == 1
     for _ in range(3):
@@ -157,7 +157,7 @@ async def test_who_caches_gives_back_first() -> None:
 
 async def test_who_has_nothing_open_any_more_need_not_acknowledge() -> None:
     server = SlowServer()
-    breaks, holder = LeaseBreaks(server.compound), Holder(READ, opens=False)
+    breaks, holder = LeaseBreaks(server.compound), SlowHolder(READ, opens=False)
     breaks.add(KEY, TARGET, holder)
     holder.done.set()
     breaks.receive(notification(KEY))

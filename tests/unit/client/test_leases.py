@@ -51,7 +51,7 @@ def tree_of(
     return cast(TreeConnect, tree)
 
 
-class Kept(CacheLease):
+class CountingLease(CacheLease):
     """Counts how often it was purged."""
 
     purged = 0
@@ -77,9 +77,9 @@ def broken(lease: CacheLease, left: int, epoch: int) -> LeaseBreakNotification:
     )
 
 
-def leased(state: int = ALL, epoch: int = 1) -> tuple[Kept, TreeConnect]:
+def leased(state: int = ALL, epoch: int = 1) -> tuple[CountingLease, TreeConnect]:
     """A lease that was granted this state."""
-    lease, tree = Kept(ALL), tree_of()
+    lease, tree = CountingLease(ALL), tree_of()
     lease.request(tree, OPENING)
     lease.opened(granted(lease.key, state, epoch))
     lease.purged = 0
@@ -122,7 +122,7 @@ def test_what_is_asked_for() -> None:
 
 
 def test_a_server_without_leases_is_not_asked() -> None:
-    lease, tree = Kept(ALL), tree_of(capabilities=GlobalCapabilities.LARGE_MTU)
+    lease, tree = CountingLease(ALL), tree_of(capabilities=GlobalCapabilities.LARGE_MTU)
     assert lease.request(tree, OPENING) == OPENING
     lease.opened(opened())
     assert lease.state == NOTHING
@@ -142,7 +142,7 @@ def test_a_lease_that_caches_nothing() -> None:
 
 
 def test_no_more_than_was_asked_for() -> None:
-    lease, tree = Kept(READ | HANDLE), tree_of()
+    lease, tree = CountingLease(READ | HANDLE), tree_of()
     lease.request(tree, OPENING)
     lease.opened(granted(lease.key, 0xFFFF, 1))
     assert lease.state == READ | HANDLE
@@ -156,7 +156,7 @@ def test_no_more_than_was_asked_for() -> None:
     ],
 )
 def test_an_answer_that_grants_nothing(answer: CreateResponse) -> None:
-    lease, tree = Kept(ALL), tree_of()
+    lease, tree = CountingLease(ALL), tree_of()
     lease.request(tree, OPENING)
     lease.opened(answer)
     assert lease.state == NOTHING
@@ -164,7 +164,7 @@ def test_an_answer_that_grants_nothing(answer: CreateResponse) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"short", LeaseV1(b"K" * 16, ALL).encode()])
 def test_an_answer_that_is_none(data: bytes) -> None:
-    lease, tree = Kept(ALL), tree_of()
+    lease, tree = CountingLease(ALL), tree_of()
     lease.request(tree, OPENING)
     answer = opened()
     answer.contexts.append(CreateContext(CREATE_REQUEST_LEASE, data))
@@ -222,7 +222,7 @@ def test_a_break_that_says_something_was_lost_before() -> None:
 
 
 def test_a_break_that_overtakes_the_response() -> None:
-    lease, tree = Kept(ALL), tree_of()
+    lease, tree = CountingLease(ALL), tree_of()
     lease.request(tree, OPENING)
     lease.reduce(broken(lease, READ, 2))
     lease.opened(granted(lease.key, ALL, 1))
