@@ -6,12 +6,16 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 
+import dns.asyncquery
+import dns.message
 import dns.rcode
 import pytest
 
 from smbquic.errors import ConnectError
 from smbquic.options.client import DnsMode
 from smbquic.pki import PkiDirectory, init
+from smbquic.transport import resolver as module
+from smbquic.transport.addresses import Address
 from smbquic.transport.resolver import AddressResolver, Resolver
 from tests.nameserver import NameServer, running_name_server
 
@@ -198,3 +202,40 @@ async def test_an_address_that_is_given_for_every_name(system: list[str]) -> Non
     assert [address.endpoint for address in found.addresses] == [("192.0.2.5", 445)]
     assert found.by == "system"
     assert NAME not in system
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [("https://dns.example/dns-query", 443), ("https://dns.example:8443/dns-query", 8443)],
+)
+@pytest.mark.parametrize(
+    ("error", "words"), [(OSError("first line\nsecond line"), "first line"), (OSError(), "OSError")]
+)
+async def test_how_a_server_is_asked(
+    monkeypatch: pytest.MonkeyPatch, url: str, port: int, error: Exception, words: str
+) -> None:
+    resolved: list[tuple[str, int]] = []
+    asked: list[tuple[int, str, float, str]] = []
+
+    async def ask_system(host: str, port: int, kind: socket.SocketKind) -> list[Address]:
+        resolved.append((host, port))
+        return [Address(socket.AF_INET, ("192.0.2.53", port))]
+
+    async def https(
+        query: dns.message.Message,
+        where: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 (that of dnspython)
+        verify: object,
+        bootstrap_address: str,
+    ) -> dns.message.Message:
+        asked.append((query.id, where, timeout, bootstrap_address))
+        raise error
+
+    monkeypatch.setattr(module, "ask_system", ask_system)
+    monkeypatch.setattr(dns.asyncquery, "https", https)
+    with pytest.raises(ConnectError, match=rf"{url} did not answer \({words}\), and doh-only"):
+        await addresses(Resolver(dns="doh-only", doh_url=url))
+
+    assert resolved == [("dns.example", port)] * 2
+    assert asked == [(0, url, 5.0, "192.0.2.53")] * 2
