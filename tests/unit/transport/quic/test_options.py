@@ -15,7 +15,8 @@ def test_datagrams_that_would_not_do(size: int) -> None:
 
 def test_a_window_too_small_to_move() -> None:
     with pytest.raises(ValueError, match="64 KiB"):
-        QuicOptions(window=1000)
+        QuicOptions(window=65_535)
+    assert QuicOptions(window=65_536).window == 65_536
 
 
 @pytest.mark.parametrize("address", [("127.0.0.1", 1), ("::1", 1, 0, 0)])
@@ -54,3 +55,20 @@ def test_a_size_that_is_given_counts_everywhere() -> None:
         assert QuicOptions(datagram_size=1452).sizes_to((host, 1)) == DatagramSizes(
             1452, 1452, certain=host == "127.0.0.1"
         )
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        # [RFC8446] 4.2.7, and the registry of TLS for the post-quantum one.
+        (0x0017, "P-256"),
+        (0x0018, "P-384"),
+        (0x001D, "X25519"),
+        (0x11EC, "X25519MLKEM768"),
+        (0x1234, ""),
+        (0, ""),
+        (None, ""),
+    ],
+)
+def test_groups_have_names(number: int | None, name: str) -> None:
+    assert options.group_name(number) == name
