@@ -46,6 +46,24 @@ NEXT_BACKEND = 0.5
 LOGON_SIZE = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
 """Bytes of the largest message before a logon, as in a server."""
 
+REFUSED_CREDENTIALS = frozenset(
+    {
+        NtStatus.NO_SUCH_USER,
+        NtStatus.WRONG_PASSWORD,
+        NtStatus.LOGON_FAILURE,
+        NtStatus.ACCOUNT_RESTRICTION,
+        NtStatus.INVALID_LOGON_HOURS,
+        NtStatus.INVALID_WORKSTATION,
+        NtStatus.PASSWORD_EXPIRED,
+        NtStatus.ACCOUNT_DISABLED,
+        NtStatus.LOGON_TYPE_NOT_GRANTED,
+        NtStatus.ACCOUNT_EXPIRED,
+        NtStatus.PASSWORD_MUST_CHANGE,
+        NtStatus.ACCOUNT_LOCKED_OUT,
+    }
+)
+"""What a guess of a password is answered with. Other failures, as of a binding, say nothing."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -221,14 +239,16 @@ class GatewayConnection:
         )
         return None
 
-    def _logon_failed(self, event: LogonFailed) -> Awaitable[None]:
+    def _logon_failed(self, event: LogonFailed) -> Awaitable[None] | None:
+        self.trail.record(
+            AuditEvent.LOGON_FAILURE, status=NtStatus.of(event.status).label, **_named(event.who)
+        )
+        if event.status not in REFUSED_CREDENTIALS:
+            return None
         # As in a server, so that nobody guesses passwords faster, by disconnecting either.
         delay = self.services.limits.failed_logon_delay
         self.failed_until = asyncio.get_running_loop().time() + delay
         self.services.limiter.refusals.counts[ServerRefusal.FAILED_LOGON] += 1
-        self.trail.record(
-            AuditEvent.LOGON_FAILURE, status=NtStatus.of(event.status).label, **_named(event.who)
-        )
         return asyncio.sleep(delay)
 
     def _logged_on(self, who: LogonUser | None, *, guest: bool) -> None:

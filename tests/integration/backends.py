@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from smbquic.errors import WireError
+from smbquic.ntstatus import NtStatus
 from smbquic.wire.header import Command, Header
 from smbquic.wire.negotiate import NegotiateRequest
-from tests.unit.gateway.messages import logged_on, negotiated, refused_logon
+from tests.unit.gateway.messages import failed, logged_on, negotiated, refused_logon
 
 PREFIX = 4
 GUID = b"client guid %4d"
@@ -18,12 +19,14 @@ Answer = Callable[[Header, memoryview], bytes | None]
 
 
 def answer(header: Header, message: memoryview) -> bytes | None:
-    """As a server that lets everybody in but mallory, and sends back what else it gets."""
+    """As a server that lets everybody in but mallory and binder, and sends back what else comes."""
     if header.command == Command.NEGOTIATE:
         return bytes(negotiated())
     if header.command == Command.SESSION_SETUP:
         if "mallory".encode("utf-16-le") in bytes(message):
             return bytes(refused_logon(header.message_id))
+        if "binder".encode("utf-16-le") in bytes(message):
+            return bytes(failed(header.command, NtStatus.INVALID_PARAMETER, header.message_id))
         return bytes(logged_on(header.message_id))
     return bytes(message)
 

@@ -222,6 +222,21 @@ async def test_a_failed_logon_is_delayed_and_recorded(pki: PkiDirectory) -> None
     assert (failure["user"], failure["status"]) == ("mallory", "STATUS_LOGON_FAILURE")
 
 
+async def test_a_session_that_cannot_be_bound_is_no_guess(pki: PkiDirectory) -> None:
+    audit = AuditLines()
+    limits = Limits(failed_logon_delay=3600.0)
+    async with (
+        simulated(1) as [backend],
+        running(pki, backend, limits=limits, audit=audit) as made,
+        client(made, pki, user="") as transport,
+    ):
+        await transport.send(session_setup("binder"))
+        answer = Header.decode(await received(transport))
+        assert answer.status == smbquic.NtStatus.INVALID_PARAMETER
+        assert made.gateway.refusals.counts[ServerRefusal.FAILED_LOGON] == 0
+    assert audit.of("logon-failure")[0]["status"] == "STATUS_INVALID_PARAMETER"
+
+
 async def test_a_back_end_that_dies_ends_its_clients_only(pki: PkiDirectory) -> None:
     async with (
         simulated(2) as backends,
