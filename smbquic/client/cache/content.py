@@ -7,6 +7,7 @@ from typing import Protocol
 
 from smbquic.client import requests
 from smbquic.client.cache.blocks import BLOCK, BlockCache
+from smbquic.client.cache.fetching import BlockFetcher
 from smbquic.client.cache.write_behind import WriteBehind
 from smbquic.client.concurrency import run_each
 from smbquic.client.file import WINDOW, File, read_size, write_size
@@ -79,9 +80,7 @@ class CachedContent(CacheLease):
         self._size: int | None = None
         """How long the file is; None if that is not known, or others may change it."""
         self._version = self._asked_version = 0
-        self._fetching: dict[int, asyncio.Task[dict[int, bytes]]] = {}
-        """READs of blocks that whoever wants one may wait for."""
-        self._fetches: set[asyncio.Task[dict[int, bytes]]] = set()
+        self._fetcher = BlockFetcher(self, blocks, self._fetch_run)
         self._changing = asyncio.Lock()
         self._behind: WriteBehind | None = None
         self._is_closed = False
@@ -191,12 +190,12 @@ class CachedContent(CacheLease):
             await self.size()
         if self._size is None or not self.is_exact:
             await self.drain()
-            return await self._read_directly(offset, size)
+            return await _read_directly(self._reading(), offset, size)
         size = min(size, self._size - offset)
         if size <= 0:
             return b""
         first, last = offset // BLOCK, (offset + size - 1) // BLOCK
-        blocks = await self._fetch(range(first, last + 1))
+        blocks = await self._fetcher.get(range(first, last + 1), self._size, self._run_length())
         data = b"".join(_whole_blocks(blocks))
         return data[offset - first * BLOCK :][:size]
 
@@ -204,60 +203,23 @@ class CachedContent(CacheLease):
         """Have the blocks of a range on their way."""
         if self.is_exact and self._size is not None:
             last = min(offset + size, self._size)
-            self._start_fetching(range(offset // BLOCK, -(-last // BLOCK)))
+            blocks = range(offset // BLOCK, -(-last // BLOCK))
+            self._fetcher.start(blocks, self._size, self._run_length())
 
-    async def _fetch(self, indices: range) -> list[bytes]:
-        """Return blocks, from the server what is not there."""
-        tasks = self._start_fetching(indices)
-        fetched: dict[int, bytes] = {}
-        for task in dict.fromkeys(tasks.values()):
-            # Others may wait for the same blocks: they are fetched even if this task is cancelled.
-            fetched.update(await asyncio.shield(task))
-        blocks = []
-        for index in indices:
-            data = fetched[index] if index in tasks else self._blocks.get(self, index)
-            if data is None:
-                # It was dropped while others were waited for.
-                data = (await self._fetch_run(index, 1))[index]
-            blocks.append(data)
-        return blocks
+    def _run_length(self) -> int:
+        """Return how many blocks one READ moves."""
+        return max(read_size(self.any_file().tree) // BLOCK, 1)
 
-    def _start_fetching(self, indices: range) -> dict[int, "asyncio.Task[dict[int, bytes]]"]:
-        """Return a task for each block that is not there, by its number."""
-        tasks: dict[int, asyncio.Task[dict[int, bytes]]] = {}
-        missing: list[int] = []
-        for index in indices:
-            task = self._fetching.get(index)
-            if task is not None:
-                tasks[index] = task
-            elif not self._has(index):
-                missing.append(index)
-        for first, count in _runs(missing, max(read_size(self.any_file().tree) // BLOCK, 1)):
-            task = asyncio.create_task(self._fetch_run(first, count))
-            self._fetches.add(task)
-            task.add_done_callback(self._fetched)
-            for index in range(first, first + count):
-                self._fetching[index] = tasks[index] = task
-        return tasks
-
-    def _fetched(self, task: "asyncio.Task[dict[int, bytes]]") -> None:
-        self._fetches.discard(task)
-        self._fetching = {
-            index: other for index, other in self._fetching.items() if other is not task
-        }
-        if not task.cancelled():
-            task.exception()  # who reads ahead is not told
-
-    def _has(self, index: int) -> bool:
-        block = self._blocks.get(self, index)
-        assert self._size is not None
-        return block is not None and len(block) >= min(BLOCK, self._size - index * BLOCK)
+    def _reading(self) -> File:
+        file = self._readable
+        assert file is not None
+        return file
 
     async def _fetch_run(self, first: int, count: int) -> dict[int, bytes]:
         """Read blocks from the server, and keep them if nothing has changed meanwhile."""
         await self.drain()
         version = self._version
-        data = await self._read_directly(first * BLOCK, count * BLOCK)
+        data = await _read_directly(self._reading(), first * BLOCK, count * BLOCK)
         blocks = {
             first + number: data[number * BLOCK : (number + 1) * BLOCK] for number in range(count)
         }
@@ -266,25 +228,6 @@ class CachedContent(CacheLease):
                 if block:
                     self._blocks.put(self, index, block)
         return blocks
-
-    async def _read_directly(self, offset: int, size: int) -> bytes:
-        """Read from the server, with several READs under way if it is much."""
-        file = self._readable
-        assert file is not None
-        step = read_size(file.tree)
-        parts: dict[int, bytes] = {}
-
-        async def fetch(start: int) -> None:
-            parts[start] = bytes(await file.read_at(start, min(step, offset + size - start)))
-
-        starts = range(offset, offset + size, step)
-        await run_each(starts, fetch, limit=min(WINDOW, max(len(starts), 1)))
-        result = []
-        for start in starts:
-            result.append(parts[start])
-            if len(parts[start]) < min(step, offset + size - start):
-                break  # the end of the file, or less than was asked for
-        return b"".join(result)
 
     def any_file(self) -> File:
         """Return an open of the file on the server, the one that may write if there is one."""
@@ -352,7 +295,7 @@ class CachedContent(CacheLease):
         self.wrote = True
         self._stat = None
         self._version += 1
-        self._fetching = {}
+        self._fetcher.forget()
         self._owner.changed(self)
 
     async def drain(self) -> None:
@@ -385,7 +328,7 @@ class CachedContent(CacheLease):
     def purge(self) -> None:
         """See `CacheLease`."""
         self._version += 1
-        self._fetching = {}
+        self._fetcher.forget()
         self._size = self._stat = None
         self._blocks.drop(self)
 
@@ -410,8 +353,7 @@ class CachedContent(CacheLease):
         """Send what was written, and close the file on the server."""
         self._is_closed = True
         await self.drain()
-        for task in self._fetches:
-            task.cancel()
+        self._fetcher.cancel()
         files = [file for file in (self._reader, self._writer) if file is not None]
         self._reader = self._writer = None
         try:
@@ -431,15 +373,22 @@ async def _close(file: File) -> None:
         await file.close()
 
 
-def _runs(numbers: Iterable[int], longest: int) -> list[tuple[int, int]]:
-    """Return numbers that follow on each other as pairs of the first and how many."""
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and number == sum(runs[-1]) and runs[-1][1] < longest:
-            runs[-1] = runs[-1][0], runs[-1][1] + 1
-        else:
-            runs.append((number, 1))
-    return runs
+async def _read_directly(file: File, offset: int, size: int) -> bytes:
+    """Read from the server, with several READs under way if it is much."""
+    step = read_size(file.tree)
+    parts: dict[int, bytes] = {}
+
+    async def fetch(start: int) -> None:
+        parts[start] = bytes(await file.read_at(start, min(step, offset + size - start)))
+
+    starts = range(offset, offset + size, step)
+    await run_each(starts, fetch, limit=min(WINDOW, max(len(starts), 1)))
+    result = []
+    for start in starts:
+        result.append(parts[start])
+        if len(parts[start]) < min(step, offset + size - start):
+            break  # the end of the file, or less than was asked for
+    return b"".join(result)
 
 
 def _whole_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
