@@ -16,6 +16,8 @@ from smbquic.wire.echo import EchoResponse
 class Channel:
     """A connection that a session is bound to."""
 
+    transport: Any = None
+
     def __init__(self, *, takes: bool = True) -> None:
         self.opens = 0
         self.takes = takes
@@ -83,7 +85,7 @@ def test_connections_count_what_is_open(budget: SharedBudget) -> None:
     assert (one.opens, two.opens) == (2, 2)
     session.leave(one)
     assert (one.opens, two.opens) == (0, 2)
-    assert session.channels == [two]
+    assert session.channels == [cast(Any, two)]
 
 
 def test_one_connection_gets_what_answers_no_request(budget: SharedBudget) -> None:
