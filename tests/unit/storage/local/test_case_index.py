@@ -334,6 +334,28 @@ def test_a_large_folder_that_was_read_is_known_for_a_second(
 
 
 @pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("believed", [False, True])
+def test_a_change_of_our_own_does_not_hide_others_once_grace_is_over(
+    root: Path, folder: int, index: CaseIndex, clock: Clock, believed: bool
+) -> None:
+    for name in ("A", "B", "C"):
+        (root / name).touch()
+    with pytest.raises(NotReady) as raised:
+        index.find(folder, "c")
+    raised.value.prepare()
+    (root / "D").touch()
+    before = Stamp.of(folder)
+    (root / "E").touch()
+    clock.now += case_index.GRACE - (0.01 if believed else 0)
+    index.update(folder, before, b"E")
+    if believed:
+        assert found(index, folder, "e") == b"E"
+    else:
+        with pytest.raises(NotReady):
+            index.find(folder, "d")
+
+
+@pytest.mark.usefixtures("large")
 def test_of_those_who_wait_for_a_large_folder_one_reads_it(
     root: Path, folder: int, index: CaseIndex, scans: list[int]
 ) -> None:
@@ -386,6 +408,8 @@ def test_three_threads_that_want_one_folder_wait_for_each_other(
         go_on.set()
         for each in preparing:
             each.result(60)
+    # Nothing is kept of a folder that nobody reads any more.
+    assert index._scanning == {}
 
 
 @pytest.mark.usefixtures("large")
