@@ -101,11 +101,16 @@ def _split(words: Sequence[str], *, once: bool) -> tuple[list[SmbUrl], list[str]
 
 
 async def _run_command(arguments: Sequence[str], listener: str, stop: asyncio.Event) -> int:
-    """Run a command to its end, and return its exit code; when `stop` is set, ask it to end."""
+    """Run a command to its end, and return its exit code; when `stop` is set, ask it to end.
+
+    Raises `OSError` for one that cannot be run.
+    """
     port = str(ListenAddress.parse(listener).port)
-    process = await asyncio.create_subprocess_exec(
-        *(each.replace("{port}", port) for each in arguments)
-    )
+    words = [each.replace("{port}", port) for each in arguments]
+    try:
+        process = await asyncio.create_subprocess_exec(*words)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, words[0]) from error
     ended = asyncio.create_task(process.wait())
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
