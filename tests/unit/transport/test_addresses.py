@@ -130,7 +130,8 @@ async def test_a_slow_address_gets_company_and_is_given_up(
             cancelled.set()
         raise AssertionError
 
-    assert await race([ONE, TWO], attempt, discard=print) == "two"
+    async with asyncio.timeout(20):
+        assert await race([ONE, TWO], attempt, discard=print) == "two"
     assert cancelled.is_set()
 
 
@@ -171,8 +172,9 @@ async def test_cancelling_the_race_cancels_the_attempts() -> None:
     running = asyncio.create_task(race([ONE], attempt, discard=print))
     await started.wait()
     running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+    async with asyncio.timeout(20):
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
     assert cancelled.is_set()
 
