@@ -282,6 +282,17 @@ def test_extended_attributes(share: Path, mount: Path) -> None:
         assert caught.value.errno == number
 
 
+def test_a_file_that_was_deleted_on_the_servers_disk(share: Path, mount: Path) -> None:
+    (mount / "file").write_bytes(b"x")
+    (mount / "file").stat()
+    (share / "file").unlink()
+    with pytest.raises(FileNotFoundError):
+        (mount / "file").read_bytes()
+    assert not (mount / "file").exists()
+    (mount / "file").write_bytes(b"y")
+    assert (share / "file").read_bytes() == b"y"
+
+
 # --- locks --------------------------------------------------------------------------------------
 
 TRY = """

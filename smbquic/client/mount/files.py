@@ -84,7 +84,12 @@ class MountedShare:
     async def open(self, path: str, flags: int) -> CachedFile:
         """Open a file with the flags of `open`, O_TRUNC too."""
         writes = flags & os.O_ACCMODE != os.O_RDONLY or flags & os.O_TRUNC
-        file = await self._cache.open(path, "r+b" if writes else "rb")
+        try:
+            file = await self._cache.open(path, "r+b" if writes else "rb")
+        except NotFoundError:
+            # Another program has deleted it on the server's disk, which nobody has told the cache.
+            self._cache.changed(path)
+            raise
         return await _truncated(file) if flags & os.O_TRUNC else file
 
     async def create(self, path: str, flags: int, mode: int) -> CachedFile:

@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Coroutine, Iterator
+from threading import BoundedSemaphore
 from typing import Any, TypeVar
 
 from smbquic.client.background import LoopThread
@@ -32,6 +33,8 @@ T = TypeVar("T")
 
 Entry = str | tuple[str, dict[str, int], int]
 
+MOST_WAITING = 32
+"""Operations that wait for others at once: half of the threads of libfuse."""
 INTERRUPT_INTERVAL = 0.1
 """Seconds after which an operation that waits for others looks for a signal again."""
 
@@ -59,6 +62,7 @@ class ReadOperations:
     ) -> None:
         self._ready = ready
         self._interrupted = interrupted
+        self._waiting = BoundedSemaphore(MOST_WAITING)
         self.loop = loop
         self.share = share
         self.files = OpenFiles()
@@ -79,8 +83,19 @@ class ReadOperations:
         return OSError(number, os.strerror(number))
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the same for what may take any time: a signal to the program ends it, with EINTR."""
-        future = self.loop.submit(work)
+        """Do the same for what may take any time: a signal to the program ends it, with EINTR.
+
+        So many threads may wait like this that others are left for what ends the waiting: ENOLCK.
+        """
+        if not self._waiting.acquire(blocking=False):
+            work.close()
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        try:
+            return self._wait(self.loop.submit(work))
+        finally:
+            self._waiting.release()
+
+    def _wait(self, future: "concurrent.futures.Future[T]") -> T:
         while True:
             try:
                 return future.result(INTERRUPT_INTERVAL)

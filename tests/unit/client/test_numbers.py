@@ -85,6 +85,7 @@ NUMBERS = {
     "THREADS": [64],
     "LONGEST_NAME": [255],
     "INTERRUPT_INTERVAL": [0.1],
+    "MOST_WAITING": [32],
     "DIRECT_IO_ALLOW_MMAP": [1 << 28],
     "UTIME_NOW": [(1 << 30) - 1],
     "UTIME_OMIT": [(1 << 30) - 2],

@@ -3,14 +3,16 @@ import errno
 import logging
 import os
 import stat as modes
+import threading
 from typing import Any, cast
 
 import pytest
 
 from smbquic.client.background import LoopThread
+from smbquic.client.mount import read_operations
 from smbquic.client.mount.attributes import Ownership
 from smbquic.client.mount.read_operations import ReadOperations
-from smbquic.errors import ConnectionClosed
+from smbquic.errors import ConnectionClosed, SecurityError
 from smbquic.wire.fscc.attributes import FileAttributes
 from tests.unit.client.mount.operating import FakeShare, Loop, info, stat
 
@@ -130,6 +132,37 @@ def test_a_signal_ends_what_waits_for_others(share: FakeShare) -> None:
             operations.wait(share.stat("nothing"))
     finally:
         loop.stop()
+
+
+def test_not_all_threads_wait_for_others(share: FakeShare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_operations, "MOST_WAITING", 1)
+    loop = LoopThread()
+    try:
+        operations = ReadOperations(loop, cast(Any, share), Ownership(1, 2))
+        free = asyncio.Event()
+        waiting = threading.Thread(target=operations.wait, args=(free.wait(),))
+        waiting.start()
+        while operations._waiting._value != 0:
+            pass
+        with pytest.raises(OSError, match="No locks") as caught:
+            operations.wait(share.volume())
+        assert caught.value.errno == errno.ENOLCK
+        loop.call(free.set)
+        waiting.join()
+        assert operations.wait(share.volume()).block_size == 4096
+    finally:
+        loop.stop()
+
+
+def test_a_server_that_lists_what_no_file_can_have(
+    operations: ReadOperations, share: FakeShare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def listing(path: str) -> list[Any]:
+        raise SecurityError("the server lists the name '../x', which no file can have")
+
+    monkeypatch.setattr(share, "listing", listing, raising=False)
+    with pytest.raises(OSError, match="Errno 5"):
+        list(operations.readdir("/", 0))
 
 
 def test_only_what_nobody_expects_is_logged(
