@@ -68,6 +68,10 @@ async def test_what_is_known_is_not_asked_again(connect: Clients) -> None:
     assert not await sends(connect, 0, cache.exists("d/missing"))
     assert await names(cache, "d") == ["a", "b"]
     assert await sends(connect, 0, names(cache, "d")) == ["a", "b"]
+    assert cache.known_stat("d/b") == await cache.stat("d/b")
+    assert cache.known_stat("d/other") is cache.known_stat("other/b") is None
+    async with await cache.open("d/b"):
+        assert cache.known_stat("d/b") is None
     # The listing tells of each entry, and of what is none.
     assert (await sends(connect, 0, cache.stat("d/b"))).size == 4
     assert not await sends(connect, 0, cache.exists("d/other"))

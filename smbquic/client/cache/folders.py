@@ -46,6 +46,11 @@ class CachedFolders:
             return None
         return folder
 
+    def leased(self, path: str) -> CachedFolder | None:
+        """Return a folder if it has its lease now. Changes nothing: any thread may ask."""
+        folder = self._folders.get(path)
+        return folder if folder is not None and folder.is_leased else None
+
     async def get(self, path: str) -> CachedFolder | None:
         """Return a folder, opened for its lease if necessary; None if it is not to be cached."""
         folder = self.known(path)

@@ -45,6 +45,10 @@ class MountedShare:
 
     # --- looking ------------------------------------------------------------------------------
 
+    def known_stat(self, path: str) -> Stat | None:
+        """Return the same if it is known; any thread may ask."""
+        return self._cache.known_stat(path)
+
     async def stat(self, path: str) -> Stat:
         """Return what the server says about a file, folder or link. Raises `NotFoundError`."""
         try:

@@ -183,12 +183,12 @@ class MountOperations(ReadOperations):
 
     def listxattr(self, path: str) -> list[str]:
         """Return the names of the extended attributes; a listing says where there are none."""
-        return [f"{xattrs.PREFIX}{name}" for name in self.run(self._attributes(self.place(path)))]
-
-    async def _attributes(self, place: str) -> list[str]:
-        if (await self.share.stat(place)).ea_size == 0:
+        place = self.place(path)
+        known = self.share.known_stat(place)
+        if known is not None and known.ea_size == 0:
             return []
-        return await self.share.share.listxattr(place)
+        names = self.run(self.share.share.listxattr(place))
+        return [f"{xattrs.PREFIX}{name}" for name in names]
 
     def setxattr(self, path: str, name: str, value: bytes, options: int, position: int = 0) -> int:
         """Set an extended attribute."""

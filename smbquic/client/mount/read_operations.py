@@ -118,7 +118,9 @@ class ReadOperations:
     def getattr(self, path: str, fi: Any = None) -> dict[str, int]:
         """Return the attributes of a file, open or not: libfuse knows its path in any case."""
         place = self.place(path)
-        return self.ownership.attributes(place, self.run(self._stat(place)))
+        # To wait for the event loop takes several times as long as to look here.
+        known = None if self.files.written(place) else self.share.known_stat(place)
+        return self.ownership.attributes(place, known or self.run(self._stat(place)))
 
     async def _stat(self, place: str) -> Stat:
         for file in self.files.written(place):

@@ -65,8 +65,12 @@ class FakeShare:
     def __init__(self) -> None:
         self.done: list[tuple[Any, ...]] = []
         self.there: dict[str, Stat] = {"": stat("", FileAttributes.DIRECTORY)}
+        self.known: dict[str, Stat] = {}
         self.target = "file"
         self.error: Exception | None = None
+
+    def known_stat(self, path: str) -> Stat | None:
+        return self.known.get(path)
 
     async def stat(self, path: str) -> Stat:
         self.done.append(("stat", path))

@@ -41,6 +41,16 @@ def test_attributes_of_a_path(operations: ReadOperations, share: FakeShare) -> N
     assert share.done == [("stat", "file"), ("stat", ""), ("stat", "nothing")]
 
 
+def test_what_is_known_is_not_asked_for(operations: ReadOperations, share: FakeShare) -> None:
+    share.known["file"] = stat("file", size=9)
+    assert operations.getattr("/file")["st_size"] == 9
+    assert share.done == []
+    # A program may have written something that has not been sent.
+    operations.open("/file", info(os.O_WRONLY))
+    assert operations.getattr("/file")["st_size"] == 5
+    assert [each[0] for each in share.done] == ["open", "settle", "stat"]
+
+
 def test_a_listing_has_types_and_numbers(operations: ReadOperations, share: FakeShare) -> None:
     entries = list(operations.readdir("/", 0))
     assert entries[:2] == [".", ".."]
