@@ -3,15 +3,19 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server.context import Context
 from smbquic.server.server import Server
 from smbquic.server.share import ServedShare
 from smbquic.storage import Buffer, Disposition, NotReady, StorageFile
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
+from smbquic.wire.header import Command
 from smbquic.wire.read import ReadRequest
 from tests.unit.server.smb_client import Connect
 
@@ -92,3 +96,41 @@ async def test_what_cannot_be_prepared_is_told_by_the_next_call(
     response = await client.create("missing", create_disposition=Disposition.OPEN.value)
 
     assert response.status == NtStatus.OBJECT_NAME_NOT_FOUND
+
+
+def context_of(user: str | None, share: str | None, *, files: bool = False) -> Context:
+    """A request of a user to a share, as far as it is known yet."""
+    trail = SimpleNamespace(files=files)
+    context = Context(cast(Any, SimpleNamespace(name="peer", trail=trail)))
+    served = share and SimpleNamespace(name=share)
+    if user is not None:
+        session = SimpleNamespace(identity=SimpleNamespace(user=user))
+        context._session = cast(Any, SimpleNamespace(session=session))
+        context._tree = cast(Any, SimpleNamespace(share=served or None))
+        context.request = cast(Any, SimpleNamespace(header=SimpleNamespace(command=Command.ECHO)))
+    return context
+
+
+@pytest.mark.parametrize(
+    ("user", "share", "described"),
+    [
+        (None, None, "peer: a message of somebody"),
+        ("alice", None, "peer: ECHO of alice"),
+        ("", "data", "peer: ECHO of somebody on the share 'data'"),
+        ("alice", "data", "peer: ECHO of alice on the share 'data'"),
+    ],
+)
+def test_a_request_is_described_as_far_as_it_is_known(
+    user: str | None, share: str | None, described: str
+) -> None:
+    assert context_of(user, share).describe() == described
+
+
+@pytest.mark.parametrize(
+    ("share", "files", "recorded"),
+    [("data", True, True), ("data", False, False), (None, True, False), (None, False, False)],
+)
+def test_files_are_recorded_where_they_are_to_be_and_of_shares_only(
+    share: str | None, files: bool, recorded: bool
+) -> None:
+    assert (context_of("alice", share, files=files).auditor() is not None) is recorded
