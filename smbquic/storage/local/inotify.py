@@ -311,7 +311,6 @@ class Inotify:
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._names.clear()
                 self._descriptors.clear()
                 os.close(self._fd)
 

@@ -54,6 +54,14 @@ def test_what_goes_while_it_is_listed(opened: Make, root: Path) -> None:
     assert {first.name, *(entry.name for entry in entries)} == {first.name}
 
 
+def test_whether_a_folder_is_empty(opened: Make, root: Path) -> None:
+    folder = opened("folder", directory=True)
+    assert folder.is_empty() is True
+    os.mkfifo(root / "folder" / "fifo")
+    assert list(folder.scan()) == []
+    assert folder.is_empty() is False
+
+
 def test_a_listing_may_be_given_up(storage: LocalStorage, root: Path) -> None:
     for number in range(10):
         (root / f"file{number}").touch()
