@@ -358,6 +358,7 @@ async def test_contexts_that_are_answered(client: Client, root: Path) -> None:
     on_disk = QueryOnDiskIdResponse.decode(find(response.body.contexts, b"QFid") or b"")
     assert on_disk.disk_file_id == (root / "x").stat().st_ino
     assert len(response.body.contexts) == 2
+    assert (response.body.flags, response.body.oplock_level) == (0, 0)
 
 
 async def test_maximal_access_of_a_file_that_did_not_change_is_not_told(client: Client) -> None:
