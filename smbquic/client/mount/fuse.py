@@ -60,7 +60,7 @@ def serve(mfusepy: ModuleType, operations: Any, folder: Path, options: FuseOptio
     `KeyboardInterrupt` after SIGINT, and `MountError`.
     """
 
-    class Session(mfusepy.FUSE):  # type: ignore[name-defined, misc]
+    class FuseSession(mfusepy.FUSE):  # type: ignore[name-defined, misc]
         """Adds what mfusepy leaves out."""
 
         def _init(self, connection: Any, config: Any) -> None:
@@ -82,7 +82,7 @@ def serve(mfusepy: ModuleType, operations: Any, folder: Path, options: FuseOptio
         more["big_writes"] = True
     with InterruptWatcher() as interrupts:
         try:
-            Session(
+            FuseSession(
                 operations,
                 str(folder),
                 raw_fi=True,
