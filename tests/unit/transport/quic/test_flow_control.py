@@ -22,7 +22,8 @@ async def test_senders_take_turns(harness: TransportHarness) -> None:
     harness.engine.unsent = 0
     harness.receiver.batch_received(1.0)
     harness.receiver.batch_received(1.0)
-    await asyncio.gather(*waiting[1:])
+    async with asyncio.timeout(20):
+        await asyncio.gather(*waiting[1:])
 
     assert harness.engine.written == prefix(1) + b"1" + prefix(1) + b"2"
 
@@ -51,7 +52,8 @@ async def test_the_end_wakes_all_senders(harness: TransportHarness) -> None:
     harness.engine.unsent = SEND_LIMIT
     harness.engine.close_reason = CloseReason(0, "")
     harness.receiver.batch_received(1.0)
-    results = await asyncio.gather(*waiting, return_exceptions=True)
+    async with asyncio.timeout(20):
+        results = await asyncio.gather(*waiting, return_exceptions=True)
 
     assert [type(result) for result in results] == [ConnectionClosed] * 3
 
@@ -66,7 +68,8 @@ async def test_send_now_takes_what_needs_no_waiting(harness: TransportHarness) -
     # Whoever waits comes first.
     assert not harness.transport.send_now(b"e")
     harness.receiver.batch_received(1.0)
-    await waiting
+    async with asyncio.timeout(20):
+        await waiting
     harness.transport.close()
     assert not harness.transport.send_now(b"f")
 
