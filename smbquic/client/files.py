@@ -31,7 +31,6 @@ from smbquic.wire.create import (
     CreateResponse,
 )
 from smbquic.wire.create_context import CreateContext
-from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.message import Message
 
@@ -109,6 +108,9 @@ class ShareFiles:
 
         With `snapshot`, that is its version at a time of `Share.snapshots`.
         """
+        # Imported here: a program that lists a folder starts earlier without it.
+        from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID
+
         name = to_wire(path)
         opening = _of_snapshot(requests.create(name, requests.STAT), snapshot)
         opening.contexts.append(CreateContext(CREATE_QUERY_ON_DISK_ID))

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from smbquic.wire.create import CreateResponse
-from smbquic.wire.create_context import find
-from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID, QueryOnDiskIdResponse
 from smbquic.wire.dtyp.filetime import to_unix_ns
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.directory_information import DirectoryEntry
@@ -48,9 +46,7 @@ class Stat:
         if isinstance(what, DirectoryEntry):
             more = what.file_id, what.reparse_tag, what.ea_size
         elif isinstance(what, CreateResponse):
-            on_disk = find(what.contexts, CREATE_QUERY_ON_DISK_ID)
-            if on_disk is not None:
-                more = (QueryOnDiskIdResponse.decode(on_disk).disk_file_id,)
+            more = (_number(what),)
         return cls(
             name,
             what.end_of_file,
@@ -62,6 +58,18 @@ class Stat:
             to_unix_ns(what.change_time),
             *more,
         )
+
+
+def _number(opened: CreateResponse) -> int:
+    """Return the number of a file that was opened, 0 if the server does not tell it."""
+    if not opened.contexts:
+        return 0
+    # Imported here: a program that lists a folder starts earlier without it.
+    from smbquic.wire.create_context import find
+    from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID, QueryOnDiskIdResponse
+
+    data = find(opened.contexts, CREATE_QUERY_ON_DISK_ID)
+    return 0 if data is None else QueryOnDiskIdResponse.decode(data).disk_file_id
 
 
 @dataclass(frozen=True, slots=True)
