@@ -372,9 +372,9 @@ async def test_the_name_asked_for_knows_better(
 ) -> None:
     server.access.pipes_over_quic = not allowed
     known: Any = SimpleNamespace(allows_pipes=lambda name: allowed)
-    server.access.certificates = known
     status = NtStatus.SUCCESS if allowed else NtStatus.ACCESS_DENIED
     client = await connect(kind="quic", share="IPC$")
+    server.access.certificates = known
     assert (await client.create("srvsvc")).status == status
     assert await wait_for(client, "srvsvc") == status
 
