@@ -26,7 +26,7 @@ _SPECIAL = frozenset('~:*?<>"|')
 stream, a wildcard."""
 
 
-class Entry(NamedTuple):
+class CachedEntry(NamedTuple):
     """What was known of a name at a time of the clock; `stat` is None if there was no such file."""
 
     name: str
@@ -61,7 +61,7 @@ class CachedFolder(CacheLease):
         self._limits = limits
         self._clock = clock
         self._lost = lost
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, CachedEntry] = {}
         """By the name without its case; of names that only differ in case there is one."""
         self._unknown: set[str] = set()
         self._listed_at: float | None = None
@@ -74,7 +74,7 @@ class CachedFolder(CacheLease):
         """Whether others cannot change an entry without a word."""
         return self.state & (READ | HANDLE) == READ | HANDLE
 
-    def find(self, name: str, exact_since: float | None = None) -> Entry | None:
+    def find(self, name: str, exact_since: float | None = None) -> CachedEntry | None:
         """Return what is known of a name; None if the server has to be asked.
 
         `exact_since` is when the file got a lease of its own: since then, nothing of it changed.
@@ -85,7 +85,7 @@ class CachedFolder(CacheLease):
         # By another case of its name, a server may find the same file, another one, or none.
         return entry if entry.name == name and self._is_current(entry, exact_since) else None
 
-    def _is_current(self, entry: Entry, exact_since: float | None) -> bool:
+    def _is_current(self, entry: CachedEntry, exact_since: float | None) -> bool:
         age = self._clock() - entry.at
         if not self.is_leased:
             return entry.stat is not None and age < self._limits.ttl
@@ -93,7 +93,7 @@ class CachedFolder(CacheLease):
             return True
         return exact_since is not None and exact_since <= entry.at
 
-    def _absent(self, name: str) -> Entry | None:
+    def _absent(self, name: str) -> CachedEntry | None:
         """Return that there is no such file, if the listing shows it.
 
         The server may find a file by other names than those that it lists: in another case, by a
@@ -102,7 +102,7 @@ class CachedFolder(CacheLease):
         if self._listed_at is None or not self.is_leased or fold(name) in self._unknown:
             return None
         plain = name.isascii() and not _SPECIAL & set(name) and name[-1] not in ". "
-        return Entry(name, None, self._listed_at) if plain else None
+        return CachedEntry(name, None, self._listed_at) if plain else None
 
     def listing(self) -> list[Stat] | None:
         """Return all entries, if all of them are known."""
@@ -129,7 +129,7 @@ class CachedFolder(CacheLease):
         known = self._entries.get(folded)
         if known is not None and known.stat is not None and known.name != name:
             return  # the name as it is listed stays
-        self._entries[folded] = Entry(name, stat, self._clock())
+        self._entries[folded] = CachedEntry(name, stat, self._clock())
         self._unknown.discard(folded)
 
     def store_listing(self, entries: Sequence[Stat], version: int) -> None:
@@ -138,7 +138,7 @@ class CachedFolder(CacheLease):
             return
         now = self._clock()
         itself = self._entries.get(ITSELF)
-        self._entries = {fold(stat.name): Entry(stat.name, stat, now) for stat in entries}
+        self._entries = {fold(stat.name): CachedEntry(stat.name, stat, now) for stat in entries}
         self._give_up_listing()
         if len(self._entries) == len(entries):  # no names that only differ in case
             self._listed_at = now

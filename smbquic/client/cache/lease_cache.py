@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from smbquic.client.cache.cached_file import CachedFile
 from smbquic.client.cache.files import CachedFiles
-from smbquic.client.cache.folder import ITSELF, CachedFolder, Entry
+from smbquic.client.cache.folder import ITSELF, CachedEntry, CachedFolder
 from smbquic.client.cache.folders import CachedFolders
 from smbquic.client.cache.limits import CacheLimits
 from smbquic.client.cache.share import Change, ObservedShare, canonical
@@ -77,7 +77,7 @@ class LeaseCache:
         entry = folder.find(name)
         return None if entry is None else entry.stat
 
-    def _find(self, folder: CachedFolder, name: str) -> Entry | None:
+    def _find(self, folder: CachedFolder, name: str) -> CachedEntry | None:
         return folder.find(name, self._exact_since(_join(folder.path, name)))
 
     def _exact_since(self, path: str) -> float | None:
@@ -88,7 +88,7 @@ class LeaseCache:
         folder = self._folders.known(path)
         return folder.leased_at if folder is not None and folder.is_leased else None
 
-    async def _find_listed(self, folder: CachedFolder, name: str) -> Entry | None:
+    async def _find_listed(self, folder: CachedFolder, name: str) -> CachedEntry | None:
         """List a folder of which several entries were asked for, and look there."""
         folder.misses += 1
         if folder.misses != LIST_AFTER or not folder.is_leased or name == ITSELF:
