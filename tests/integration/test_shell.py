@@ -276,6 +276,15 @@ class ShellTerminal:
         before, self.shown = self.shown[: found.end()], self.shown[found.end() :]
         return before
 
+    def interrupt(self, prompt: str) -> None:
+        """Type Ctrl-C, and wait for a prompt.
+
+        What was typed before has to be shown by then: a terminal drops with Ctrl-C what was not
+        read yet, and readline, which is about to read it, would wait for the next character.
+        """
+        self.type("\x03")
+        self.wait_for(prompt)
+
     def end(self) -> int:
         """Type Ctrl-D, and return the exit code."""
         self.type("\x04")
@@ -292,8 +301,9 @@ def test_a_prompt(served: Served, here: Path, tmp_path: Path, transport: str) ->
         terminal.type("o\t\n")
         terminal.wait_for("got 1 file")
         terminal.wait_for("data:/in> ")
-        terminal.type("half a line\x03")
-        terminal.wait_for("data:/in> ")
+        terminal.type("half a line")
+        terminal.wait_for("half a line")
+        terminal.interrupt("data:/in> ")
         terminal.type(" ls secret; pwd\n")
         terminal.wait_for("no such file")
         terminal.type("lc\tstate\t\n")
@@ -320,8 +330,7 @@ def test_questions(served: Served, here: Path) -> None:
         terminal.wait_for(r"get in/reply.txt\? \(y/N\) ")
         terminal.type("y\n")
         terminal.wait_for(r"get in/report one.txt\? \(y/N\) ")
-        terminal.type("\x03")
-        terminal.wait_for("data:/in> ")
+        terminal.interrupt("data:/in> ")
         terminal.type("prompt off; mget *one*\n")
         terminal.wait_for("got 1 file")
         terminal.wait_for("data:/in> ")
@@ -338,21 +347,18 @@ def test_ctrl_c_ends_a_transfer_and_not_the_shell(
         with ShellTerminal(served, "in", transport) as terminal:
             terminal.wait_for("data:/in> ")
             terminal.type("notify\n")
-            terminal.wait_for("notify")
-            terminal.type("\x03")
-            terminal.wait_for("data:/in> ")
+            terminal.wait_for("notify\r\n")
+            terminal.interrupt("data:/in> ")
             terminal.type("put endless\n")
             while not any(".smbquic" in name for name in names(served.folder / "in")):
                 select.select([], [], [], 0.01)
-            terminal.type("\x03")
-            terminal.wait_for("data:/in> ")
+            terminal.interrupt("data:/in> ")
             assert names(served.folder / "in") == ["reply.txt", "report one.txt"]
             terminal.type("!sleep 1000\n")
             terminal.wait_for("sleep 1000\r\n")
             while not _children(terminal.process.pid):
                 select.select([], [], [], 0.01)
-            terminal.type("\x03")
-            terminal.wait_for("data:/in> ")
+            terminal.interrupt("data:/in> ")
             assert terminal.end() == 0
     finally:
         os.close(writer)
