@@ -277,12 +277,17 @@ class ShellTerminal:
         return before
 
     def interrupt(self, prompt: str) -> None:
-        """Type Ctrl-C, and wait for a prompt.
+        """Type Ctrl-C, and wait for a prompt; type it again if there is none after some seconds.
 
         What was typed before has to be shown by then: a terminal drops with Ctrl-C what was not
-        read yet, and readline, which is about to read it, would wait for the next character.
+        read yet, and readline, which is about to read it, would wait for the next character. A
+        signal that comes right before Python waits for a character takes effect with the next one.
         """
-        self.type("\x03")
+        for _ in range(5):
+            self.type("\x03")
+            ready, _, _ = select.select([self._master], [], [], 5)
+            if ready:
+                break
         self.wait_for(prompt)
 
     def end(self) -> int:
