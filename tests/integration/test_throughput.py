@@ -45,7 +45,8 @@ def test_a_small_run_measures_and_checks_every_arm(tmp_path: Path) -> None:
 @pytest.mark.debian("smbd", "smbpasswd")
 @pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root")
 @pytest.mark.usefixtures("network_namespaces")
-def test_smbd_behind_the_gateway_is_measured(tmp_path: Path) -> None:
+def test_gateway(tmp_path: Path) -> None:
+    # Its name is short, as smbd has sockets below `tmp_path`, whose paths have to be.
     file = tmp_path / "result.json"
     arms = {"gateway-qh3": ["put", "get"], "small-gateway-qh3": ["read", "open", "echo"]}
     done = subprocess.run(

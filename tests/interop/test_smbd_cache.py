@@ -33,10 +33,14 @@ class Clients:
         compound = ClientConnection.compound
 
         async def counting(
-            connection: ClientConnection, bodies: Sequence[Message], target: Target
+            connection: ClientConnection,
+            bodies: Sequence[Message],
+            target: Target,
+            *,
+            replay: bool = False,
         ) -> list[Response]:
             self.messages += 1
-            return await compound(connection, bodies, target)
+            return await compound(connection, bodies, target, replay=replay)
 
         stack.enter_context(patch.object(ClientConnection, "compound", counting))
 
