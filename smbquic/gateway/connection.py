@@ -217,38 +217,35 @@ class GatewayConnection:
         return acquire_time(self) if self.quota.is_exhausted() else None
 
     def _response(self, message: memoryview) -> Awaitable[None] | None:
-        """Read a message of the back end; the response to a failed logon waits."""
-        delay = None
-        for event in self.traffic.response(message):
-            delay = self._handle(event) or delay
+        """Read a message of the back end; one that says that logons have failed waits."""
+        guesses = sum(map(self._handle, self.traffic.response(message)))
         self.quota.charge_response((message,))
-        return delay
+        return self._delay(guesses) if guesses else None
 
-    def _handle(self, event: Event) -> Awaitable[None] | None:
+    def _handle(self, event: Event) -> bool:
+        """Note what has happened; return whether it was a wrong guess at a password."""
         if isinstance(event, LogonSucceeded):
             self._logged_on(event.who, guest=event.guest)
-            return None
+            return False
+        status = NtStatus.of(event.status)
         if isinstance(event, LogonFailed):
-            return self._logon_failed(event)
-        granted = event.status == NtStatus.SUCCESS
+            self.trail.record(AuditEvent.LOGON_FAILURE, status=status.label, **_named(event.who))
+            return event.status in REFUSED_CREDENTIALS
+        granted = status == NtStatus.SUCCESS
         self.trail.record(
             AuditEvent.SHARE_ACCESS if granted else AuditEvent.SHARE_DENIAL,
             path=event.path,
-            status=None if granted else NtStatus.of(event.status).label,
+            status=None if granted else status.label,
             **_named(event.who),
         )
-        return None
+        return False
 
-    def _logon_failed(self, event: LogonFailed) -> Awaitable[None] | None:
-        self.trail.record(
-            AuditEvent.LOGON_FAILURE, status=NtStatus.of(event.status).label, **_named(event.who)
-        )
-        if event.status not in REFUSED_CREDENTIALS:
-            return None
-        # As in a server, so that nobody guesses passwords faster, by disconnecting either.
-        delay = self.services.limits.failed_logon_delay
+    def _delay(self, guesses: int) -> Coroutine[Any, Any, None]:
+        """Count wrong guesses at passwords, all of one message, and return what waits for them."""
+        # As in a server, so that nobody guesses faster: not by disconnecting, nor in a compound.
+        delay = guesses * self.services.limits.failed_logon_delay
         self.failed_until = asyncio.get_running_loop().time() + delay
-        self.services.limiter.refusals.counts[ServerRefusal.FAILED_LOGON] += 1
+        self.services.limiter.refusals.counts[ServerRefusal.FAILED_LOGON] += guesses
         return asyncio.sleep(delay)
 
     def _logged_on(self, who: LogonUser | None, *, guest: bool) -> None:

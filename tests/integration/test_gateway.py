@@ -23,7 +23,15 @@ from smbquic.transport.base import MessageTransport
 from smbquic.transport.refusals import Refusal
 from smbquic.wire.header import Command, Header
 from tests.integration.backends import GUID, SimulatedBackend, simulated
-from tests.unit.gateway.messages import negotiate, request, session_setup, tree_connect
+from tests.unit.gateway.messages import (
+    compound,
+    negotiate,
+    negotiated,
+    refused_logon,
+    request,
+    session_setup,
+    tree_connect,
+)
 
 ECHOED = bytes(request(Command.ECHO, bytes(4), 5, 7))
 QUICK: dict[str, Any] = {"health_interval": 0.1, "health_timeout": 20.0, "health_failures": 1}
@@ -220,6 +228,30 @@ async def test_a_failed_logon_is_delayed_and_recorded(pki: PkiDirectory) -> None
         assert connection.failed_until <= asyncio.get_running_loop().time()
     [failure] = audit.of("logon-failure")
     assert (failure["user"], failure["status"]) == ("mallory", "STATUS_LOGON_FAILURE")
+
+
+async def test_failed_logons_in_one_message_wait_for_each_of_them(pki: PkiDirectory) -> None:
+    def respond(header: Header, message: memoryview) -> bytes | None:
+        if header.command == Command.NEGOTIATE:
+            return bytes(negotiated())
+        if header.message_id == 1:
+            return None
+        return bytes(compound(refused_logon(1), refused_logon(2)))
+
+    audit = AuditLines()
+    limits = Limits(failed_logon_delay=3600.0)
+    async with (
+        simulated(1, respond=respond) as [backend],
+        running(pki, backend, limits=limits, audit=audit) as made,
+        client(made, pki, user="") as transport,
+    ):
+        for number in (1, 2):
+            await transport.send(session_setup("mallory", number))
+        counts = made.gateway.refusals.counts
+        await eventually(lambda: counts[ServerRefusal.FAILED_LOGON] == 2)
+        [connection] = made.gateway.connections
+        assert connection.failed_until > asyncio.get_running_loop().time() + 3600.0
+    assert [each["user"] for each in audit.of("logon-failure")] == ["mallory"] * 2
 
 
 async def test_a_session_that_cannot_be_bound_is_no_guess(pki: PkiDirectory) -> None:

@@ -1,6 +1,6 @@
 """Messages of clients and back ends, for what the gateway reads of them."""
 
-from struct import pack
+from struct import pack, pack_into
 
 from smbquic.auth.ntlm.messages import SIGNATURE
 from smbquic.auth.spnego.tokens import NegTokenResp
@@ -120,3 +120,13 @@ def refused_logon(message_id: int = 1, session_id: int = 7) -> memoryview:
 def tree_connect(path: str, message_id: int = 2, session_id: int = 7) -> memoryview:
     body = TreeConnectRequest(path=path)
     return request(Command.TREE_CONNECT, body.encode(), message_id, session_id)
+
+
+def compound(*messages: memoryview) -> memoryview:
+    """One message of several. [MS-SMB2] 2.2.1.2, NextCommand"""
+    whole = bytearray()
+    for each in messages[:-1]:
+        part = bytearray(each) + bytes(-len(each) % 8)
+        pack_into("<I", part, 20, len(part))
+        whole += part
+    return memoryview(whole + messages[-1])
