@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from smbquic.cli.logs import EscapingFormatter
+
 _LOG_SOCKET = Path("/dev/log")
 
 
@@ -41,8 +43,11 @@ class Background:
         """Let the command return, and use its terminal no more; the log goes to the system's."""
         if _LOG_SOCKET.exists():
             handler = logging.handlers.SysLogHandler(str(_LOG_SOCKET))
-            handler.setFormatter(logging.Formatter(f"smbquic[{os.getpid()}]: %(message)s"))
-            logging.getLogger().handlers[:] = [handler]
+            handler.setFormatter(EscapingFormatter(f"smbquic[{os.getpid()}]: %(message)s"))
+            root = logging.getLogger()
+            # What bounds the number of records holds here, too.
+            handler.filters = [each for former in root.handlers for each in former.filters]
+            root.handlers[:] = [handler]
         os.chdir("/")
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):
