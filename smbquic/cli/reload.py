@@ -1,7 +1,6 @@
 """What SIGHUP does: configuration and certificates are read again, and audit files reopened."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
@@ -12,22 +11,18 @@ from smbquic.errors import SmbError
 from smbquic.observe.audit import RotatingFile, Sink
 
 
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """The configuration file, if there is one, and the sinks of audit records."""
-
-    config_file: Path | None
-    sinks: tuple[Sink | None, ...]
-
-
 def reload(
-    files: Reloaded, use: Callable[[config.Configuration | None], None], *, as_json: bool
+    config_file: Path | None,
+    sinks: Iterable[Sink | None],
+    use: Callable[[config.Configuration | None], None],
+    *,
+    as_json: bool,
 ) -> None:
     """Read the configuration file again and call `use` with it; a wrong one changes nothing.
 
-    Reopen the audit files too, as another program may have moved them away.
+    Reopen the audit files of `sinks` too, as another program may have moved them away.
     """
-    for sink in files.sinks:
+    for sink in sinks:
         if not isinstance(sink, RotatingFile):
             continue
         try:
@@ -35,7 +30,7 @@ def reload(
         except OSError as error:
             warn(f"{error.filename}: not reopened, the former file goes on: {error.strerror}")
     try:
-        use(config.load(files.config_file) if files.config_file else None)
+        use(config.load(config_file) if config_file else None)
     except (SmbError, OSError, ValueError) as error:
         warn(f"not reloaded, the former certificates and rules stay: {error}")
         if as_json:

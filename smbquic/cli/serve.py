@@ -4,7 +4,6 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,29 +15,22 @@ from smbquic import config
 from smbquic.api import server as api
 from smbquic.api.listen import check_listen
 from smbquic.api.serving import Serving
-from smbquic.api.stop import stop_event
 from smbquic.auth.users import UserStore, check_name
 from smbquic.cli.announcement import Announcement, machine_name, names_of
 from smbquic.cli.command import command, json_option, option
-from smbquic.cli.loop import allow_many_files, frozen_program, notify_systemd, on_hangup, run
+from smbquic.cli.loop import allow_many_files, run
 from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit, warn
 from smbquic.cli.passwords import ask_new
-from smbquic.cli.privileges import ProcessAccount
-from smbquic.cli.reload import Reloaded, reload
-from smbquic.cli.server_account import account_of, drop_privileges, open_audits
-from smbquic.cli.server_certificate import certificates_of
+from smbquic.cli.program import Prepared, prepare, run_until_stopped
 from smbquic.cli.shares import collect
-from smbquic.cli.status import status_socket
 from smbquic.client.url import PORTS
 from smbquic.errors import EXAMPLE_PORT, ListenError
-from smbquic.observe.audit import Sink
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.limits import Limits
 from smbquic.options.model import values_of
 from smbquic.options.server import DEFAULT_LISTEN, ProgramOptions, ServerOptions
-from smbquic.pki.server_certificate import ServerCertificate
 from smbquic.server.share import ServedShare
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -51,51 +43,31 @@ _UNPRIVILEGED_LISTEN = (f"quic://0.0.0.0:{EXAMPLE_PORT}",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """The settings, shares, certificates and logs of a server, checked and opened before it starts.
+    """What a server needs, checked and opened before it starts.
 
-    `ca` is the authority that clients may not know yet, `password` that of the created user,
-    `machine` the name of this machine. `certified` says that the certificate was given.
+    `password` is that of the created user, `machine` the name of this machine. `certified` says
+    that the certificate was given.
     """
 
-    config_file: Path | None
-    settings: config.Configuration
+    prepared: Prepared
     shares: dict[str, ServedShare]
-    certificates: Sequence[IdentityFiles]
     certified: bool
-    ca: Path | None
-    account: ProcessAccount | None
-    audit: Sink | None
-    audit_unauthenticated: Sink | None
     machine: str
     password: str | None
 
     def options(self) -> dict[str, Any]:
         """Return the keywords for `smbquic.serve`."""
-        settings = self.settings
+        settings = self.prepared.settings
         return {
             **values_of(settings, ServerOptions),
-            "listen": settings.listen,
+            **self.prepared.options(),
             "target_names": (*settings.target_names, socket.getfqdn()),
-            "certificates": self.certificates,
-            "audit": self.audit,
-            "audit_unauthenticated": self.audit_unauthenticated,
             "audit_files": settings.audit is not None and settings.audit.file_access,
         }
 
-    @property
-    def reloaded(self) -> Reloaded:
-        """The files that SIGHUP has read again, or opened anew."""
-        return Reloaded(self.config_file, (self.audit, self.audit_unauthenticated))
-
-    @property
-    def watched(self) -> list[Path]:
-        """The files that are read again when they change, or by SIGHUP."""
-        files = [path for each in self.certificates for path in each.watched]
-        return [*files, self.config_file] if self.config_file else files
-
     def announcement(self, serving: Serving) -> Announcement:
         """Return what to show to the operator once the server runs."""
-        settings = self.settings
+        settings = self.prepared.settings
         return Announcement(
             serving=serving,
             names=settings.private_names or (names_of(serving) if self.certified else ()),
@@ -103,8 +75,8 @@ class _Plan:
             users=settings.users.names(),
             password=self.password,
             guest=settings.guest,
-            ca=self.ca,
-            client_certificate=any(each.client_ca for each in self.certificates),
+            ca=self.prepared.ca,
+            client_certificate=any(each.client_ca for each in self.prepared.certificates),
         )
 
 
@@ -162,53 +134,28 @@ def serve(
     is_open = bool(users or settings.users.names() or settings.guest)
     if not (is_open or folders):
         raise click.UsageError("nobody could log on: add --user NAME, --users FILE or --guest")
-    run(check_listen(settings.listen))
-    certificates, ca = certificates_of(settings, given[IdentityFiles], config_file)
-    account = account_of(settings.run_as)
-    audit, unauthenticated = open_audits(settings.audit, account)
-    for each in certificates:
-        ServerCertificate.load(each)
+    prepared = prepare(settings, given[IdentityFiles], config_file)
     machine = machine_name()
     # After all other checks, so that nobody types a password for a server that cannot start.
     _add_users(settings.users, users)
     plan = _Plan(
-        config_file=config_file,
-        settings=settings,
+        prepared=prepared,
         shares=served,
-        certificates=certificates,
         certified="certificate" in given[IdentityFiles] or bool(settings.certificates),
-        ca=ca,
-        account=account,
-        audit=audit,
-        audit_unauthenticated=unauthenticated,
         machine=machine,
         password=None if is_open else _create_user(settings.users),
     )
     allow_many_files()
-    run(_serve(plan, as_json=as_json))
-
-
-async def _serve(plan: _Plan, *, as_json: bool) -> None:
-    """Serve until the program is asked to stop and the clients have finished."""
-    seconds = plan.settings.limits.drain_seconds
-    async with api.serve(plan.shares, plan.settings.users, **plan.options()) as serving:
-        drop_privileges(plan.account, plan.watched, plan.settings.audit, _AS_ROOT)
-        async with status_socket(serving):
-            # The handlers first: a program that reads the announcement may send a signal at once.
-            with (
-                frozen_program(),
-                stop_event() as stop,
-                on_hangup(lambda: reload(plan.reloaded, _use(serving), as_json=as_json)),
-            ):
-                _announce(plan.announcement(serving), as_json=as_json)
-                notify_systemd()
-                await stop.wait()
-                stop.clear()
-                if as_json:
-                    emit({"event": "draining", "seconds": seconds})
-                await serving.drain(seconds, stop)
-    if as_json:
-        emit({"event": "stopped"})
+    run(
+        run_until_stopped(
+            prepared,
+            api.serve(plan.shares, settings.users, **plan.options()),
+            announce=lambda serving: _announce(plan.announcement(serving), as_json=as_json),
+            use=_use,
+            as_root=_AS_ROOT,
+            as_json=as_json,
+        )
+    )
 
 
 def _loaded(file: Path | None) -> config.Configuration:
@@ -220,9 +167,9 @@ def _loaded(file: Path | None) -> config.Configuration:
     return loaded
 
 
-def _use(serving: Serving) -> Callable[[config.Configuration | None], None]:
-    """Return what makes a server use the certificates of a configuration file."""
-    return lambda base: serving.reload(base.certificates if base and base.certificates else None)
+def _use(serving: Serving, base: config.Configuration | None) -> None:
+    """Have a server use the certificates of its configuration file."""
+    serving.reload(base.certificates if base and base.certificates else None)
 
 
 def _add_users(store: UserStore, users: tuple[str, ...]) -> None:

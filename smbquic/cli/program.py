@@ -1,0 +1,122 @@
+"""What `smbquic serve` and `smbquic gateway` have in common, from their settings to their end."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from smbquic import config
+from smbquic.api.listen import check_listen
+from smbquic.api.stop import stop_event
+from smbquic.cli.loop import frozen_program, notify_systemd, on_hangup, run
+from smbquic.cli.output import emit
+from smbquic.cli.privileges import ProcessAccount
+from smbquic.cli.reload import reload
+from smbquic.cli.server_account import account_of, drop_privileges, open_audits
+from smbquic.cli.server_certificate import Given, certificates_of
+from smbquic.cli.status import StatusSource, status_socket
+from smbquic.observe.audit import Sink
+from smbquic.options.certificate import IdentityFiles
+from smbquic.pki.server_certificate import ServerCertificate
+
+
+class Running(StatusSource, Protocol):
+    """A server or a gateway that runs."""
+
+    async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
+        """Close idle connections until none is left, for `seconds`, or until `hurry` is set."""
+
+
+R = TypeVar("R", bound=Running)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """The settings, certificates and logs of a program, checked and opened before it starts.
+
+    `ca` is the authority that clients may not know yet.
+    """
+
+    config_file: Path | None
+    settings: config.Configuration
+    certificates: Sequence[IdentityFiles]
+    ca: Path | None
+    account: ProcessAccount | None
+    audit: Sink | None
+    audit_unauthenticated: Sink | None
+
+    def options(self) -> dict[str, Any]:
+        """Return the keywords that `smbquic.serve` and `api.gateway` both have."""
+        return {
+            "listen": self.settings.listen,
+            "certificates": self.certificates,
+            "audit": self.audit,
+            "audit_unauthenticated": self.audit_unauthenticated,
+        }
+
+    @property
+    def watched(self) -> list[Path]:
+        """The files that are read again when they change, or by SIGHUP."""
+        files = [path for each in self.certificates for path in each.watched]
+        return [*files, self.config_file] if self.config_file else files
+
+
+def prepare(settings: config.Configuration, given: Given, config_file: Path | None) -> Prepared:
+    """Check where a program will listen, and its certificates, and open its logs.
+
+    `given` are the values of `IdentityFiles` that the command line gave.
+    """
+    run(check_listen(settings.listen))
+    certificates, ca = certificates_of(settings, given, config_file)
+    account = account_of(settings.run_as)
+    audit, unauthenticated = open_audits(settings.audit, account)
+    for each in certificates:
+        ServerCertificate.load(each)
+    return Prepared(
+        config_file=config_file,
+        settings=settings,
+        certificates=certificates,
+        ca=ca,
+        account=account,
+        audit=audit,
+        audit_unauthenticated=unauthenticated,
+    )
+
+
+async def run_until_stopped(
+    prepared: Prepared,
+    starting: AbstractAsyncContextManager[R],
+    *,
+    announce: Callable[[R], None],
+    use: Callable[[R, config.Configuration | None], None],
+    as_root: str,
+    as_json: bool,
+) -> None:
+    """Run what `starting` starts until the program is asked to stop and the clients have finished.
+
+    `announce` prints that it is ready. `use` is called on SIGHUP, with the configuration file if
+    there is one. `as_root` is the warning for a program that stays root.
+    """
+    settings = prepared.settings
+    seconds = settings.limits.drain_seconds
+    sinks = (prepared.audit, prepared.audit_unauthenticated)
+    async with starting as running:
+        drop_privileges(prepared.account, prepared.watched, settings.audit, as_root)
+
+        def hang_up() -> None:
+            reload(prepared.config_file, sinks, lambda base: use(running, base), as_json=as_json)
+
+        async with status_socket(running):
+            # The handlers first: a program that reads the announcement may send a signal at once.
+            with frozen_program(), stop_event() as stop, on_hangup(hang_up):
+                announce(running)
+                notify_systemd()
+                await stop.wait()
+                stop.clear()
+                if as_json:
+                    emit({"event": "draining", "seconds": seconds})
+                await running.drain(seconds, stop)
+    if as_json:
+        emit({"event": "stopped"})
