@@ -1,6 +1,7 @@
 """The error numbers that programs get for errors of the share."""
 
 import errno
+import os
 
 from smbquic.errors import (
     AuthenticationError,
@@ -80,3 +81,8 @@ def errno_of(error: BaseException) -> int:
     if isinstance(error, PathError | ValueError):
         return errno.EINVAL
     return errno.EIO
+
+
+def os_error(number: int) -> OSError:
+    """Return the error of the system that has this number, with its text."""
+    return OSError(number, os.strerror(number))

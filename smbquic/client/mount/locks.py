@@ -9,11 +9,11 @@ and what they hold is held on the server, too. There it keeps others from readin
 import asyncio
 import errno
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from smbquic.client.file import File
+from smbquic.client.mount.errors import os_error
 from smbquic.errors import LockedError, SmbError
 
 END = (1 << 63) - 1
@@ -84,7 +84,7 @@ class RangeLocks:
         delay = FIRST_DELAY
         while not await self._attempt(owner, start, end, exclusive):
             if not blocking:
-                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                raise os_error(errno.EAGAIN)
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_DELAY)
 
@@ -93,7 +93,7 @@ class RangeLocks:
             if self._conflicts(owner, start, end, exclusive):
                 return False
             if len(self._held) >= MOST:
-                raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+                raise os_error(errno.ENOLCK)
             wanted = LockedRange(owner, start, end, exclusive, self._file())
             mine = self._of(owner, start, end)
             if any(

@@ -2,9 +2,9 @@
 
 import errno
 import logging
-import os
 from collections.abc import Callable, Iterable
 
+from smbquic.client.mount.errors import os_error
 from smbquic.client.names import from_local, join, to_local
 from smbquic.errors import SecurityError
 
@@ -21,7 +21,7 @@ def share_path(root: str, path: str) -> str:
     """
     parts = [from_local(part) for part in path.split("/") if part]
     if any(len(part) > LONGEST_NAME for part in parts):
-        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        raise os_error(errno.ENAMETOOLONG)
     return join(root, "/".join(parts)) if parts else root
 
 

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from smbquic.client import requests
 from smbquic.client.cache.cached_file import CachedFile
 from smbquic.client.cache.content import CachedContent
+from smbquic.client.mount.errors import os_error
 from smbquic.client.mount.locks import RangeLocks
 from smbquic.wire.cursor import Buffer
 
@@ -84,7 +85,7 @@ class OpenFiles:
     def check_room(self) -> None:
         """Raise `OSError` if no more files may be open."""
         if len(self._files) >= MOST:
-            raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+            raise os_error(errno.ENFILE)
 
     def add(self, file: CachedFile, path: str, flags: int) -> int:
         """Add a file that was opened with these flags, and return its number."""
@@ -101,7 +102,7 @@ class OpenFiles:
         try:
             return self._files[number]
         except KeyError:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None
+            raise os_error(errno.EBADF) from None
 
     def remove(self, number: int) -> OpenFile:
         """Remove and return a file that is about to be closed."""

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from smbquic.client.mount import xattrs
+from smbquic.client.mount.errors import os_error
 from smbquic.client.mount.locks import END
 from smbquic.client.mount.names import link_target, stays_inside
 from smbquic.client.mount.open_files import OpenFile
@@ -68,7 +69,7 @@ class MountOperations(ReadOperations):
     def fallocate(self, path: str, mode: int, offset: int, size: int, fi: Any) -> int:
         """Make a file at least so long; the server may give it its space later."""
         if mode:
-            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+            raise os_error(errno.EOPNOTSUPP)
         file = self.files[fi.fh].file
         if self.run(file.size()) < offset + size:
             self.run(file.truncate(offset + size))
@@ -85,7 +86,7 @@ class MountOperations(ReadOperations):
     def mknod(self, path: str, mode: int, device: int) -> int:
         """Make nothing but files: a share has no FIFOs, sockets and devices."""
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+            raise os_error(errno.EPERM)
         place = self.place(path)
         file = self.run(self.share.create(place, os.O_WRONLY | os.O_EXCL, mode))
         self.run(file.close())
@@ -106,7 +107,7 @@ class MountOperations(ReadOperations):
     def rename(self, old: str, new: str, flags: int = 0) -> int:
         """Rename a file or folder; with RENAME_NOREPLACE, replace nothing."""
         if flags & ~RENAME_NOREPLACE:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            raise os_error(errno.EINVAL)
         source, target = self.place(old), self.place(new)
         self.run(self._rename(source, target, replace=not flags))
         return 0
@@ -127,7 +128,7 @@ class MountOperations(ReadOperations):
         A server distinguishes links to folders from those to files.
         """
         if not stays_inside(source, target.count("/") - 1):
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+            raise os_error(errno.EPERM)
         there = posixpath.normpath(posixpath.join(posixpath.dirname(target), source))
         folder = self.run(self._is_folder(self.place(there)))
         place = self.place(target)
@@ -151,7 +152,7 @@ class MountOperations(ReadOperations):
     def chown(self, path: str, uid: int, gid: int) -> int:
         """Take nobody but the owner and the group that all files have: EPERM for others."""
         if uid not in (-1, self.ownership.uid) or gid not in (-1, self.ownership.gid):
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+            raise os_error(errno.EPERM)
         return 0
 
     def utimens(self, path: str, times: tuple[int, int] | None = None) -> int:

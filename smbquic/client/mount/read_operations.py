@@ -9,14 +9,13 @@ of mfusepy, which calls them with the structures of libfuse; `fi` is its `fuse_f
 import concurrent.futures
 import errno
 import logging
-import os
 from collections.abc import Callable, Coroutine, Iterator
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
 
 from smbquic.client.background import LoopThread
 from smbquic.client.mount.attributes import BLOCK_SIZE, Ownership, inode
-from smbquic.client.mount.errors import errno_of
+from smbquic.client.mount.errors import errno_of, os_error
 from smbquic.client.mount.files import MountedShare
 from smbquic.client.mount.names import (
     LONGEST_NAME,
@@ -80,7 +79,7 @@ class ReadOperations:
         number = errno_of(error)
         if number == errno.EIO:
             log.warning("%s", error)
-        return OSError(number, os.strerror(number))
+        return os_error(number)
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the same for what may take any time: a signal to the program ends it, with EINTR.
@@ -89,7 +88,7 @@ class ReadOperations:
         """
         if not self._waiting.acquire(blocking=False):
             work.close()
-            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+            raise os_error(errno.ENOLCK)
         try:
             return self._wait(self.loop.submit(work))
         finally:
@@ -101,7 +100,7 @@ class ReadOperations:
                 return future.result(INTERRUPT_INTERVAL)
             except concurrent.futures.TimeoutError:
                 if self._interrupted() and future.cancel():
-                    raise OSError(errno.EINTR, os.strerror(errno.EINTR)) from None
+                    raise os_error(errno.EINTR) from None
             except Exception as error:
                 raise self._os_error(error) from error
 
@@ -136,7 +135,7 @@ class ReadOperations:
         depth = path.count("/") - 1
         if not stays_inside(target, depth):
             log.info("%s: a link that leads out of the mount is not followed", path)
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+            raise os_error(errno.EACCES)
         return link_target(target, to_local)
 
     def readdir(self, path: str, fh: int) -> Iterator[Entry]:

@@ -1,8 +1,8 @@
 """Extended attributes of programs (``user.NAME``) and of SMB (NAME)."""
 
 import errno
-import os
 
+from smbquic.client.mount.errors import os_error
 from smbquic.client.share import Share
 
 PREFIX = "user."
@@ -17,7 +17,7 @@ def attribute_name(name: str) -> str:
     The kernel asks for ``security.`` and ``system.``, and a share has no such.
     """
     if not name.startswith(PREFIX) or name == PREFIX:
-        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+        raise os_error(errno.ENOTSUP)
     return name.removeprefix(PREFIX)
 
 
@@ -26,16 +26,16 @@ async def write(share: Share, path: str, name: str, value: bytes, flags: int) ->
     if flags & (CREATE | REPLACE):
         known = await _has(share, path, name)
         if known and flags & CREATE:
-            raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
+            raise os_error(errno.EEXIST)
         if not known and flags & REPLACE:
-            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+            raise os_error(errno.ENODATA)
     await share.setxattr(path, name, value)
 
 
 async def remove(share: Share, path: str, name: str) -> None:
     """Remove an attribute that is there."""
     if not await _has(share, path, name):
-        raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+        raise os_error(errno.ENODATA)
     await share.removexattr(path, name)
 
 

@@ -1,9 +1,10 @@
 import errno
+import os
 
 import pytest
 
 from smbquic.client.mount import errors
-from smbquic.client.mount.errors import errno_of
+from smbquic.client.mount.errors import errno_of, os_error
 from smbquic.errors import (
     AuthenticationError,
     ConnectionClosed,
@@ -55,6 +56,12 @@ def test_what_the_server_says_is_a_number_of_the_system(status: NtStatus, number
 )
 def test_all_other_errors(error: Exception, number: int) -> None:
     assert errno_of(error) == number
+
+
+def test_errors_of_the_system() -> None:
+    error = os_error(errno.ENOENT)
+    assert isinstance(error, FileNotFoundError)
+    assert (error.errno, error.strerror) == (errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def test_every_status_is_an_error() -> None:
