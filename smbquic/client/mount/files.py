@@ -24,13 +24,9 @@ from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.create_context import CreateContext
 from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID
-from smbquic.wire.fscc.attributes import FileAttributes
-from smbquic.wire.fscc.file_information import (
-    AttributeTagInformation,
-    FileInformationClass,
-    LinkInformation,
-)
+from smbquic.wire.fscc.file_information import AttributeTagInformation, FileInformationClass
 from smbquic.wire.query_info import InfoType
+from smbquic.wire.set_info import SetInfoRequest
 
 _ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
 _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
@@ -143,7 +139,7 @@ class MountedShare:
         changed = changed_attributes(stat.attributes, WRITE_BITS)
         if stat.is_directory or changed is None:
             return False
-        await self._set_attributes(path, changed)
+        await self._change(path, requests.set_basic(attributes=changed))
         return True
 
     async def rmdir(self, path: str) -> None:
@@ -175,12 +171,7 @@ class MountedShare:
 
     async def link(self, path: str, new_path: str) -> None:
         """Give a file a further name. [MS-FSCC] 2.4.28"""
-        information = LinkInformation(to_wire(new_path)).encode()
-        await self.share.once(
-            requests.create(to_wire(path), AccessMask.FILE_WRITE_ATTRIBUTES, options=_ITSELF),
-            requests.change(FileInformationClass.FileLinkInformation, information),
-            path=path,
-        )
+        await self._change(path, requests.link(to_wire(new_path)))
 
     async def symlink(self, target: str, path: str, *, folder: bool) -> None:
         """Make a symbolic link with the name `path`; `folder` says that it leads to a folder."""
@@ -193,11 +184,8 @@ class MountedShare:
 
     async def utime(self, path: str, accessed: int | None, modified: int | None) -> None:
         """Set times in nanoseconds; None leaves one as it is."""
-        await self.share.once(
-            requests.create(to_wire(path), AccessMask.FILE_WRITE_ATTRIBUTES, options=_ITSELF),
-            requests.set_basic(last_access_time=accessed, last_write_time=modified),
-            path=path,
-        )
+        times = requests.set_basic(last_access_time=accessed, last_write_time=modified)
+        await self._change(path, times)
 
     async def chmod(self, path: str, mode: int) -> None:
         """Set or clear READONLY of a file, as `mode` wants it; nothing else of it is kept."""
@@ -206,14 +194,12 @@ class MountedShare:
             return
         changed = changed_attributes(stat.attributes, mode)
         if changed is not None:
-            await self._set_attributes(path, changed)
+            await self._change(path, requests.set_basic(attributes=changed))
 
-    async def _set_attributes(self, path: str, attributes: FileAttributes) -> None:
-        await self.share.once(
-            requests.create(to_wire(path), AccessMask.FILE_WRITE_ATTRIBUTES, options=_ITSELF),
-            requests.set_basic(attributes=attributes),
-            path=path,
-        )
+    async def _change(self, path: str, request: SetInfoRequest) -> None:
+        """Change something of a file or folder, or of a link itself, but for its content."""
+        opening = requests.create(to_wire(path), AccessMask.FILE_WRITE_ATTRIBUTES, options=_ITSELF)
+        await self.share.once(opening, request, path=path)
 
 
 async def _truncated(file: CachedFile) -> CachedFile:

@@ -2,7 +2,7 @@
 
 import errno
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from smbquic.client.mount.errors import os_error
 from smbquic.client.names import from_local, join, to_local
@@ -60,8 +60,5 @@ def stays_inside(target: str, depth: int) -> bool:
 
 def link_target(target: str, convert: Callable[[str], str]) -> str:
     """Return the target of a link with each of its names converted."""
-    return "/".join(_converted(target.split("/"), convert))
-
-
-def _converted(parts: Iterable[str], convert: Callable[[str], str]) -> Iterable[str]:
-    return (part if part in ("", ".", "..") else convert(part) for part in parts)
+    parts = target.split("/")
+    return "/".join(part if part in ("", ".", "..") else convert(part) for part in parts)
