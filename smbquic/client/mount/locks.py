@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from smbquic.client.file import File
 from smbquic.client.mount.errors import os_error
+from smbquic.client.retry import delays
 from smbquic.errors import LockedError, SmbError
 
 END = (1 << 63) - 1
@@ -22,7 +23,7 @@ MOST = 4096
 """Ranges of one file that are locked at once: each is kept by the server."""
 FIRST_DELAY = 0.02
 LONGEST_DELAY = 0.5
-"""Seconds between two attempts to lock what somebody else has locked."""
+"""Seconds between two attempts to lock what somebody else has locked, at first and at most."""
 
 log = logging.getLogger(__name__)
 
@@ -81,12 +82,11 @@ class RangeLocks:
 
         With `blocking` it waits until the range is free, or it is cancelled.
         """
-        delay = FIRST_DELAY
+        pauses = delays(FIRST_DELAY, LONGEST_DELAY)
         while not await self._attempt(owner, start, end, exclusive):
             if not blocking:
                 raise os_error(errno.EAGAIN)
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_DELAY)
+            await asyncio.sleep(next(pauses))
 
     async def _attempt(self, owner: int, start: int, end: int, exclusive: bool) -> bool:
         async with self._changing:
