@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from smbquic.client.cache.cached_file import CachedFile
 from smbquic.client.cache.files import CachedFiles
-from smbquic.client.cache.folder import ITSELF, CachedEntry, CachedFolder
+from smbquic.client.cache.folder import ITSELF, CachedFolder
 from smbquic.client.cache.folders import CachedFolders
 from smbquic.client.cache.limits import CacheLimits
 from smbquic.client.cache.share import Change, ObservedShare, canonical
@@ -47,17 +47,18 @@ class LeaseCache:
 
     async def stat(self, path: str) -> Stat:
         """Return what the server says about a file or folder. Raises `NotFoundError`."""
-        parent, name = _split(path)
+        place = canonical(path)
+        parent, name = _split(place)
         folder = await self._folders.get(parent)
-        content = self._files.known(canonical(path))
+        content = self._files.known(place)
         if content is not None:
             await content.drain()
         if folder is None or (content is not None and content.is_open and not content.is_exact):
             # Others write to it, and it is said to have changed only when they close it.
             return await self.share.stat(path)
-        entry = self._find(folder, name)
-        if entry is None:
-            entry = await self._find_listed(folder, name)
+        entry = folder.find(name, self._exact_since(place))
+        if entry is None and await self._list_after_misses(folder, name):
+            entry = folder.find(name, self._exact_since(place))
         if entry is None:
             return await self._ask(folder, name, path)
         if entry.stat is None:
@@ -77,9 +78,6 @@ class LeaseCache:
         entry = folder.find(name)
         return None if entry is None else entry.stat
 
-    def _find(self, folder: CachedFolder, name: str) -> CachedEntry | None:
-        return folder.find(name, self._exact_since(_join(folder.path, name)))
-
     def _exact_since(self, path: str) -> float | None:
         """Return since when the server would have told of any change of a file or folder."""
         content = self._files.known(path)
@@ -88,14 +86,14 @@ class LeaseCache:
         folder = self._folders.known(path)
         return folder.leased_at if folder is not None and folder.is_leased else None
 
-    async def _find_listed(self, folder: CachedFolder, name: str) -> CachedEntry | None:
-        """List a folder of which several entries were asked for, and look there."""
+    async def _list_after_misses(self, folder: CachedFolder, name: str) -> bool:
+        """List a folder of which several entries were asked for; False if it is not listed."""
         folder.misses += 1
         if folder.misses != LIST_AFTER or not folder.is_leased or name == ITSELF:
-            return None
+            return False
         async for _ in self._list(folder):
             pass
-        return self._find(folder, name)
+        return True
 
     async def _ask(self, folder: CachedFolder, name: str, path: str) -> Stat:
         version = folder.version
@@ -241,12 +239,6 @@ class LeaseCache:
 
 
 def _split(path: str) -> tuple[str, str]:
-    """Return the folder of a path, and the name in it."""
-    parent, _, name = canonical(path).rpartition("/")
+    """Return the folder of a canonical path, and the name in it."""
+    parent, _, name = path.rpartition("/")
     return parent, name or ITSELF
-
-
-def _join(folder: str, name: str) -> str:
-    if name == ITSELF:
-        return folder
-    return f"{folder}/{name}" if folder else name
