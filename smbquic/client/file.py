@@ -114,51 +114,14 @@ class File:
         if size < 0 or size > CHUNK:
             left = max(await self.size() - self._position, 0)
             there = left if size < 0 else min(size, left)
-        data = await self._read_all(self._position, there)
+        data = await read_range(self, self._position, there)
         self._position += len(data)
         return data
-
-    async def _read_all(self, start: int, size: int) -> bytes:
-        step = read_size(self._handle.tree)
-        if size <= step:
-            return bytes(await self.read_at(start, size))
-        # The size is the server's word: memory follows what arrives.
-        result = bytearray()
-        end = size
-
-        def offsets() -> Iterator[int]:
-            for offset in range(0, size, step):
-                if offset >= end:
-                    return
-                yield offset
-
-        async def fetch(offset: int) -> None:
-            nonlocal end
-            data = await self.read_at(start + offset, min(step, size - offset))
-            reach = offset + len(data)
-            if len(result) < reach:
-                result.extend(bytes(reach - len(result)))
-            result[offset:reach] = data
-            if len(data) < min(step, size - offset):
-                end = min(end, reach)
-
-        await run_each(offsets(), fetch, limit=min(WINDOW, -(-size // step)))
-        return bytes(memoryview(result)[:end])
 
     async def write(self, data: Buffer) -> int:
         """Write all of `data` at the position and move it on; the number of bytes."""
         start, view = self._position, memoryview(data).cast("B")
-        step = write_size(self._handle.tree)
-        if len(view) <= step:
-            await self.write_at(start, view)
-        else:
-
-            async def store(offset: int) -> None:
-                await self.write_at(start + offset, view[offset : offset + step])
-
-            await run_each(
-                range(0, len(view), step), store, limit=min(WINDOW, -(-len(view) // step))
-            )
+        await write_range(self, start, view)
         self._position = start + len(view)
         return len(view)
 
@@ -315,6 +278,48 @@ class File:
         self.stay_lost()
         with suppress(SmbError):
             await self.close()
+
+
+async def read_range(file: File, start: int, size: int) -> bytes:
+    """Return up to `size` bytes at `start`, less only at the end; many by several READs at once."""
+    step = read_size(file.tree)
+    if size <= step:
+        return bytes(await file.read_at(start, size))
+    # The size is the server's word: memory follows what arrives.
+    result = bytearray()
+    end = size
+
+    def offsets() -> Iterator[int]:
+        for offset in range(0, size, step):
+            if offset >= end:
+                return
+            yield offset
+
+    async def fetch(offset: int) -> None:
+        nonlocal end
+        data = await file.read_at(start + offset, min(step, size - offset))
+        reach = offset + len(data)
+        if len(result) < reach:
+            result.extend(bytes(reach - len(result)))
+        result[offset:reach] = data
+        if len(data) < min(step, size - offset):
+            end = min(end, reach)
+
+    await run_each(offsets(), fetch, limit=min(WINDOW, -(-size // step)))
+    return bytes(memoryview(result)[:end])
+
+
+async def write_range(file: File, start: int, data: memoryview) -> None:
+    """Write all of `data` at `start`; much by several WRITEs at once."""
+    step = write_size(file.tree)
+    if len(data) <= step:
+        await file.write_at(start, data)
+        return
+
+    async def store(offset: int) -> None:
+        await file.write_at(start + offset, data[offset : offset + step])
+
+    await run_each(range(0, len(data), step), store, limit=min(WINDOW, -(-len(data) // step)))
 
 
 def verify_unchanged(path: str, opened: CreateResponse, closed: CloseResponse) -> None:

@@ -9,8 +9,7 @@ from smbquic.client import requests
 from smbquic.client.cache.blocks import BLOCK, BlockCache
 from smbquic.client.cache.fetching import BlockFetcher
 from smbquic.client.cache.write_behind import WriteBehind
-from smbquic.client.concurrency import run_each
-from smbquic.client.file import WINDOW, File, read_size, write_size
+from smbquic.client.file import File, read_range, read_size, write_range, write_size
 from smbquic.client.files import ShareFiles
 from smbquic.client.leases import HANDLE, READ, WRITE, CacheLease
 from smbquic.client.names import to_wire
@@ -190,7 +189,7 @@ class CachedContent(CacheLease):
             await self.size()
         if self._size is None or not self.is_exact:
             await self.drain()
-            return await _read_directly(self._reading(), offset, size)
+            return await read_range(self._reading(), offset, size)
         size = min(size, self._size - offset)
         if size <= 0:
             return b""
@@ -219,7 +218,7 @@ class CachedContent(CacheLease):
         """Read blocks from the server, and keep them if nothing has changed meanwhile."""
         await self.drain()
         version = self._version
-        data = await _read_directly(self._reading(), first * BLOCK, count * BLOCK)
+        data = await read_range(self._reading(), first * BLOCK, count * BLOCK)
         blocks = {
             first + number: data[number * BLOCK : (number + 1) * BLOCK] for number in range(count)
         }
@@ -258,7 +257,7 @@ class CachedContent(CacheLease):
     async def _write_through(self, offset: int, view: memoryview) -> None:
         await self.drain()
         try:
-            await self._send(offset, bytes(view))
+            await self._send(offset, view)
         except BaseException:
             self.purge()  # nobody knows what is in the file now
             raise
@@ -279,11 +278,9 @@ class CachedContent(CacheLease):
             )
         return self._behind
 
-    async def _send(self, offset: int, data: bytes) -> None:
+    async def _send(self, offset: int, data: Buffer) -> None:
         assert self._writer is not None
-        step = write_size(self._writer.tree)
-        for start in range(0, len(data), step):
-            await self._writer.write_at(offset + start, data[start : start + step])
+        await write_range(self._writer, offset, memoryview(data))
 
     def _write_failed(self, error: Exception) -> None:
         self.purge()
@@ -371,24 +368,6 @@ async def _close(file: File) -> None:
     file.stay_lost()
     with suppress(SmbError):
         await file.close()
-
-
-async def _read_directly(file: File, offset: int, size: int) -> bytes:
-    """Read from the server, with several READs under way if it is much."""
-    step = read_size(file.tree)
-    parts: dict[int, bytes] = {}
-
-    async def fetch(start: int) -> None:
-        parts[start] = bytes(await file.read_at(start, min(step, offset + size - start)))
-
-    starts = range(offset, offset + size, step)
-    await run_each(starts, fetch, limit=min(WINDOW, max(len(starts), 1)))
-    result = []
-    for start in starts:
-        result.append(parts[start])
-        if len(parts[start]) < min(step, offset + size - start):
-            break  # the end of the file, or less than was asked for
-    return b"".join(result)
 
 
 def _whole_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
