@@ -1,20 +1,9 @@
-"""The chunks that all copies are made of."""
+"""Chunks of files that are copied: how they are read, and how they are counted."""
 
-from smbquic.client.file import File, read_size, write_size
-from smbquic.client.files import ShareFiles
+from smbquic.client.file import File
 from smbquic.client.results import Progress
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-
-
-def read_step(share: ShareFiles) -> int:
-    """Bytes of one READ."""
-    return read_size(share.tree)
-
-
-def write_step(share: ShareFiles) -> int:
-    """Bytes of one WRITE."""
-    return write_size(share.tree)
 
 
 class ProgressCounter:

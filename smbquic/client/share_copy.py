@@ -1,8 +1,8 @@
 """Copies of files from one place on a share to another, or to another share."""
 
-from smbquic.client.chunks import ProgressCounter, read_exactly, read_step, write_step
+from smbquic.client.chunks import ProgressCounter, read_exactly
 from smbquic.client.concurrency import run_window
-from smbquic.client.file import WINDOW
+from smbquic.client.file import WINDOW, read_size, write_size
 from smbquic.client.files import ShareFiles
 from smbquic.client.remote_part import KEPT_ATTRIBUTES, RemotePartialFile
 from smbquic.client.results import Progress
@@ -26,7 +26,7 @@ async def copy(
 async def _copy(
     share: ShareFiles, path: str, new_path: str, progress: Progress | None, to: ShareFiles
 ) -> int:
-    step = min(read_step(share), write_step(to))
+    step = min(read_size(share.tree), write_size(to.tree))
     part = RemotePartialFile(to, new_path)
     async with share.open(path, buffering=0) as source:
         size: int = source.opened.end_of_file

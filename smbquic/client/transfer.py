@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from smbquic.client import requests
-from smbquic.client.chunks import ProgressCounter, read_exactly, read_step, write_step
+from smbquic.client.chunks import ProgressCounter, read_exactly
 from smbquic.client.concurrency import run_each, run_window
-from smbquic.client.file import WINDOW, File, verify_unchanged
+from smbquic.client.file import WINDOW, File, read_size, verify_unchanged, write_size
 from smbquic.client.files import ShareFiles
 from smbquic.client.local import (
     Disk,
@@ -98,7 +98,7 @@ async def _get(
     written: WrittenFiles | None,
     options: TransferOptions,
 ) -> int:
-    if expected is not None and 0 < expected <= read_step(share):
+    if expected is not None and 0 < expected <= read_size(share.tree):
         async with share.memory.hold(expected):
             opened, reading, closed = await share.once_closed(
                 requests.create(to_wire(path), requests.READ, options=_FILE),
@@ -137,7 +137,7 @@ async def _open_and_read(share: ShareFiles, path: str) -> AsyncIterator[tuple[Fi
 
     That is all of a small file. The READ costs one credit, and of an empty file it fails.
     """
-    size = min(CREDIT_SIZE, read_step(share))
+    size = min(CREDIT_SIZE, read_size(share.tree))
     opening = requests.create(to_wire(path), requests.READ, options=_FILE)
     file, [reading] = await open_file(
         share.share_tree, path, lambda: opening, requests.read(0, size)
@@ -171,7 +171,7 @@ async def _receive(
 ) -> None:
     """Fill `part`, which has `start` bytes, with an open file that begins with `head`."""
     size: int = file.opened.end_of_file
-    step = read_step(share)
+    step = read_size(share.tree)
     counter = ProgressCounter(progress, size)
     disk = Disk()
 
@@ -202,7 +202,7 @@ async def stream(
 ) -> AsyncGenerator[memoryview, None]:
     """See `Share.stream`."""
     async with _open_and_read(share, path) as (file, head):
-        size, step = file.opened.end_of_file, read_step(share)
+        size, step = file.opened.end_of_file, read_size(share.tree)
         counter = ProgressCounter(progress, size)
 
         async def fetch(offset: int) -> memoryview:
@@ -263,7 +263,7 @@ async def _put(
     progress: Progress | None,
     options: TransferOptions,
 ) -> int:
-    limit = write_step(share)
+    limit = write_size(share.tree)
     async with share.memory.hold(min(expected, limit)):
         loaded = await share.disk.call(Source.load, source, limit, undo=_close_source)
         if not isinstance(loaded, Source):
@@ -275,7 +275,7 @@ async def _put(
             return len(data)
     try:
         if loaded.is_stream:
-            stream_chunks = read_chunks(loaded.descriptor, write_step(share))
+            stream_chunks = read_chunks(loaded.descriptor, write_size(share.tree))
             async with aclosing(stream_chunks):
                 return await put_stream(share, stream_chunks, path, progress=progress)
         await _put_again_if_lost(lambda: _put_large(share, loaded, path, progress, options))
@@ -313,7 +313,7 @@ def _close_source(loaded: Source | tuple[bytes, int]) -> None:
 
 async def put_bytes(share: ShareFiles, data: Buffer, path: str) -> None:
     """See `Share.write_bytes`."""
-    if len(data) <= write_step(share):
+    if len(data) <= write_size(share.tree):
         await _put_small(share, data, path, None)
         return
     part = RemotePartialFile(share, path)
@@ -374,7 +374,7 @@ async def _put_large(
     progress: Progress | None,
     options: TransferOptions,
 ) -> None:
-    size, step = source.size, write_step(share)
+    size, step = source.size, write_size(share.tree)
     counter = ProgressCounter(progress, size)
     disk = Disk()
     part = _remote_part(share, path, source, options)
@@ -416,7 +416,7 @@ async def put_stream(
     share: ShareFiles, chunks: AsyncIterator[Buffer], path: str, *, progress: Progress | None = None
 ) -> int:
     """See `Share.put_stream`."""
-    step = write_step(share)
+    step = write_size(share.tree)
     part = RemotePartialFile(share, path)
     reading = asyncio.Lock()  # one task at a time takes the next chunk, so that none is lost
     rest = memoryview(b"")

@@ -14,7 +14,6 @@ from fsspec.spec import AbstractBufferedFile
 from smbquic.client.file import File
 from smbquic.client.fsspec.ranges import read_ranges
 from smbquic.client.fsspec.upload import FileUpload
-from smbquic.client.share import Share
 from smbquic.errors import SmbError
 
 
@@ -25,7 +24,7 @@ class UploadingFileSystem(Protocol):
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop that its connections are used on."""
 
-    async def open_file(self, path: str, mode: str) -> tuple[Share, File]:
+    async def open_file(self, path: str, mode: str) -> File:
         """Open a file of a share."""
 
     async def start_upload(self, path: str) -> FileUpload:
@@ -57,7 +56,6 @@ class BufferedSmbFile(AbstractBufferedFile):  # type: ignore[misc]
     ) -> None:
         self.fs = fs
         self._process = os.getpid()
-        self._share: Share | None = None
         self._file: File | None = None
         self._upload: FileUpload | None = None
         if mode in ("ab", "xb") and not autocommit:
@@ -65,7 +63,7 @@ class BufferedSmbFile(AbstractBufferedFile):  # type: ignore[misc]
                 f"{path}: a transaction writes whole files (wb); mode {mode} cannot be undone"
             )
         if mode in ("rb", "ab", "xb"):
-            self._share, self._file = sync(fs.loop, fs.open_file, path, mode)
+            self._file = sync(fs.loop, fs.open_file, path, mode)
         try:
             if mode == "rb" and self._file is not None:
                 options["size"] = self._file.opened.end_of_file
@@ -98,9 +96,8 @@ class BufferedSmbFile(AbstractBufferedFile):  # type: ignore[misc]
         return content
 
     async def _read(self, start: int, end: int) -> bytes:
-        assert self._share is not None
         assert self._file is not None
-        [content] = await read_ranges(self._share, self._file, [(start, min(end, self.size))])
+        [content] = await read_ranges(self._file, [(start, min(end, self.size))])
         return content
 
     def _upload_chunk(self, final: bool = False) -> bool:

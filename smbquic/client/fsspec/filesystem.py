@@ -18,7 +18,6 @@ from smbquic.client.fsspec.reading import ReadingFileSystem
 from smbquic.client.fsspec.streamed_file import StreamedSmbFile
 from smbquic.client.fsspec.upload import FileUpload
 from smbquic.client.opening import Opening
-from smbquic.client.share import Share
 from smbquic.client.url import TransportName
 from smbquic.errors import FileExpectedError, NotFoundError
 
@@ -38,7 +37,7 @@ class SmbQuicFileSystem(ReadingFileSystem):
 
     # --- opening ------------------------------------------------------------------------------
 
-    async def open_file(self, path: str, mode: str) -> tuple[Share, File]:
+    async def open_file(self, path: str, mode: str) -> File:
         """Open a file as `Share.open` does."""
         share, inside = await self._locate(path)
 
@@ -46,8 +45,7 @@ class SmbQuicFileSystem(ReadingFileSystem):
             opening: Opening[File] = share.open(inside, mode, buffering=0)
             return await opening
 
-        file = await (opened() if mode == "rb" else self._creating(path, opened))
-        return share, file
+        return await (opened() if mode == "rb" else self._creating(path, opened))
 
     async def start_upload(self, path: str) -> FileUpload:
         """Begin to write a file that appears when it is whole."""

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from smbquic.client.chunks import read_exactly, read_step
+from smbquic.client.chunks import read_exactly
 from smbquic.client.concurrency import run_window
-from smbquic.client.file import WINDOW, File
-from smbquic.client.share import Share
+from smbquic.client.file import WINDOW, File, read_size
 
 Slice = tuple[int | None, int | None]
 """The first byte of a part and the one behind its last, as in a slice of Python."""
@@ -32,12 +31,12 @@ def slices_by_file(
     return files
 
 
-async def read_ranges(share: Share, file: File, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+async def read_ranges(file: File, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
     """Return the parts of a file, each from its first byte up to the second number.
 
     `StatusError` END_OF_FILE if the file is shorter than that by now.
     """
-    step = read_step(share)
+    step = read_size(file.tree)
     parts = [bytearray(max(0, end - start)) for start, end in ranges]
 
     def chunks() -> Iterator[tuple[int, int, int]]:

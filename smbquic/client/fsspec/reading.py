@@ -231,7 +231,7 @@ class ReadingFileSystem(AsyncFileSystem):  # type: ignore[misc]
         async with file:
             size = file.opened.end_of_file
             ranges = [slice(start, end).indices(size)[:2] for start, end in slices]
-            return await read_ranges(share, file, ranges)
+            return await read_ranges(file, ranges)
 
     async def _cat_ranges(
         self,

@@ -8,7 +8,6 @@ from fsspec.asyn import AbstractAsyncStreamedFile
 from smbquic.client.file import File
 from smbquic.client.fsspec.ranges import read_ranges
 from smbquic.client.fsspec.upload import FileUpload
-from smbquic.client.share import Share
 
 MODES = ("rb", "wb", "ab", "xb")
 
@@ -16,7 +15,7 @@ MODES = ("rb", "wb", "ab", "xb")
 class OpeningFileSystem(Protocol):
     """The part of a file system that a file needs."""
 
-    async def open_file(self, path: str, mode: str) -> tuple[Share, File]:
+    async def open_file(self, path: str, mode: str) -> File:
         """Open a file of a share."""
 
     async def start_upload(self, path: str) -> FileUpload:
@@ -39,18 +38,18 @@ class StreamedSmbFile(AbstractAsyncStreamedFile):  # type: ignore[misc]
         fs: OpeningFileSystem,
         path: str,
         mode: str,
-        opened: tuple[Share, File] | None,
+        file: File | None,
         upload: FileUpload | None,
         **options: Any,
     ) -> None:
-        self._opened = opened
+        self._file = file
         self._upload = upload
-        if opened is not None and mode == "rb":
-            options["size"] = opened[1].opened.end_of_file
+        if file is not None and mode == "rb":
+            options["size"] = file.opened.end_of_file
         # fsspec's own knows no files that must be new, and one that is new is appended to.
         super().__init__(fs, path, "ab" if mode == "xb" else mode, **options)
-        if opened is not None and mode == "ab":
-            self.loc = opened[1].tell()
+        if file is not None and mode == "ab":
+            self.loc = file.tell()
 
     @classmethod
     async def open(
@@ -61,23 +60,22 @@ class StreamedSmbFile(AbstractAsyncStreamedFile):  # type: ignore[misc]
             raise ValueError(f"{mode!r} is no mode of open_async: use one of {', '.join(MODES)}")
         if mode == "wb":
             return cls(fs, path, mode, None, await fs.start_upload(path), **options)
-        opened = await fs.open_file(path, mode)
+        file = await fs.open_file(path, mode)
         try:
-            return cls(fs, path, mode, opened, None, **options)
+            return cls(fs, path, mode, file, None, **options)
         except BaseException:
-            await opened[1].close()
+            await file.close()
             raise
 
     async def _fetch_range(self, start: int, end: int) -> bytes:
-        assert self._opened is not None
-        share, file = self._opened
-        [content] = await read_ranges(share, file, [(start, min(end, self.size))])
+        assert self._file is not None
+        [content] = await read_ranges(self._file, [(start, min(end, self.size))])
         return content
 
     async def _upload_chunk(self, final: bool = False) -> bool:
         piece = self.buffer.getvalue()
-        if self._opened is not None:
-            await self._opened[1].write(piece)
+        if self._file is not None:
+            await self._file.write(piece)
             return True
         assert self._upload is not None
         if piece:
@@ -96,8 +94,8 @@ class StreamedSmbFile(AbstractAsyncStreamedFile):  # type: ignore[misc]
             await self._discard()
             raise
         finally:
-            if self._opened is not None:
-                await self._opened[1].close()
+            if self._file is not None:
+                await self._file.close()
 
     async def _discard(self) -> None:
         """Remove a file that is not whole; what was there before remains."""

@@ -6,7 +6,6 @@ import pytest
 from smbquic.client.file import File
 from smbquic.client.fsspec import ranges
 from smbquic.client.fsspec.ranges import read_ranges, slices_by_file
-from smbquic.client.share import Share
 from smbquic.errors import StatusError
 
 CONTENT = random.Random(5).randbytes(1000)
@@ -14,6 +13,7 @@ CONTENT = random.Random(5).randbytes(1000)
 
 class ShortFile:
     path = "file"
+    tree = None
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
@@ -25,11 +25,11 @@ class ShortFile:
 
 @pytest.fixture(autouse=True)
 def step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranges, "read_step", lambda share: 100)
+    monkeypatch.setattr(ranges, "read_size", lambda tree: 100)
 
 
 async def read(file: ShortFile, *parts: tuple[int, int]) -> list[bytes]:
-    return await read_ranges(cast(Share, None), cast(File, file), parts)
+    return await read_ranges(cast(File, file), parts)
 
 
 async def test_parts_of_a_file() -> None:
