@@ -1,9 +1,9 @@
 """Files that the server has opened for a request that was cancelled."""
 
-import asyncio
 import logging
 
 from smbquic.client import requests
+from smbquic.client.concurrency import RunningTasks
 from smbquic.client.response_waiters import ResponseWaiter, SendCompound
 from smbquic.errors import SmbError
 from smbquic.wire.create import CreateResponse
@@ -19,13 +19,11 @@ class AbandonedOpens:
 
     def __init__(self, compound: SendCompound) -> None:
         self._compound = compound
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = RunningTasks()
 
     def close(self, waiter: ResponseWaiter) -> None:
         """Close what the CREATE of `waiter` opens, once its response is there."""
-        task = asyncio.create_task(self._close(waiter))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._closing.start(self._close(waiter))
 
     async def _close(self, waiter: ResponseWaiter) -> None:
         try:
@@ -44,12 +42,8 @@ class AbandonedOpens:
 
     async def wait_closed(self) -> None:
         """Wait until everything is closed."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._closing.wait()
 
     async def cancel(self) -> None:
         """Leave what is still open to the server, which closes it with the connection."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._closing.cancel()

@@ -1,4 +1,4 @@
-"""Coroutines that run at once, up to a limit, or to their end in spite of a cancellation."""
+"""Coroutines that run at once: up to a limit, on their own, or to their end when cancelled."""
 
 import asyncio
 from collections import deque
@@ -154,6 +154,31 @@ class JobQueue:
             job = await self._queue.get()
             await job()
             self._queue.task_done()
+
+
+class RunningTasks:
+    """Coroutines that nobody waits for now, each as a task of its own."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine; it is referred to from here until it ends."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def wait(self) -> None:
+        """Wait until all have ended, those too that are started meanwhile."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def cancel(self) -> None:
+        """Cancel all, and wait until they have ended."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run_to_completion(

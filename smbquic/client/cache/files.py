@@ -9,6 +9,7 @@ from smbquic.client.cache.blocks import BlockCache
 from smbquic.client.cache.cached_file import CachedFile
 from smbquic.client.cache.content import CachedContent
 from smbquic.client.cache.limits import CacheLimits
+from smbquic.client.concurrency import RunningTasks
 from smbquic.client.files import ShareFiles
 from smbquic.client.opening import FileMode
 from smbquic.errors import SmbError
@@ -38,7 +39,7 @@ class CachedFiles:
         self._files: dict[str, CachedContent] = {}
         self._unused: OrderedDict[CachedContent, asyncio.TimerHandle] = OrderedDict()
         """Files that no program has open, and what closes them in the end."""
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing = RunningTasks()
 
     def known(self, path: str) -> CachedContent | None:
         """Return a file that is open, or kept open."""
@@ -97,9 +98,7 @@ class CachedFiles:
     def _drop(self, content: CachedContent) -> None:
         """Forget a file that no program has open, and close it soon."""
         self._forget(content)
-        task = asyncio.create_task(_close(content))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._closing.start(_close(content))
 
     def changed(self, content: CachedContent) -> None:
         """See `ContentOwner`."""
@@ -121,14 +120,14 @@ class CachedFiles:
         for content in list(self._files.values()):
             if content.path == path or content.path.startswith(inside):
                 self.lost(content)
-        await self._wait_closed()
+        await self._closing.wait()
 
     async def shrink(self) -> bool:
         """Close half of what is only kept open; False if there is nothing."""
         unused = list(self._unused)[: (len(self._unused) + 1) // 2]
         for content in unused:
             self._drop(content)
-        await self._wait_closed()
+        await self._closing.wait()
         return bool(unused)
 
     async def drain(self, folder: str) -> None:
@@ -137,15 +136,11 @@ class CachedFiles:
             if content.path.rpartition("/")[0] == folder:
                 await content.drain()
 
-    async def _wait_closed(self) -> None:
-        while self._closing:
-            await asyncio.wait(self._closing)
-
     async def close(self) -> None:
         """Close everything that no program has open."""
         for content in list(self._unused):
             self._drop(content)
-        await self._wait_closed()
+        await self._closing.wait()
 
 
 async def _close(content: CachedContent) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from smbquic.client import requests
 from smbquic.client.cache.folder import CachedFolder
 from smbquic.client.cache.limits import CacheLimits
+from smbquic.client.concurrency import RunningTasks
 from smbquic.client.files import ShareFiles
 from smbquic.client.leases import grants_leases
 from smbquic.client.names import to_wire
@@ -34,7 +35,7 @@ class CachedFolders:
         self._paused: OrderedDict[str, float] = OrderedDict()
         """Folders without a lease, and until when none is asked for."""
         self._opening: dict[str, asyncio.Task[CachedFolder | None]] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing = RunningTasks()
 
     def known(self, path: str) -> CachedFolder | None:
         """Return a folder if it is cached."""
@@ -127,9 +128,7 @@ class CachedFolders:
         """Forget a folder, and close it soon."""
         if self._folders.get(folder.path) is folder:
             del self._folders[folder.path]
-        task = asyncio.create_task(folder.close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._closing.start(folder.close())
 
     async def close_below(self, path: str) -> None:
         """Close a folder and those in it, before it is renamed or deleted."""
@@ -137,12 +136,12 @@ class CachedFolders:
         for folder in list(self._folders.values()):
             if folder.path == path or folder.path.startswith(inside) or not path:
                 self.drop(folder)
-        await self.wait_closed()
+        await self._closing.wait()
 
     async def shrink(self) -> bool:
         """Close half of the folders; False if there are none."""
         dropped = self._drop_half()
-        await self.wait_closed()
+        await self._closing.wait()
         return dropped
 
     def _drop_half(self) -> bool:
@@ -160,15 +159,10 @@ class CachedFolders:
             entries -= len(folder)
             self.drop(folder)
 
-    async def wait_closed(self) -> None:
-        """Wait until what was dropped is closed."""
-        while self._closing:
-            await asyncio.wait(self._closing)
-
     async def close(self) -> None:
         """Close all folders."""
         for task in list(self._opening.values()):
             task.cancel()
         for folder in list(self._folders.values()):
             self.drop(folder)
-        await self.wait_closed()
+        await self._closing.wait()

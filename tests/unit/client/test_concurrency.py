@@ -8,6 +8,7 @@ from smbquic.client import concurrency
 from smbquic.client.concurrency import (
     ByteBudget,
     JobQueue,
+    RunningTasks,
     run_each,
     run_to_completion,
     run_window,
@@ -343,3 +344,37 @@ async def test_work_that_takes_too_long_is_left_alone(caplog: pytest.LogCaptureF
     del task
     gc.collect()
     assert not caplog.records
+
+
+async def test_tasks_that_are_started_meanwhile_are_waited_for_too() -> None:
+    tasks, done = RunningTasks(), []
+
+    async def work(left: int) -> None:
+        await asyncio.sleep(0)
+        if left:
+            tasks.start(work(left - 1))
+        done.append(left)
+
+    tasks.start(work(2))
+    gc.collect()  # nobody else refers to it
+    assert not done
+    await tasks.wait()
+    assert done == [2, 1, 0]
+    await tasks.wait()
+
+
+async def test_tasks_that_are_cancelled_have_ended() -> None:
+    tasks, ended = RunningTasks(), []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("cleaned up")
+
+    tasks.start(work())
+    await asyncio.sleep(0)
+    await tasks.cancel()
+    assert ended == ["cleaned up"]
+    await tasks.wait()
