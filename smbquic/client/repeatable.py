@@ -20,14 +20,13 @@ from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
 
-_ALWAYS = (
+_READING = (
     CloseRequest,
     EchoRequest,
     FlushRequest,
     QueryDirectoryRequest,
     QueryInfoRequest,
     ReadRequest,
-    WriteRequest,  # the same bytes at the same place
 )
 _DISPOSITIONS = frozenset(
     {
@@ -50,6 +49,13 @@ _CONTROLS = frozenset(
     {Fsctl.GET_REPARSE_POINT, Fsctl.SRV_ENUMERATE_SNAPSHOTS, Fsctl.SRV_REQUEST_RESUME_KEY}
 )
 """Requests that only ask for something."""
+
+
+def only_reads(body: Message) -> bool:
+    """Return whether a request that is no CREATE leaves everything on the server as it is."""
+    if isinstance(body, IoctlRequest):
+        return body.ctl_code in _CONTROLS
+    return isinstance(body, _READING)
 
 
 def are_repeatable(bodies: Iterable[Message]) -> bool:
@@ -89,6 +95,5 @@ def _is_repeatable(body: Message) -> bool:
         return body.create_disposition in _DISPOSITIONS and not deletes
     if isinstance(body, SetInfoRequest):
         return body.info_type == InfoType.FILE and body.file_info_class in _SETTINGS
-    if isinstance(body, IoctlRequest):
-        return body.ctl_code in _CONTROLS
-    return isinstance(body, _ALWAYS)
+    # A WRITE has the same bytes for the same place.
+    return isinstance(body, WriteRequest) or only_reads(body)

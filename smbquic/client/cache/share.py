@@ -5,22 +5,16 @@ from dataclasses import dataclass
 
 from smbquic.client.files import ShareFiles
 from smbquic.client.names import split_path
-from smbquic.client.repeatable import are_repeatable
+from smbquic.client.repeatable import only_reads
 from smbquic.client.share import Share
 from smbquic.protocol.response import Response
-from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
-from smbquic.wire.flush import FlushRequest
 from smbquic.wire.fscc.file_information import FileInformationClass, RenameInformation
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.message import Message
-from smbquic.wire.query_directory import QueryDirectoryRequest
-from smbquic.wire.query_info import QueryInfoRequest
-from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
 
-_READING = (CloseRequest, FlushRequest, QueryDirectoryRequest, QueryInfoRequest, ReadRequest)
 _MOVING = frozenset(
     {
         FileInformationClass.FileDispositionInformation,
@@ -61,10 +55,9 @@ class Change:
     @classmethod
     def of(cls, opening: CreateRequest, others: Sequence[Message]) -> "Change | None":
         """Return what the requests of a compound change; None if they only read."""
-        if opening.create_disposition == CreateDisposition.FILE_OPEN and not (
-            opening.create_options & CreateOptions.FILE_DELETE_ON_CLOSE
-            or any(_changes(other) for other in others)
-        ):
+        opens = opening.create_disposition == CreateDisposition.FILE_OPEN
+        deletes = opening.create_options & CreateOptions.FILE_DELETE_ON_CLOSE
+        if opens and not deletes and all(map(only_reads, others)):
             return None
         paths, moves = [canonical(opening.name)], False
         for other in others:
@@ -75,12 +68,6 @@ class Change:
                     paths.append(canonical(target))
         content = opening.create_disposition not in _KEEPING or any(map(_changes_content, others))
         return cls(paths, moves, content)
-
-
-def _changes(request: Message) -> bool:
-    if isinstance(request, IoctlRequest):
-        return not are_repeatable([request])
-    return not isinstance(request, _READING)
 
 
 def _changes_content(request: Message) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from smbquic.client import requests
-from smbquic.client.repeatable import are_repeatable, are_replayable
+from smbquic.client.repeatable import are_repeatable, are_replayable, only_reads
 from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.create_contexts import DurableHandleRequestV2
 from smbquic.wire.echo import EchoRequest
@@ -45,6 +45,14 @@ def create(disposition: CreateDisposition, options: int = 0) -> Message:
 )
 def test_what_has_the_same_effect_twice(body: Message) -> None:
     assert are_repeatable([body])
+
+
+def test_what_only_reads() -> None:
+    asking = requests.ioctl(Fsctl.GET_REPARSE_POINT, FileId.RELATED, b"", 100)
+    assert all(map(only_reads, [requests.read(0, 1), requests.flush(), requests.close(), asking]))
+    copying = requests.ioctl(Fsctl.SRV_COPYCHUNK_WRITE, FileId.RELATED, b"", 12)
+    changes = [requests.write(0, b"x"), requests.truncate(5), requests.delete(), copying]
+    assert not any(map(only_reads, changes))
 
 
 @pytest.mark.parametrize(
