@@ -64,17 +64,19 @@ class RunningGateway:
         pools: Sequence[PoolOptions] | None = None,
         backends: BackendOptions | None = None,
     ) -> None:
-        """Read the certificates and their rules again, or replace them and the pools by others.
+        """Read the certificates and their rules again; replace them, pools and options if given.
 
         Open connections go on, unless new rules refuse their clients. Raises `PkiError`, `UrlError`
         and ValueError for wrong ones, and keeps the former then.
         """
-        if pools is not None:
-            self.gateway.check(pools, backends or self.gateway.backend_options)
+        if pools is None:
+            pools = [each.options for each in self.gateway.pools]
+        if backends is None:
+            backends = self.gateway.backend_options
+        self.gateway.check(pools, backends)
         self.certificates.reload(certificates)
         self.apply()
-        if pools is not None:
-            self.gateway.reload(pools, backends or self.gateway.backend_options)
+        self.gateway.reload(pools, backends)
 
     def apply(self) -> None:
         """Use the certificates that were read, and disconnect clients that their rules refuse."""

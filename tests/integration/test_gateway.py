@@ -14,7 +14,7 @@ from smbquic.api.gateway import RunningGateway, gateway
 from smbquic.api.listen import ListenAddress
 from smbquic.errors import ConnectError, ConnectionClosed, SmbError, UrlError
 from smbquic.gateway.refusals import GatewayRefusal
-from smbquic.options.gateway import PoolOptions
+from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.overload.refusals import ServerRefusal
 from smbquic.pki import PkiDirectory
@@ -350,6 +350,9 @@ async def test_pools_change_while_it_runs(pki: PkiDirectory) -> None:
         made.reload(pools=[PoolOptions(backends=[second.url])])
         await echoed(old)
         assert first.clients == [GUID % 0]
+        made.reload(backends=BackendOptions(affinity_seconds=1.5))
+        assert made.gateway.backend_options.affinity_seconds == 1.5
+        assert [each.url for each in made.gateway.pools.pools[0].backends] == [second.url]
         with pytest.raises(UrlError):
             made.reload(pools=[PoolOptions(backends=["nonsense"])])
         async with client(made, pki, 3) as new:
