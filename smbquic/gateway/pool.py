@@ -39,7 +39,10 @@ class PoolTable:
     """
 
     def __init__(
-        self, pools: Iterable[PoolOptions], options: BackendOptions, former: PoolTable | None = None
+        self,
+        pools: Iterable[PoolOptions],
+        backend_options: BackendOptions,
+        former: PoolTable | None = None,
     ) -> None:
         """Make the pools; back ends that `former` has as well keep their state."""
         kept = {} if former is None else former.by_place()
@@ -47,18 +50,18 @@ class PoolTable:
         self._by_name: dict[str, Pool] = {}
         self._default: Pool | None = None
         changes: list[tuple[Backend, BackendAddress]] = []
-        for pool in pools:
+        for options in pools:
             backends = []
-            for address in _addresses(pool):
-                backend = kept.get((pool.name, address.url))
-                backends.append(backend or Backend(address, options.health_failures))
+            for address in _addresses(options):
+                backend = kept.get((options.name, address.url))
+                backends.append(backend or Backend(address, backend_options.health_failures))
                 changes.append((backends[-1], address))
-            self._add(Pool(pool, backends))
+            self._add(Pool(options, backends))
         if not self.pools:
             raise ValueError("there is no back end: add --backend tcp://HOST:445, or a pool")
         # Not before all is known to be right: with wrong pools, the former go on as they are.
         for backend, address in changes:
-            backend.address, backend.failures = address, options.health_failures
+            backend.address, backend.failures = address, backend_options.health_failures
 
     def _add(self, pool: Pool) -> None:
         self.pools.append(pool)
