@@ -53,14 +53,8 @@ async def relay(
     trial.close("checking that the server can be reached")
     await trial.wait_closed()
     with listening_on(address):
-        running = await Relay.start(
-            address.host, address.port, upstream, on_lost=options.on_lost or _ignore
-        )
+        running = await Relay.start(address.host, address.port, upstream, on_lost=options.on_lost)
     try:
         yield running.url
     finally:
         await running.close()
-
-
-def _ignore(_: str) -> None:
-    """Tell nobody."""

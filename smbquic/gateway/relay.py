@@ -34,13 +34,12 @@ async def connect_first(servers: Sequence[ConnectUpstream]) -> MessageTransport:
     The next one is tried if one fails, or has not answered after a second. Raises the error of the
     first one if all fail.
     """
-
-    async def attempt(server: ConnectUpstream) -> MessageTransport:
-        return await server()
-
-    if len(servers) == 1:
-        return await servers[0]()
-    return await race(servers, attempt, discard=lambda late: late.close(), head_start=NEXT_SERVER)
+    return await race(
+        servers,
+        lambda connect: connect(),
+        discard=lambda late: late.close(),
+        head_start=NEXT_SERVER,
+    )
 
 
 class Relay:
@@ -51,10 +50,12 @@ class Relay:
     """
 
     def __init__(
-        self, connect_upstream: ConnectUpstream, on_lost: Callable[[str], object] = _ignore
+        self,
+        connect_upstream: ConnectUpstream,
+        on_lost: Callable[[str], object] | None = None,
     ) -> None:
         self._connect_upstream = connect_upstream
-        self._on_lost = on_lost
+        self._on_lost = on_lost or _ignore
         self._listener: Listener
 
     @classmethod
@@ -65,7 +66,7 @@ class Relay:
         connect_upstream: ConnectUpstream,
         *,
         max_connections: int = MAX_CONNECTIONS,
-        on_lost: Callable[[str], object] = _ignore,
+        on_lost: Callable[[str], object] | None = None,
     ) -> Self:
         """Listen on `host`; port 0 picks one. Raises what `tcp.listen` raises."""
         relay = cls(connect_upstream, on_lost)
