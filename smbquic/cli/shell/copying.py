@@ -2,9 +2,10 @@
 
 import errno
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from pathlib import Path
+from typing import TypeVar
 
 from smbquic.cli.files import is_folder
 from smbquic.cli.output import printable
@@ -25,6 +26,7 @@ _STANDARD = "-"
 
 _Remote = tuple[str, Path, Stat]
 _Local = tuple[Path, str, os.stat_result]
+_Selected = TypeVar("_Selected", _Remote, _Local)
 
 
 async def get(shell: Shell, file: str, local: str | None = None, *, resume: bool = False) -> None:
@@ -71,16 +73,29 @@ async def reput(shell: Shell, local: str, file: str | None = None) -> None:
 
 async def mget(shell: Shell, *masks: str) -> None:
     """Copy the files that match masks from the share; with recurse, whole folders."""
-    selected: dict[str, _Remote] = {}
-    for mask in masks or (EVERYTHING[0],):
-        async with aclosing(_selected(shell, mask)) as found:
-            async for each in found:
-                _check_count(len(selected))
-                selected[each[0]] = each
+    selected = await _once(_selected, shell, masks)
     report = Report(shell.client, "got", 2)
     with progress_bar("getting", show=not shell.client.as_json) as bar:
-        report.add(await get_files(shell.share, selected.values(), progress=bar.tree))
+        report.add(await get_files(shell.share, selected, progress=bar.tree))
     await shell.end(report)
+
+
+async def _once(
+    select: Callable[[Shell, str], AsyncGenerator[_Selected, None]],
+    shell: Shell,
+    masks: tuple[str, ...],
+) -> Collection[_Selected]:
+    """Return what masks select, each path once; without masks, all. Raises `VerbError`."""
+    selected: dict[str | Path, _Selected] = {}
+    for mask in masks or (EVERYTHING[0],):
+        async with aclosing(select(shell, mask)) as found:
+            async for each in found:
+                if len(selected) >= MOST_FILES:
+                    raise VerbError(
+                        f"these are more than {MOST_FILES} files: copy them with smbquic copy"
+                    )
+                selected[each[0]] = each
+    return selected.values()
 
 
 async def _selected(shell: Shell, mask: str) -> AsyncGenerator[_Remote, None]:
@@ -123,15 +138,10 @@ async def _below(shell: Shell, path: str, local: Path) -> AsyncGenerator[_Remote
 
 async def mput(shell: Shell, *masks: str) -> None:
     """Copy the files that match masks to the share; with recurse, whole folders."""
-    selected: dict[Path, _Local] = {}
-    for mask in masks or (EVERYTHING[0],):
-        async with aclosing(_selected_here(shell, mask)) as found:
-            async for each in found:
-                _check_count(len(selected))
-                selected[each[0]] = each
+    selected = await _once(_selected_here, shell, masks)
     report = Report(shell.client, "put", 2)
     with progress_bar("putting", show=not shell.client.as_json) as bar:
-        report.add(await put_files(shell.share, selected.values(), progress=bar.tree))
+        report.add(await put_files(shell.share, selected, progress=bar.tree))
     await shell.end(report)
 
 
@@ -183,11 +193,6 @@ def _listed_here(folder: Path) -> list["os.DirEntry[str]"]:
 
 async def _confirmed(shell: Shell, verb: str, path: str) -> bool:
     return await shell.confirm(f"{verb} {printable(path)}?")
-
-
-def _check_count(count: int) -> None:
-    if count >= MOST_FILES:
-        raise VerbError(f"these are more than {MOST_FILES} files: copy them with smbquic copy")
 
 
 async def cat(shell: Shell, *files: str) -> None:
