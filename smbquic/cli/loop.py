@@ -23,10 +23,17 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """
     if sys.platform == "win32":
         return asyncio.run(work)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(_terminable(work))
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return a new event loop: uvloop's, where there is one."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
     import uvloop
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_terminable(work))
+    return uvloop.new_event_loop()
 
 
 async def _terminable(work: Coroutine[Any, Any, T]) -> T:

@@ -5,7 +5,6 @@ The main thread waits for what the user types, and gets the signals.
 
 import asyncio
 import signal
-import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -13,6 +12,7 @@ from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 from smbquic.cli.failure import Terminated
+from smbquic.cli.loop import new_event_loop
 from smbquic.client.background import LoopThread
 
 T = TypeVar("T")
@@ -23,18 +23,10 @@ _ENDING = ("SIGTERM", "SIGHUP")
 """Signals that end the program."""
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
-    if sys.platform == "win32":
-        return asyncio.new_event_loop()
-    import uvloop
-
-    return uvloop.new_event_loop()
-
-
 class Worker:
     """A thread with an event loop, on which one command after the other runs."""
 
-    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop] = _new_loop) -> None:
+    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop] = new_event_loop) -> None:
         self._loop = LoopThread(new_loop=new_loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
