@@ -13,6 +13,8 @@ from smbquic.cli.report import Arguments, Shares
 from smbquic.client.names import join
 from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
+from smbquic.errors import DirectoryExpectedError
+from smbquic.ntstatus import NtStatus
 
 Action = Callable[[Share, str], Awaitable[None]]
 
@@ -39,6 +41,12 @@ async def is_folder(share: Share, path: str) -> bool:
         return (await share.stat(path)).is_directory
     except FileNotFoundError:
         return False
+
+
+async def check_folder(share: Share, path: str) -> None:
+    """Raise `DirectoryExpectedError` if what has that name is no folder."""
+    if not (await share.stat(path)).is_directory:
+        raise DirectoryExpectedError(NtStatus.NOT_A_DIRECTORY, path=path)
 
 
 def same_share(source: SmbUrl, target: SmbUrl) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import ModuleType
 
 import click
-import uvloop
 
 from smbquic.cli.background import Background
 from smbquic.cli.client import Client
-from smbquic.cli.loop import notify_systemd
+from smbquic.cli.files import check_folder
+from smbquic.cli.loop import new_event_loop, notify_systemd
 from smbquic.cli.output import emit
 from smbquic.client.background import LoopThread
 from smbquic.client.cache import CacheLimits, LeaseCache
@@ -22,8 +22,6 @@ from smbquic.client.mount.interrupts import signals_blocked
 from smbquic.client.mount.operations import MountOperations
 from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
-from smbquic.errors import DirectoryExpectedError
-from smbquic.ntstatus import NtStatus
 from smbquic.options.mount import MountOptions
 
 WITHOUT_LEASES = 1.0
@@ -50,7 +48,7 @@ class Mounting:
     def run(self, background: Background | None, kernel_options: tuple[str, ...]) -> None:
         """Connect, mount, serve, and disconnect."""
         with signals_blocked():
-            loop = LoopThread("mount", uvloop.new_event_loop)
+            loop = LoopThread("mount", new_event_loop)
         try:
             stack, share = loop.run(self._connect())
             try:
@@ -65,8 +63,8 @@ class Mounting:
     async def _connect(self) -> tuple[AsyncExitStack, Share]:
         async with AsyncExitStack() as stack:
             share = await stack.enter_async_context(self._client.share(self._url))
-            if self._url.path and not (await share.stat(self._url.path)).is_directory:
-                raise DirectoryExpectedError(NtStatus.NOT_A_DIRECTORY, "CREATE", self._url.path)
+            if self._url.path:
+                await check_folder(share, self._url.path)
             return stack.pop_all(), share
 
     def _serve(

@@ -8,6 +8,7 @@ import click
 
 from smbquic.cli.client import SHARE_URL, Client, client_command
 from smbquic.cli.command import command, option
+from smbquic.cli.files import check_folder
 from smbquic.cli.shell.completion import Completer
 from smbquic.cli.shell.editor import editor
 from smbquic.cli.shell.history import History, default_file
@@ -16,8 +17,6 @@ from smbquic.cli.shell.state import Shell
 from smbquic.cli.shell.table import VERBS
 from smbquic.cli.shell.worker import Worker, ended_by_signals
 from smbquic.client.url import SmbUrl
-from smbquic.errors import DirectoryExpectedError
-from smbquic.ntstatus import NtStatus
 
 
 @command("shell")
@@ -56,7 +55,7 @@ def shell(client: Client, url: SmbUrl, *, script: str | None) -> None:
             history = History(default_file()) if interactive else History()
             state = Shell(client, share, url, VERBS, interactive, history, folder=url.path)
             if url.path:
-                worker.run(_check_folder(state))
+                worker.run(check_folder(share, url.path))
             interpreter = Interpreter(state, worker)
             if interactive:
                 interpreter.interact(editor(history, Completer(state, worker)))
@@ -64,11 +63,6 @@ def shell(client: Client, url: SmbUrl, *, script: str | None) -> None:
                 interpreter.script(_lines(script))
     finally:
         worker.stop()
-
-
-async def _check_folder(state: Shell) -> None:
-    if not (await state.share.stat(state.folder)).is_directory:
-        raise DirectoryExpectedError(NtStatus.NOT_A_DIRECTORY, "", state.folder)
 
 
 def _lines(script: str | None) -> Iterator[str]:

@@ -3,10 +3,9 @@
 import errno
 import os
 
+from smbquic.cli.files import check_folder
 from smbquic.cli.output import printable, shown, visible
 from smbquic.cli.shell.state import Shell
-from smbquic.errors import DirectoryExpectedError
-from smbquic.ntstatus import NtStatus
 
 
 async def cd(shell: Shell, folder: str | None = None) -> None:
@@ -15,8 +14,7 @@ async def cd(shell: Shell, folder: str | None = None) -> None:
         await pwd(shell)
         return
     path = shell.remote(folder)
-    if not (await shell.share.stat(path)).is_directory:
-        raise DirectoryExpectedError(NtStatus.NOT_A_DIRECTORY, "", path)
+    await check_folder(shell.share, path)
     shell.folder = path
 
 
