@@ -26,7 +26,6 @@ from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.keywords import keywords
 from smbquic.options.model import values_of
 from smbquic.options.server import Listen, ListenerOptions
-from smbquic.overload.drain import drain
 from smbquic.overload.open_file_budget import sockets_limit
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport.quic import QuicListener
@@ -55,8 +54,7 @@ class RunningGateway:
         Returns when no client is left, after `seconds`, or once `hurry` is set. Connections that
         are left are closed when the gateway ends.
         """
-        self.gateway.draining = self.gateway.connection_limiter.closed = True
-        await drain(self.gateway.connections, seconds, hurry)
+        await self.gateway.drain(seconds, hurry)
 
     def reload(
         self,

@@ -13,7 +13,6 @@ from smbquic.api.listening import (
     use_certificates,
 )
 from smbquic.options.certificate import IdentityFiles
-from smbquic.overload.drain import drain
 from smbquic.overload.memory import memory_limit
 from smbquic.pki.reload import ServerCertificates
 from smbquic.server.server import Server
@@ -36,8 +35,7 @@ class Serving:
         Returns when no client is left, after `seconds`, or once `hurry` is set. Connections that
         are left are closed when serving ends.
         """
-        self.server.draining = self.server.connection_limiter.closed = True
-        await drain(self.server.connections, seconds, hurry)
+        await self.server.drain(seconds, hurry)
 
     def status(self) -> dict[str, Any]:
         """Return what the server is doing: listeners, certificates, shares and sessions.

@@ -17,23 +17,18 @@ from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, AuditLog
 from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
-from smbquic.overload.connection_limiter import ConnectionLimiter
-from smbquic.overload.drain import STOPPING
-from smbquic.overload.scheduler import Scheduler
-from smbquic.overload.slow_peers import SlowPeerMonitor
+from smbquic.overload.service import LimitedService
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.refusals import Refusal, Refusals, log_refusal
 from smbquic.wire.error import ErrorResponse
 from smbquic.wire.header import Header, HeaderFlags
 
 
-class Gateway:
+class Gateway(LimitedService[GatewayConnection]):
     """A gateway to the back ends of `pools`, for clients that `certificates` accept.
 
-    `serve` is what a listener calls for each connection, with `connection_limiter` as its
-    `Limiter`. `refusals` counts who was refused, and why. While `draining`, nobody new is accepted.
-    Raises ValueError and `UrlError` for wrong pools.
+    `serve` is what a listener calls for each connection. Raises ValueError and `UrlError` for wrong
+    pools.
     """
 
     def __init__(
@@ -44,19 +39,10 @@ class Gateway:
         limits: Limits,
         audit: AuditLog,
     ) -> None:
-        self.limits = limits
-        self.audit = audit
+        super().__init__({}, limits, audit)
         self.backend_options = backends
         self.pools = PoolTable(pools, backends)
         self.health = HealthMonitor()
-        self.connections: dict[GatewayConnection, None] = {}
-        self.refusals = Refusals(self._report_refusal)
-        self.scheduler = Scheduler(limits)
-        self.connection_limiter = ConnectionLimiter(
-            limits, self.scheduler, self.refusals, self.refuse
-        )
-        self.slow_peers = SlowPeerMonitor(self.connections, limits)
-        self.draining = False
         self.counts = TrafficCounts()
         self.bytes_received = self.bytes_sent = 0
         self._services = GatewayServices(
@@ -95,18 +81,10 @@ class Gateway:
             self.pools.find(transport.peer.server_name),
             self.audit.begin(transport.peer),
         )
-        self.connections[connection] = None
-        self.connection_limiter.add(connection)
-        self.scheduler.add(connection)
-        self.slow_peers.start()
-        self.connection_limiter.charge(perf_counter() - started)
         try:
-            await connection.run()
+            with self.counted(connection, started):
+                await connection.run()
         finally:
-            del self.connections[connection]
-            self.slow_peers.closed += 1
-            self.scheduler.remove(connection)
-            self.connection_limiter.remove(connection)
             self._record_end(connection)
 
     def _record_end(self, connection: GatewayConnection) -> None:
@@ -146,18 +124,10 @@ class Gateway:
         await transport.send(answer.encode(), ErrorResponse().encode())
         await transport.receive()
 
-    def _report_refusal(self, reason: Refusal, client: str, count: int) -> None:
-        log_refusal(reason, client, count)
-        self.audit.record(AuditEvent.REFUSAL, address=client, reason=reason, count=count)
-
     async def close(self) -> None:
         """End every connection and wait for that."""
         self.health.stop()
-        self.slow_peers.stop()
-        for connection in list(self.connections):
-            connection.transport.close(STOPPING)
-        for connection in list(self.connections):
-            await connection.transport.wait_closed()
+        await self.close_connections()
         self.audit.aggregation.flush()
 
     def status(self) -> dict[str, Any]:

@@ -12,11 +12,8 @@ from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, AuditLog
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.overload.budget import SharedBudget
-from smbquic.overload.connection_limiter import ConnectionLimiter
-from smbquic.overload.drain import STOPPING
 from smbquic.overload.loop_monitor import LoopMonitor
-from smbquic.overload.scheduler import Scheduler
-from smbquic.overload.slow_peers import SlowPeerMonitor
+from smbquic.overload.service import LimitedService
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
@@ -30,7 +27,6 @@ from smbquic.server.session import UserSessions
 from smbquic.server.share import ServedShare
 from smbquic.server.shares import ShareTable
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.refusals import Refusal, Refusals, log_refusal
 from smbquic.wire.negotiate import GlobalCapabilities
 
 CAPABILITIES = (
@@ -44,14 +40,14 @@ THREADS = 64
 """Threads for work on files: enough that the users of a disk that stalls leave some for others."""
 
 
-class Server:
+class Server(LimitedService[ServerConnection]):
     """A server of `shares` to the clients that `access` accepts, over any number of connections.
 
-    `name` is what it calls itself. `serve` is what a listener calls for each connection, with
-    `connection_limiter` as its `Limiter`; `listeners` are the URLs of the listeners. `refusals`
-    counts who was refused, and why. While `draining`, nobody new is accepted.
-    Raises ValueError for a share name that is taken.
+    `name` is what it calls itself. `serve` is what a listener calls for each connection;
+    `listeners` are the URLs of the listeners. Raises ValueError for a share name that is taken.
     """
+
+    connections: ConnectionTable
 
     def __init__(
         self,
@@ -64,11 +60,10 @@ class Server:
         audit: AuditLog | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
+        super().__init__(ConnectionTable(), limits, audit or AuditLog())
         self.name = name
         self.access = access
         self.settings = settings
-        self.limits = limits
-        self.audit = audit or AuditLog()
         self.random = random
         self.logon_limiter = LogonLimiter(
             LogonLimits(
@@ -79,20 +74,12 @@ class Server:
         )
         self.session_table = SessionTable(random)
         self.sessions = UserSessions()
-        self.connections = ConnectionTable()
         self.files = FileTable(limits, self.connections.notify)
         self.shares = ShareTable(shares, self.sessions, self.files.durables, self.files.descriptors)
         self.user_memory = SharedBudget(limits.all_user_memory, limits.user_memory)
         self.threads = ThreadPoolExecutor(THREADS, "smbquic-files")
         self.loop_monitor = LoopMonitor()
-        self.refusals = Refusals(self._report_refusal)
-        self.scheduler = Scheduler(limits)
-        self.connection_limiter = ConnectionLimiter(
-            limits, self.scheduler, self.refusals, self.refuse
-        )
-        self.slow_peers = SlowPeerMonitor(self.connections, limits)
         self.listeners: list[str] = []
-        self.draining = False
         pipes = PipeServices(self, access.allows_pipes)
         handlers = Services(self.files, self.sessions, self.shares, pipes, self.listeners)
         self.dispatcher = Dispatcher(command_table(handlers), self.files.next_file_id)
@@ -119,18 +106,10 @@ class Server:
         """Serve one connection to its end."""
         started = perf_counter()
         connection = self._accept(transport)
-        self.connections[connection] = None
-        self.connection_limiter.add(connection)
-        self.scheduler.add(connection)
-        self.slow_peers.start()
-        self.connection_limiter.charge(perf_counter() - started)
         try:
-            await connection.run(partial(self.dispatcher.handle, connection))
+            with self.counted(connection, started):
+                await connection.run(partial(self.dispatcher.handle, connection))
         finally:
-            del self.connections[connection]
-            self.slow_peers.closed += 1
-            self.scheduler.remove(connection)
-            self.connection_limiter.remove(connection)
             connection.trail.record(AuditEvent.DISCONNECTION, reason=connection.ended)
 
     def _accept(self, transport: MessageTransport) -> ServerConnection:
@@ -165,18 +144,10 @@ class Server:
                 await transport.send(*answer)
         await transport.receive()
 
-    def _report_refusal(self, reason: Refusal, client: str, count: int) -> None:
-        log_refusal(reason, client, count)
-        self.audit.record(AuditEvent.REFUSAL, address=client, reason=reason, count=count)
-
     async def close(self) -> None:
         """End every connection and wait for that; durable opens are closed."""
         self.files.durables.close()
-        self.slow_peers.stop()
-        for connection in list(self.connections):
-            connection.transport.close(STOPPING)
-        for connection in list(self.connections):
-            await connection.transport.wait_closed()
+        await self.close_connections()
         await self.sessions.background.wait()
         await self.files.wait_closed()
         # Even a disk that does not answer is waited for: its users would lose what they wrote.
