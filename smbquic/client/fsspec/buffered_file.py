@@ -13,28 +13,19 @@ from fsspec.spec import AbstractBufferedFile
 
 from smbquic.client.file import File
 from smbquic.client.fsspec.ranges import read_ranges
-from smbquic.client.fsspec.upload import FileUpload
+from smbquic.client.fsspec.upload import FileUpload, OpeningFileSystem
 from smbquic.errors import SmbError
 
 
-class UploadingFileSystem(Protocol):
-    """The part of a file system that a file needs."""
+class UploadingFileSystem(OpeningFileSystem, Protocol):
+    """The part of a file system that a file needs which waits for its loop."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop that its connections are used on."""
 
-    async def open_file(self, path: str, mode: str) -> File:
-        """Open a file of a share."""
-
-    async def start_upload(self, path: str) -> FileUpload:
-        """Begin to write a file that appears when it is whole."""
-
     async def _pipe_file(self, path: str, value: bytes) -> None:
         """Write a whole file."""
-
-    def invalidate_cache(self, path: str | None = None) -> None:
-        """Forget the listings of the file's folder."""
 
 
 class BufferedSmbFile(AbstractBufferedFile):  # type: ignore[misc]

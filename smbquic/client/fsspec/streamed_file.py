@@ -1,28 +1,15 @@
 """A file of a share that is open in fsspec, for programs with an event loop."""
 
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from fsspec.asyn import AbstractAsyncStreamedFile
 
 from smbquic.client.file import File
 from smbquic.client.fsspec.ranges import read_ranges
-from smbquic.client.fsspec.upload import FileUpload
+from smbquic.client.fsspec.upload import FileUpload, OpeningFileSystem
 
 MODES = ("rb", "wb", "ab", "xb")
-
-
-class OpeningFileSystem(Protocol):
-    """The part of a file system that a file needs."""
-
-    async def open_file(self, path: str, mode: str) -> File:
-        """Open a file of a share."""
-
-    async def start_upload(self, path: str) -> FileUpload:
-        """Begin to write a file that appears when it is whole."""
-
-    def invalidate_cache(self, path: str | None = None) -> None:
-        """Forget the listings of the file's folder."""
 
 
 class StreamedSmbFile(AbstractAsyncStreamedFile):  # type: ignore[misc]

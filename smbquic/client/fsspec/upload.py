@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Protocol
 
+from smbquic.client.file import File
 from smbquic.client.share import Share
 from smbquic.errors import ConnectionClosed
 
@@ -51,3 +53,16 @@ class FileUpload:
         """Remove what there is of the file."""
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
+
+
+class OpeningFileSystem(Protocol):
+    """The part of a file system that a file needs."""
+
+    async def open_file(self, path: str, mode: str) -> File:
+        """Open a file of a share."""
+
+    async def start_upload(self, path: str) -> FileUpload:
+        """Begin to write a file that appears when it is whole."""
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        """Forget the listings of the file's folder."""
