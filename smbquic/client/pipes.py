@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from types import TracebackType
 from typing import Any, Literal
 
 from smbquic.client import requests
 from smbquic.client.stat import ShareEntry
 from smbquic.client.tree_connect import TreeConnect
-from smbquic.errors import DeniedError, NotListedError, RemoteProtocolError, SmbError
+from smbquic.errors import DeniedError, NotListedError, RemoteProtocolError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateResponse
@@ -42,8 +41,6 @@ from smbquic.wire.rpc.srvsvc import (
     SrvsvcOpnum,
 )
 from smbquic.wire.rpc.syntax import NDR, SyntaxId
-
-log = logging.getLogger(__name__)
 
 PIPE_SHARE = "IPC$"
 
@@ -94,12 +91,7 @@ class ServicePipe:
 
     async def _close(self) -> None:
         assert self._opened is not None
-        self._tree.channels.remove_open()
-        try:
-            if not self._tree.connection.closed:
-                await self._tree.request(requests.close(self._opened.file_id))
-        except SmbError as error:
-            log.debug("%s: not closed: %s", self._name, error)
+        await self._tree.close(self._opened.file_id, self._name)
 
     async def _bind(self) -> None:
         context = PresentationContext(0, self._interface, [NDR])

@@ -1,18 +1,23 @@
 """A share that a session has connected to."""
 
+import logging
 from collections.abc import Container, Sequence
 
+from smbquic.client import requests
 from smbquic.client.channels import Channels
 from smbquic.client.connection import ClientConnection
 from smbquic.client.response_waiters import SendCompound, Target
-from smbquic.errors import RemoteProtocolError, StatusError
+from smbquic.errors import RemoteProtocolError, SmbError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
 from smbquic.wire.error import ErrorResponse
+from smbquic.wire.file_id import FileId
 from smbquic.wire.header import Command
 from smbquic.wire.message import Message
 from smbquic.wire.tree_connect import TreeConnectResponse
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
+
+log = logging.getLogger(__name__)
 
 _NOTHING: frozenset[NtStatus] = frozenset()
 
@@ -71,6 +76,19 @@ class TreeConnect:
     async def compound(self, bodies: Sequence[Message]) -> list[Response]:
         """Send related requests in one message; the caller checks each response."""
         return await self._send(bodies, self.target)
+
+    async def close(self, file_id: FileId, path: str) -> None:
+        """Close what was opened here and counted by `Channels.add_open`.
+
+        An error is only logged: at the latest, the server closes it with the connection.
+        """
+        self.channels.remove_open()
+        if self.connection.closed:
+            return
+        try:
+            await self.request(requests.close(file_id), path)
+        except SmbError as error:
+            log.debug("%s: not closed: %s", path, error)
 
     async def disconnect(self) -> None:
         """Disconnect from the share, which closes all that is open in it. [MS-SMB2] 2.2.11"""

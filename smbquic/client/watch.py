@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -13,7 +13,7 @@ from smbquic.client import requests
 from smbquic.client.names import check_listed, join, split_path, to_wire
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.tree_connect import TreeConnect
-from smbquic.errors import ConnectionClosed, NotFoundError, SmbError
+from smbquic.errors import ConnectionClosed, NotFoundError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
 from smbquic.wire.access_mask import AccessMask
@@ -185,10 +185,7 @@ class ShareWatch:
         if self._file_id is None:
             return
         file_id, self._file_id = self._file_id, None
-        self._tree.channels.remove_open()
-        if not self._tree.connection.closed:
-            with suppress(SmbError):  # the server closes it with the connection
-                await self._tree.request(requests.close(file_id), self.path)
+        await self._tree.close(file_id, self.path)
 
     async def _begin(self) -> None:
         """Have the first request under way, and return once the server watches the folder."""

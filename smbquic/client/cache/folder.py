@@ -1,15 +1,12 @@
 """What is known of the entries of one folder, under a lease of it."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
-from smbquic.client import requests
 from smbquic.client.cache.limits import CacheLimits
 from smbquic.client.leases import HANDLE, READ, CacheLease
 from smbquic.client.stat import Stat
 from smbquic.client.tree_connect import TreeConnect
-from smbquic.errors import SmbError
 from smbquic.storage.names import fold
 from smbquic.wire.create import CreateResponse
 from smbquic.wire.file_id import FileId
@@ -189,7 +186,4 @@ class CachedFolder(CacheLease):
             return
         (tree, file_id), self.handle = self.handle, None
         self.end()
-        tree.channels.remove_open()
-        if not tree.connection.closed:
-            with suppress(SmbError):  # the server closes it with the connection
-                await tree.request(requests.close(file_id), self.path)
+        await tree.close(file_id, self.path)

@@ -1,6 +1,7 @@
 """Requests to a share, and what becomes of their statuses."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -11,6 +12,7 @@ from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.error import ErrorResponse
+from smbquic.wire.file_id import FileId
 from smbquic.wire.header import Command
 from tests.unit.client.fakes import FakeServer, FakeTransport, connection_over
 
@@ -18,6 +20,31 @@ from tests.unit.client.fakes import FakeServer, FakeTransport, connection_over
 async def test_leaving(share: Share, server: FakeServer) -> None:
     await share.tree.disconnect()
     assert server.commands() == ["TREE_DISCONNECT"]
+
+
+async def test_what_is_closed_in_any_case(
+    share: Share,
+    server: FakeServer,
+    transport: FakeTransport,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "smbquic.client.tree_connect")
+    tree = share.tree
+    tree.channels.add_open()
+    await tree.close(FileId(42, 42), "d/a")
+    assert server.commands() == ["CLOSE"]
+    assert not transport.keep_alive
+    server.handlers[Command.CLOSE] = lambda request: (NtStatus.FILE_CLOSED, None)
+    tree.channels.add_open()
+    await tree.close(FileId(42, 42), "d/a")
+    [message] = caplog.messages
+    assert message.startswith("d/a: not closed: ")
+    tree.channels.add_open()
+    assert transport.keep_alive
+    await tree.connection.close()
+    await tree.close(FileId(42, 42), "d/a")
+    assert server.commands() == ["CLOSE"] * 2
+    assert not transport.keep_alive
 
 
 async def test_statuses_beyond_the_usual(share: Share, server: FakeServer) -> None:

@@ -15,6 +15,7 @@ from smbquic.client.stat import Stat
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_contexts import LeaseV2
+from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities
 from smbquic.wire.oplock_break import LeaseBreakNotification
@@ -47,12 +48,16 @@ class Fixture:
             dialect=Dialect.SMB_3_1_1,
         )
         self.connection = SimpleNamespace(protocol=protocol, closed=False)
-        self.channels = SimpleNamespace(
-            lease_breaks=LeaseBreaks(cast(Any, None)), losses=0, remove_open=lambda: None
-        )
+        self.channels = SimpleNamespace(lease_breaks=LeaseBreaks(cast(Any, None)), losses=0)
+        self.closed: list[tuple[FileId, str]] = []
         tree = cast(
             TreeConnect,
-            SimpleNamespace(connection=self.connection, channels=self.channels, target=Target()),
+            SimpleNamespace(
+                connection=self.connection,
+                channels=self.channels,
+                target=Target(),
+                close=self._close,
+            ),
         )
         self.folder.request(tree, OPENING)
         response = opened()
@@ -60,6 +65,9 @@ class Fixture:
         response.contexts.append(LeaseV2(self.folder.key, state, epoch=1).context())
         self.folder.opened(response)
         self.folder.handle = tree, response.file_id
+
+    async def _close(self, file_id: FileId, path: str) -> None:
+        self.closed.append((file_id, path))
 
     def store(self, name: str, what: Stat | None) -> None:
         self.folder.store(name, what, self.folder.version)
@@ -194,10 +202,10 @@ async def test_a_break_ends_it(left: int) -> None:
     assert case.found("c") is None
     assert case.folder.listing() is None
     assert await case.folder.give_back()
-    case.connection.closed = True
     await case.folder.close()
     assert not await case.folder.give_back()
     await case.folder.close()
+    assert case.closed == [(opened().file_id, "f")]
 
 
 def test_a_lost_connection_ends_it() -> None:
