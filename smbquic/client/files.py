@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from smbquic.client import requests
 from smbquic.client.concurrency import ByteBudget
 from smbquic.client.file import CHUNK, WINDOW, File
-from smbquic.client.listing import Listing
+from smbquic.client.listing import FolderListing
 from smbquic.client.local import Disk
 from smbquic.client.names import parent, to_wire
 from smbquic.client.open_slots import OpenSlots
@@ -135,7 +135,7 @@ class ShareFiles:
         by `LONGEST_LISTING`. When the connection is lost, the listing goes on over a new one.
         """
         opening = _of_snapshot(requests.create(to_wire(path), _LIST, options=_FOLDER), snapshot)
-        listing = Listing(self.share_tree, self.open_slots, path, opening, pattern)
+        listing = FolderListing(self.share_tree, self.open_slots, path, opening, pattern)
         return listing.entries()
 
     async def listdir(self, path: str = "", pattern: str = "*") -> list[str]:

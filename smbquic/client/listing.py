@@ -39,7 +39,7 @@ _ENTRY_CLASS = FileInformationClass.FileIdFullDirectoryInformation
 _NO_MORE = (NtStatus.NO_MORE_FILES, NtStatus.NO_SUCH_FILE)
 
 
-class Listing:
+class FolderListing:
     """One listing of the folder that `opening` opens, of the names that match `pattern`."""
 
     def __init__(

@@ -9,7 +9,7 @@ from smbquic.client.cache.files import CachedFiles
 from smbquic.client.cache.folder import ITSELF, CachedFolder
 from smbquic.client.cache.folders import CachedFolders
 from smbquic.client.cache.limits import CacheLimits
-from smbquic.client.cache.share import Change, ObservedShare, canonical
+from smbquic.client.cache.share import ObservedShare, RequestedChange, canonical
 from smbquic.client.leases import NOTHING, grants_leases, with_lease
 from smbquic.client.opening import FileMode
 from smbquic.client.share import Share
@@ -176,7 +176,7 @@ class LeaseCache:
 
     # --- changes ------------------------------------------------------------------------------
 
-    async def _before(self, change: Change, opening: CreateRequest) -> CreateRequest:
+    async def _before(self, change: RequestedChange, opening: CreateRequest) -> CreateRequest:
         """Forget what changes, and close what would be in the way."""
         content = self._files.known(change.paths[0])
         if content is not None:
@@ -195,7 +195,7 @@ class LeaseCache:
         key = os.urandom(16) if content is None else content.key
         return with_lease(opening, key, NOTHING, parent.key)
 
-    def _after(self, change: Change) -> None:
+    def _after(self, change: RequestedChange) -> None:
         """Forget what was asked for while it changed."""
         content = self._files.known(change.paths[0])
         if content is not None and change.content:

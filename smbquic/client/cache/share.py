@@ -42,7 +42,7 @@ _NAMING = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RequestedChange:
     """What requests change: the files of these paths, with `moves` their names.
 
     With `content`, what is in the first of them changes, too.
@@ -53,7 +53,7 @@ class Change:
     content: bool = False
 
     @classmethod
-    def of(cls, opening: CreateRequest, others: Sequence[Message]) -> "Change | None":
+    def of(cls, opening: CreateRequest, others: Sequence[Message]) -> "RequestedChange | None":
         """Return what the requests of a compound change; None if they only read."""
         opens = opening.create_disposition == CreateDisposition.FILE_OPEN
         deletes = opening.create_options & CreateOptions.FILE_DELETE_ON_CLOSE
@@ -91,8 +91,8 @@ class ObservedShare(Share):
     def __init__(
         self,
         share: Share,
-        before: Callable[[Change, CreateRequest], Awaitable[CreateRequest]],
-        after: Callable[[Change], None],
+        before: Callable[[RequestedChange, CreateRequest], Awaitable[CreateRequest]],
+        after: Callable[[RequestedChange], None],
     ) -> None:
         ShareFiles.__init__(self, share.share_tree)
         self.open_slots, self.memory = share.open_slots, share.memory
@@ -103,7 +103,7 @@ class ObservedShare(Share):
         self, opening: CreateRequest, *others: Message, path: str
     ) -> list[Response]:
         """See `ShareFiles`."""
-        change = Change.of(opening, others)
+        change = RequestedChange.of(opening, others)
         if change is None:
             return await super().once_closed(opening, *others, path=path)
         opening = await self._before(change, opening)

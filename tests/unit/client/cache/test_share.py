@@ -3,7 +3,7 @@
 import pytest
 
 from smbquic.client import requests
-from smbquic.client.cache.share import Change, ObservedShare, canonical
+from smbquic.client.cache.share import ObservedShare, RequestedChange, canonical
 from smbquic.client.share import Share
 from smbquic.errors import DeniedError, PathError
 from smbquic.ntstatus import NtStatus
@@ -25,26 +25,26 @@ OPENING = requests.create("d\\a", requests.READ)
         ([requests.ioctl(Fsctl.GET_REPARSE_POINT, FileId.RELATED, b"", 9)], None),
         (
             [requests.ioctl(Fsctl.SET_REPARSE_POINT, FileId.RELATED, b"", 9)],
-            Change(["d/a"], content=True),
+            RequestedChange(["d/a"], content=True),
         ),
-        ([requests.set_basic(), requests.close()], Change(["d/a"])),
-        ([requests.write(0, b"x")], Change(["d/a"], content=True)),
-        ([requests.truncate(0)], Change(["d/a"], content=True)),
-        ([requests.delete()], Change(["d/a"], moves=True)),
-        ([requests.rename("e\\b", replace=True)], Change(["d/a", "e/b"], moves=True)),
+        ([requests.set_basic(), requests.close()], RequestedChange(["d/a"])),
+        ([requests.write(0, b"x")], RequestedChange(["d/a"], content=True)),
+        ([requests.truncate(0)], RequestedChange(["d/a"], content=True)),
+        ([requests.delete()], RequestedChange(["d/a"], moves=True)),
+        ([requests.rename("e\\b", replace=True)], RequestedChange(["d/a", "e/b"], moves=True)),
     ],
 )
-def test_what_requests_change(others: list[Message], expected: Change | None) -> None:
-    assert Change.of(OPENING, others) == expected
+def test_what_requests_change(others: list[Message], expected: RequestedChange | None) -> None:
+    assert RequestedChange.of(OPENING, others) == expected
 
 
 def test_what_a_create_changes() -> None:
     making = requests.create("d\\a", requests.READ, disposition=CreateDisposition.FILE_CREATE)
-    assert Change.of(making, []) == Change(["d/a"], moves=False)
+    assert RequestedChange.of(making, []) == RequestedChange(["d/a"], moves=False)
     emptying = requests.create("a", requests.WRITE, disposition=CreateDisposition.FILE_OVERWRITE)
-    assert Change.of(emptying, []) == Change(["a"], content=True)
+    assert RequestedChange.of(emptying, []) == RequestedChange(["a"], content=True)
     deleting = requests.create("d\\a", requests.DELETE, options=CreateOptions.FILE_DELETE_ON_CLOSE)
-    assert Change.of(deleting, []) == Change(["d/a"], moves=False)
+    assert RequestedChange.of(deleting, []) == RequestedChange(["d/a"], moves=False)
 
 
 def test_paths_have_one_form() -> None:
@@ -60,12 +60,12 @@ class Observer:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    async def before(self, change: Change, opening: CreateRequest) -> CreateRequest:
+    async def before(self, change: RequestedChange, opening: CreateRequest) -> CreateRequest:
         self.told.append(f"before {change.paths}")
         opening.file_attributes = 7
         return opening
 
-    def after(self, change: Change) -> None:
+    def after(self, change: RequestedChange) -> None:
         self.told.append(f"after {change.paths}")
 
 
