@@ -7,7 +7,7 @@ the listing begins again, and leaves out the names that it has had.
 import asyncio
 from array import array
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 
 from smbquic.client import requests
@@ -66,18 +66,23 @@ class FolderListing:
             tree, file_id, pages = await self._begin()
             try:
                 async with aclosing(self._read(tree, file_id, pages)) as listed:
-                    async for entries in listed:
-                        for entry in entries:
-                            name = entry.file_name
-                            key = hash(name)
-                            if name not in (".", "..") and key not in before:
-                                self._listed.append(key)
-                                yield Stat.of(check_listed(name), entry)
+                    async for page in listed:
+                        for entry in self._unlisted(page, before):
+                            yield entry
                 return
             except ConnectionClosed as error:
                 if losses == LOSSES_ALLOWED:
                     raise
                 await self._share_tree.renew(tree, error)
+
+    def _unlisted(self, page: list[DirectoryEntry], before: frozenset[int]) -> Iterator[Stat]:
+        """Yield the entries that were not listed before a connection was lost."""
+        for entry in page:
+            name = entry.file_name
+            key = hash(name)
+            if name not in (".", "..") and key not in before:
+                self._listed.append(key)
+                yield Stat.of(check_listed(name), entry)
 
     async def _begin(self) -> tuple[TreeConnect, FileId, list[Response]]:
         """Open the folder and ask for the first two pages in the same message.
