@@ -57,6 +57,15 @@ class _TreeCopy:
         self.result.failures.append((path, error))
         self.report()
 
+    def claim(self, names: TargetNames, name: str, source: str) -> bool:
+        """Take a name for the copy of `source`; if it is taken, that is a failure of this one."""
+        try:
+            names.claim(name, source)
+        except NameCollisionError as error:
+            self.fail(source, error)
+            return False
+        return True
+
     def add_folder(self, path: str, work: Callable[[], Awaitable[None]]) -> None:
         async def job() -> None:
             if await self.attempt(path, work()):
@@ -200,10 +209,7 @@ async def put(
             if not S_ISDIR(status.st_mode) and not S_ISREG(status.st_mode):
                 copying.skip(beside, kind_of_file(status.st_mode))
                 continue
-            try:
-                names.claim(name, beside)
-            except NameCollisionError as error:
-                copying.fail(beside, error)
+            if not copying.claim(names, name, beside):
                 continue
             inner = join(target, name)
             if S_ISDIR(status.st_mode):
@@ -254,12 +260,7 @@ async def put_files(
                     missing.add(target)
             elif not S_ISREG(status.st_mode):
                 copying.skip(beside, kind_of_file(status.st_mode))
-            else:
-                try:
-                    names.claim(target, beside)
-                except NameCollisionError as error:
-                    copying.fail(beside, error)
-                    continue
+            elif copying.claim(names, target, beside):
                 size = status.st_size
                 copying.add_file(beside, size, partial(file, local, target, size))
 
@@ -297,10 +298,7 @@ async def copy(
             if entry.is_link:
                 copying.skip(inner, REMOTE_LINK)
                 continue
-            try:
-                names.claim(entry.name, inner)
-            except NameCollisionError as error:
-                copying.fail(inner, error)
+            if not copying.claim(names, entry.name, inner):
                 continue
             if entry.is_directory:
                 copying.add_folder(inner, partial(folder, inner, beside))
