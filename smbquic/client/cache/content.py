@@ -2,26 +2,22 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from typing import Protocol
 
-from smbquic.client import requests
 from smbquic.client.cache.blocks import BLOCK, BlockCache
 from smbquic.client.cache.fetching import BlockFetcher
+from smbquic.client.cache.server_opens import ServerOpens
 from smbquic.client.cache.write_behind import WriteBehind
 from smbquic.client.file import File, read_range, read_size, write_range, write_size
 from smbquic.client.files import ShareFiles
 from smbquic.client.leases import HANDLE, READ, WRITE, CacheLease
-from smbquic.client.names import to_wire
 from smbquic.client.opening import FileMode
-from smbquic.client.reopening import open_file
 from smbquic.client.stat import Stat
 from smbquic.client.tree_connect import TreeConnect
-from smbquic.errors import DeniedError, SmbError, StatusError
+from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.create import (
     CreateDisposition,
-    CreateOptions,
     CreateRequest,
     CreateResponse,
 )
@@ -46,11 +42,7 @@ class ContentOwner(Protocol):
 
 
 class CachedContent(CacheLease):
-    """One file of the share, for all programs that have it open through the cache.
-
-    It has at most two opens on the server: `_reader`, and `_writer`, which reads too where that is
-    allowed.
-    """
+    """One file of the share, for all programs that have it open through the cache."""
 
     def __init__(
         self,
@@ -70,12 +62,9 @@ class CachedContent(CacheLease):
         self.wrote = False
         """Whether it was written to, which the server tells others when it is closed."""
         self._stat: Stat | None = None
-        self._share = share
+        self._opens = ServerOpens(share, self)
         self._blocks = blocks
         self._owner = owner
-        self._reader: File | None = None
-        self._writer: File | None = None
-        self._writer_reads = False
         self._size: int | None = None
         """How long the file is; None if that is not known, or others may change it."""
         self._version = self._asked_version = 0
@@ -89,7 +78,7 @@ class CachedContent(CacheLease):
     @property
     def is_open(self) -> bool:
         """Whether it is open on the server."""
-        return self._reader is not None or self._writer is not None
+        return self._opens.is_open
 
     @property
     def keeps_name(self) -> bool:
@@ -106,37 +95,20 @@ class CachedContent(CacheLease):
         there = self.is_open
         if there and mode.disposition == CreateDisposition.FILE_CREATE:
             raise StatusError.of(NtStatus.OBJECT_NAME_COLLISION, "CREATE", self.path)
+        if mode.writable:
+            self.wanted = _WRITING
         # What is open already is there, and is not to be made or emptied by another CREATE.
         disposition = CreateDisposition.FILE_OPEN if there else mode.disposition
-        if mode.writable and self._writer is None:
-            await self._open_writer(mode, disposition)
-        elif not mode.writable and self._readable is None:
-            self._reader = await self._open(mode.access, disposition)
+        file = await self._opens.acquire(self.path, mode, disposition)
+        if file is not None:
+            self._note_opened(file.opened)
         if there and mode.disposition == CreateDisposition.FILE_OVERWRITE_IF:
             await self.truncate(0)
 
-    async def _open_writer(self, mode: FileMode, disposition: CreateDisposition) -> None:
-        self.wanted = _WRITING
-        try:
-            self._writer = await self._open(requests.READ | requests.WRITE, disposition)
-            self._writer_reads = True
-        except DeniedError:
-            if mode.readable:
-                raise
-            self._writer = await self._open(mode.access, disposition)
-
-    async def _open(self, access: int, disposition: CreateDisposition) -> File:
-        opening = requests.create(
-            to_wire(self.path),
-            access,
-            disposition=disposition,
-            options=CreateOptions.FILE_NON_DIRECTORY_FILE,
-        )
-        file, _ = await open_file(self._share.share_tree, self.path, lambda: opening, lease=self)
+    def _note_opened(self, response: CreateResponse) -> None:
         if self._size is None and self._asked_version == self._version and self.is_exact:
-            self._size = file.opened.end_of_file
-        self._stat = Stat.of(self.path.rpartition("/")[2], file.opened)
-        return file
+            self._size = response.end_of_file
+        self._stat = Stat.of(self.path.rpartition("/")[2], response)
 
     def request(self, tree: TreeConnect, opening: CreateRequest) -> CreateRequest:
         """See `CacheLease`."""
@@ -158,17 +130,10 @@ class CachedContent(CacheLease):
         stat, self._stat = self._stat, None
         return stat
 
-    @property
-    def _readable(self) -> File | None:
-        """An open that may read."""
-        return self._writer if self._writer_reads else self._reader
-
     def renamed(self, path: str) -> None:
         """Note that the file has another path now, after the cache was told of the change."""
         self.path = path
-        for file in (self._reader, self._writer):
-            if file is not None:
-                file.renamed(path)
+        self._opens.renamed(path)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -189,7 +154,7 @@ class CachedContent(CacheLease):
             await self.size()
         if self._size is None or not self.is_exact:
             await self.drain()
-            return await read_range(self._reading(), offset, size)
+            return await read_range(self._opens.reading, offset, size)
         size = min(size, self._size - offset)
         if size <= 0:
             return b""
@@ -209,16 +174,11 @@ class CachedContent(CacheLease):
         """Return how many blocks one READ moves."""
         return max(read_size(self.any_file().tree) // BLOCK, 1)
 
-    def _reading(self) -> File:
-        file = self._readable
-        assert file is not None
-        return file
-
     async def _fetch_run(self, first: int, count: int) -> dict[int, bytes]:
         """Read blocks from the server, and keep them if nothing has changed meanwhile."""
         await self.drain()
         version = self._version
-        data = await read_range(self._reading(), first * BLOCK, count * BLOCK)
+        data = await read_range(self._opens.reading, first * BLOCK, count * BLOCK)
         blocks = {
             first + number: data[number * BLOCK : (number + 1) * BLOCK] for number in range(count)
         }
@@ -230,9 +190,7 @@ class CachedContent(CacheLease):
 
     def any_file(self) -> File:
         """Return an open of the file on the server, the one that may write if there is one."""
-        file = self._writer or self._reader
-        assert file is not None
-        return file
+        return self._opens.any
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -279,8 +237,7 @@ class CachedContent(CacheLease):
         return self._behind
 
     async def _send(self, offset: int, data: Buffer) -> None:
-        assert self._writer is not None
-        await write_range(self._writer, offset, memoryview(data))
+        await write_range(self._opens.writing, offset, memoryview(data))
 
     def _write_failed(self, error: Exception) -> None:
         self.purge()
@@ -304,11 +261,10 @@ class CachedContent(CacheLease):
         """Make the file `size` bytes long."""
         async with self._changing:
             await self.drain()
-            assert self._writer is not None
             self._note_change()
             self._blocks.drop(self)
             self._size, version = None, self._version
-            await self._writer.truncate(size)
+            await self._opens.writing.truncate(size)
             self._blocks.drop(self)  # what was read meanwhile
             if version == self._version and self.is_exact:
                 self._size = size
@@ -317,8 +273,7 @@ class CachedContent(CacheLease):
     async def flush(self) -> None:
         """Have the server put the file on its disk. Raises `UnflushedError`."""
         await self.drain()
-        if self._writer is not None:
-            await self._writer.flush()
+        await self._opens.flush()
 
     # --- the lease ----------------------------------------------------------------------------
 
@@ -351,23 +306,10 @@ class CachedContent(CacheLease):
         self._is_closed = True
         await self.drain()
         self._fetcher.cancel()
-        files = [file for file in (self._reader, self._writer) if file is not None]
-        self._reader = self._writer = None
         try:
-            for file in files:
-                await _close(file)
+            await self._opens.close()
         finally:
             self.end()
-
-
-async def _close(file: File) -> None:
-    """Close a file, unless its connection is lost: the server has closed it then."""
-    if not file.tree.connection.closed:
-        await file.close()
-        return
-    file.stay_lost()
-    with suppress(SmbError):
-        await file.close()
 
 
 def _whole_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
