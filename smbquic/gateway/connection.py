@@ -35,7 +35,7 @@ from smbquic.overload.scheduler import Scheduler, UserQuota, acquire_time
 from smbquic.overload.slow_peers import PeerProgress
 from smbquic.pki.certificate_watch import CertificateWatch
 from smbquic.pki.reload import ServerCertificates
-from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
+from smbquic.protocol.settings import LOGON_SIZE
 from smbquic.transport.addresses import race
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.framing import LARGEST_MESSAGE
@@ -43,8 +43,6 @@ from smbquic.transport.refusals import Refusal
 
 NEXT_BACKEND = 0.5
 """Seconds until the next back end is tried beside one that does not answer."""
-LOGON_SIZE = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
-"""Bytes of the largest message before a logon, as in a server."""
 
 REFUSED_CREDENTIALS = frozenset(
     {

@@ -8,7 +8,7 @@ from typing import Any
 
 from smbquic.gateway.affinity import AffinityTable
 from smbquic.gateway.backend import Backend
-from smbquic.gateway.connection import LOGON_SIZE, GatewayConnection, GatewayServices
+from smbquic.gateway.connection import GatewayConnection, GatewayServices
 from smbquic.gateway.health import HealthMonitor
 from smbquic.gateway.pool import PoolTable
 from smbquic.gateway.refusals import Refused
@@ -19,6 +19,7 @@ from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.overload.service import LimitedService
 from smbquic.pki.reload import ServerCertificates
+from smbquic.protocol.settings import LOGON_SIZE
 from smbquic.transport.base import MessageTransport
 from smbquic.wire.error import ErrorResponse
 from smbquic.wire.header import Header, HeaderFlags

@@ -12,7 +12,7 @@ from smbquic.gateway.pool import Pool
 from smbquic.gateway.proxy_protocol import header_for_check
 from smbquic.options.gateway import BackendOptions
 from smbquic.protocol.client_negotiation import build_request
-from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ClientSettings
+from smbquic.protocol.settings import LOGON_SIZE, ClientSettings
 from smbquic.wire.header import Command, Header
 from smbquic.wire.negotiate import NegotiateResponse
 
@@ -33,7 +33,7 @@ async def check(backend: Backend, *, preamble: bytes = b"", seconds: float) -> N
         async with asyncio.timeout(seconds):
             transport = await backend.connect(preamble, seconds)
             try:
-                transport.max_message_size = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
+                transport.max_message_size = LOGON_SIZE
                 await transport.send(
                     Header(Command.NEGOTIATE, credits=1).encode(), *request.buffers()
                 )

@@ -33,6 +33,9 @@ MESSAGE_OVERHEAD = 65536
 """Bytes that a message may have besides its payload: headers, names, contexts, other requests of
 a compound."""
 
+LOGON_SIZE = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
+"""Bytes of the largest message before a logon."""
+
 
 _NO_CAPABILITIES = GlobalCapabilities(0)
 

@@ -8,7 +8,7 @@ from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import Request
 from smbquic.protocol.session import ServerSession
-from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
+from smbquic.protocol.settings import LOGON_SIZE
 from smbquic.wire.negotiate import Dialect
 
 
@@ -31,7 +31,7 @@ class ConnectionState:
     outstanding: dict[int, Request] = field(default_factory=dict)
     pending: dict[int, Request] = field(default_factory=dict)
     constrained: bool = True
-    max_message: int = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
+    max_message: int = LOGON_SIZE
 
     @property
     def dialect(self) -> Dialect | None:

@@ -23,7 +23,7 @@ from smbquic.overload.slow_peers import PeerProgress
 from smbquic.pki.certificate_watch import CertificateWatch
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import ServerSession
-from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
+from smbquic.protocol.settings import LOGON_SIZE, MESSAGE_OVERHEAD
 from smbquic.server.access import AccessPolicy
 from smbquic.server.notifications import NotificationQueue
 from smbquic.server.opens.create_replay import CreateReplayTable
@@ -128,7 +128,7 @@ class ServerConnection:
     async def run(self, handle: HandleMessage) -> None:
         """Serve the client until the connection ends, then close what it had open."""
         # Before its logon, a client may not make the server hold more than a logon needs.
-        self.transport.max_message_size = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
+        self.transport.max_message_size = LOGON_SIZE
         deadline = asyncio.get_running_loop().call_later(
             self.services.limits.logon_seconds, self._check_logon
         )

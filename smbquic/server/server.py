@@ -16,7 +16,7 @@ from smbquic.overload.loop_monitor import LoopMonitor
 from smbquic.overload.service import LimitedService
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable
-from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
+from smbquic.protocol.settings import LOGON_SIZE, ServerSettings
 from smbquic.server.access import AccessPolicy
 from smbquic.server.commands import Services, command_table
 from smbquic.server.connection import ConnectionServices, ConnectionTable, ServerConnection
@@ -137,7 +137,7 @@ class Server(LimitedService[ServerConnection]):
             quic=transport.peer.kind == "quic",
             random=self.random,
         )
-        transport.max_message_size = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
+        transport.max_message_size = LOGON_SIZE
         for request in protocol.receive(await transport.receive()):
             answer = protocol.fail(request, NtStatus.REQUEST_NOT_ACCEPTED)
             if answer is not None:

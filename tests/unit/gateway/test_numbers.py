@@ -17,7 +17,6 @@ NUMBERS = {
     "MOST_SESSIONS": [64],
     "MOST_REQUESTS": [1024],
     "MOST_STATUSES": [64],
-    "LOGON_SIZE": [128 << 10],
     "CONNECT_TIMEOUT": [5.0],
     "NEXT_BACKEND": [0.5],
     "NEXT_SERVER": [1.0],

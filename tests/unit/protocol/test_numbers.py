@@ -26,6 +26,7 @@ NUMBERS = {
     "MAX_SIZE": [8 << 20],
     # Chosen
     "MESSAGE_OVERHEAD": [64 << 10],
+    "LOGON_SIZE": [128 << 10],
     "_MAX_CHANNELS": [32],
     "MAX_COMPOUND": [64],
 }
