@@ -5,7 +5,8 @@ exists already or not. A file goes into a target that is a folder, or ends with 
 """
 
 import sys
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,13 +141,10 @@ def get(
                 )
                 return
             place = folder / to_local(last_name(url)) if into else folder
-            try:
+            with _no_folder(url, len(urls)):
                 size = await share.get(
                     url.path, place, progress=bar.file, written=written, options=options
                 )
-            except FileExpectedError as error:
-                advice = "use -r" if len(urls) == 1 else "copy it with a separate command"
-                raise click.UsageError(f"{url} is a folder; {advice}") from error
             report.add_file(size)
 
     async def copy_all(share: Share, url: SmbUrl) -> None:
@@ -167,6 +165,16 @@ def get(
 
     run(work())
     report.end()
+
+
+@contextmanager
+def _no_folder(url: SmbUrl, count: int) -> Iterator[None]:
+    """Raise a usage error inside the ``with`` where one of `count` URLs is of a folder."""
+    try:
+        yield
+    except FileExpectedError as error:
+        advice = "use -r" if count == 1 else "copy it with a separate command"
+        raise click.UsageError(f"{url} is a folder; {advice}") from error
 
 
 def _check_target(target: str, count: int, *, recursive: bool) -> None:
