@@ -18,7 +18,7 @@ from smbquic.overload.budget import SESSION, SharedBudget, UserBudget
 from smbquic.overload.connection_limiter import ConnectionLimiter
 from smbquic.overload.loop_monitor import LoopMonitor
 from smbquic.overload.refusals import ServerRefusal
-from smbquic.overload.scheduler import Scheduler, UserQuota, acquire_time
+from smbquic.overload.scheduler import Scheduler, UserQuota
 from smbquic.overload.slow_peers import PeerProgress
 from smbquic.pki.certificate_watch import CertificateWatch
 from smbquic.protocol.server import ServerProtocol
@@ -170,10 +170,6 @@ class ServerConnection:
                 await send(*answers.pop(0))
             while pending.tasks and pending.is_full(limit, size_limit):
                 await pending.wait_for_one()
-
-    async def acquire_time(self) -> None:
-        """Wait for the user's next time slice; `ConnectionClosed` if the client leaves first."""
-        await acquire_time(self)
 
     async def send(self, message: list[Buffer]) -> None:
         """Send one message; wait while the client does not read."""

@@ -13,7 +13,7 @@ from time import perf_counter
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.overload.loop_monitor import HELD
-from smbquic.overload.scheduler import UserQuota
+from smbquic.overload.scheduler import UserQuota, acquire_time
 from smbquic.protocol.request import Request
 from smbquic.protocol.settings import SINGLE_CREDIT_SIZE
 from smbquic.server import storage_calls
@@ -60,7 +60,7 @@ class Dispatcher:
         # Before the message is decrypted: that costs time, too, which an unauthenticated client
         # could make the server spend.
         if connection.quota.is_exhausted():
-            await connection.acquire_time()
+            await acquire_time(connection)
         # A logon in this message may give the connection another quota; the message is charged to
         # the former one, under which it was received.
         quota, started = connection.quota, perf_counter()
@@ -80,7 +80,7 @@ class Dispatcher:
         while following < len(requests):
             connection = context.connection
             if connection.quota.is_exhausted():
-                await connection.acquire_time()
+                await acquire_time(connection)
             else:
                 # One round of the event loop, in which other connections are served.
                 await asyncio.sleep(0)
