@@ -1,4 +1,3 @@
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.client.share import Share
-from tests.unit.client.fakes import FakeServer, FakeTransport, connection_over, share_over
+from tests.unit.client.fakes import FakeServer, FakeTransport, connection_over, serving, share_over
 from tests.unit.client.transferring import CONTENT
 
 
@@ -18,13 +17,8 @@ async def transport() -> FakeTransport:
 @pytest.fixture
 async def server(transport: FakeTransport) -> AsyncIterator[FakeServer]:
     """A server that answers whatever comes."""
-    fake = FakeServer(transport)
-    task = asyncio.create_task(fake.run())
-    yield fake
-    if task.done():
-        task.result()
-    task.cancel()
-    await asyncio.wait([task])
+    async with serving(transport) as fake:
+        yield fake
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """A transport and a server that do what a test tells them, without keys and sockets."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from smbquic.client.connection import ClientConnection
+from smbquic.client.lease_breaks import LeaseBreaks
 from smbquic.client.response_waiters import Target
 from smbquic.client.session import Session
 from smbquic.client.share import Share
@@ -32,7 +35,7 @@ from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.logoff import LogoffResponse
 from smbquic.wire.message import Message
 from smbquic.wire.messages import decode_request
-from smbquic.wire.negotiate import Dialect
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities
 from smbquic.wire.negotiate_contexts import SigningAlgorithm
 from smbquic.wire.set_info import SetInfoResponse
 from smbquic.wire.tree_connect import ShareCapabilities, ShareFlags, ShareType, TreeConnectResponse
@@ -319,9 +322,39 @@ class FakeServer:
         return {body.offset: bytes(body.data) for body in bodies}
 
 
+@asynccontextmanager
+async def serving(transport: FakeTransport) -> AsyncIterator[FakeServer]:
+    """A server that answers whatever comes, in a task that ends with the block."""
+    server = FakeServer(transport)
+    task = asyncio.create_task(server.run())
+    try:
+        yield server
+    finally:
+        if task.done():
+            task.result()
+        task.cancel()
+        await asyncio.wait([task])
+
+
 TREE_CONNECTED = TreeConnectResponse(
     ShareType.DISK, ShareFlags(0), ShareCapabilities(0), 0x001F01FF
 )
+
+
+def tree_with_leases(
+    dialect: Dialect | None = Dialect.SMB_3_1_1,
+    capabilities: GlobalCapabilities = (
+        GlobalCapabilities.LEASING | GlobalCapabilities.DIRECTORY_LEASING
+    ),
+) -> TreeConnect:
+    """A share of a server with these capabilities, of which leases are noted, and nothing sent."""
+    protocol = SimpleNamespace(server=SimpleNamespace(capabilities=capabilities), dialect=dialect)
+    tree = SimpleNamespace(
+        connection=SimpleNamespace(protocol=protocol, closed=False),
+        channels=SimpleNamespace(lease_breaks=LeaseBreaks(cast(Any, None)), losses=0),
+        target=Target(),
+    )
+    return cast(TreeConnect, tree)
 
 
 def session_over(connection: ClientConnection) -> Session:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 import pytest
@@ -34,6 +35,7 @@ from tests.unit.client.fakes import (
     FakeTransport,
     Received,
     connection_over,
+    serving,
     session_over,
 )
 
@@ -84,19 +86,16 @@ class Several:
 
 @pytest.fixture
 async def several() -> AsyncIterator[Several]:
-    members, tasks = [], []
-    for _ in range(3):
-        transport = FakeTransport()
-        server = FakeServer(transport)
-        server.handlers[Command.READ] = lambda request: ReadResponse(b"x")
-        tasks.append(asyncio.create_task(server.run()))
-        members.append(Channel(connection_over(transport, credits=64), transport, server))
-    yield Several(members)
-    for member in members:
-        await member.connection.close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    members = []
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            transport = FakeTransport()
+            server = await stack.enter_async_context(serving(transport))
+            server.handlers[Command.READ] = lambda request: ReadResponse(b"x")
+            members.append(Channel(connection_over(transport, credits=64), transport, server))
+        yield Several(members)
+        for member in members:
+            await member.connection.close()
 
 
 @pytest.fixture(autouse=True)

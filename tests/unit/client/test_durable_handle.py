@@ -1,17 +1,12 @@
 """Which servers are asked for durable handles, and what is asked. [MS-SMB2] 3.2.4.3.8, 3.2.4.4"""
 
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
 from smbquic.client import requests
 from smbquic.client.durable_handle import DurableHandleKeys, has_durable_handles
-from smbquic.client.lease_breaks import LeaseBreaks
 from smbquic.client.leases import READ, OpenLease
-from smbquic.client.response_waiters import Target
-from smbquic.client.tree_connect import TreeConnect
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_context import CreateContext
 from smbquic.wire.create_contexts import (
@@ -23,25 +18,11 @@ from smbquic.wire.create_contexts import (
 )
 from smbquic.wire.file_id import FileId
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities
-from tests.unit.client.fakes import opened
+from tests.unit.client.fakes import opened, tree_with_leases
 
 LEASING = GlobalCapabilities.LEASING
 OTHERS = GlobalCapabilities.LARGE_MTU | GlobalCapabilities.DFS
 OPENING = replace(requests.create("a", requests.WRITE), contexts=[CreateContext(b"QFid")])
-
-
-def tree_of(
-    dialect: Dialect | None = Dialect.SMB_3_1_1, capabilities: GlobalCapabilities = LEASING
-) -> TreeConnect:
-    """A share of a server with these capabilities."""
-    server = SimpleNamespace(capabilities=capabilities)
-    protocol = SimpleNamespace(server=server, dialect=dialect)
-    tree = SimpleNamespace(
-        connection=SimpleNamespace(protocol=protocol),
-        channels=SimpleNamespace(lease_breaks=LeaseBreaks(cast(Any, None)), losses=0),
-        target=Target(),
-    )
-    return cast(TreeConnect, tree)
 
 
 @pytest.mark.parametrize(
@@ -57,14 +38,14 @@ def tree_of(
 def test_who_has_durable_handles(
     dialect: Dialect | None, capabilities: GlobalCapabilities, expected: bool
 ) -> None:
-    tree = tree_of(dialect, capabilities)
+    tree = tree_with_leases(dialect, capabilities)
     assert has_durable_handles(tree) is expected
     tree.connection.protocol.server = None
     assert not has_durable_handles(tree)
 
 
 def test_what_is_asked_for() -> None:
-    tree, durable = tree_of(), DurableHandleKeys()
+    tree, durable = tree_with_leases(capabilities=LEASING), DurableHandleKeys()
     request = durable.request(tree, OPENING)
     assert request.name == "a"
     assert request.requested_oplock_level == OplockLevel.OPLOCK_LEVEL_LEASE
@@ -84,7 +65,11 @@ def test_what_is_asked_for() -> None:
 
 
 def test_each_open_has_its_own() -> None:
-    tree, one, two = tree_of(), DurableHandleKeys(), DurableHandleKeys()
+    tree, one, two = (
+        tree_with_leases(capabilities=LEASING),
+        DurableHandleKeys(),
+        DurableHandleKeys(),
+    )
     assert one.lease.key != two.lease.key
     assert one.request(tree, OPENING).contexts[1] != two.request(tree, OPENING).contexts[1]
 

@@ -1,6 +1,5 @@
 """What the client may cache, whatever a server says and in whatever order. [MS-SMB2] 3.2.5.7.5"""
 
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -8,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.client import requests
-from smbquic.client.lease_breaks import LeaseBreaks
 from smbquic.client.leases import (
     HANDLE,
     NOTHING,
@@ -19,7 +17,6 @@ from smbquic.client.leases import (
     grants_leases,
     with_lease,
 )
-from smbquic.client.response_waiters import Target
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.wire.create import CreateResponse, OplockLevel
 from smbquic.wire.create_context import CreateContext
@@ -32,23 +29,11 @@ from smbquic.wire.create_contexts import (
 )
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities
 from smbquic.wire.oplock_break import LeaseBreakNotification
-from tests.unit.client.fakes import opened
+from tests.unit.client.fakes import opened, tree_with_leases
 
 ALL = READ | HANDLE | WRITE
 BOTH = GlobalCapabilities.LEASING | GlobalCapabilities.DIRECTORY_LEASING
 OPENING = requests.create("a", requests.READ)
-
-
-def tree_of(
-    dialect: Dialect | None = Dialect.SMB_3_1_1, capabilities: GlobalCapabilities = BOTH
-) -> TreeConnect:
-    protocol = SimpleNamespace(server=SimpleNamespace(capabilities=capabilities), dialect=dialect)
-    tree = SimpleNamespace(
-        connection=SimpleNamespace(protocol=protocol, closed=False),
-        channels=SimpleNamespace(lease_breaks=LeaseBreaks(cast(Any, None)), losses=0),
-        target=Target(),
-    )
-    return cast(TreeConnect, tree)
 
 
 class CountingLease(CacheLease):
@@ -79,7 +64,7 @@ def broken(lease: CacheLease, left: int, epoch: int) -> LeaseBreakNotification:
 
 def leased(state: int = ALL, epoch: int = 1) -> tuple[CountingLease, TreeConnect]:
     """A lease that was granted this state."""
-    lease, tree = CountingLease(ALL), tree_of()
+    lease, tree = CountingLease(ALL), tree_with_leases()
     lease.request(tree, OPENING)
     lease.opened(granted(lease.key, state, epoch))
     lease.purged = 0
@@ -102,14 +87,14 @@ def leased(state: int = ALL, epoch: int = 1) -> tuple[CountingLease, TreeConnect
 def test_which_servers_are_asked(
     dialect: Dialect | None, capabilities: GlobalCapabilities, expected: bool
 ) -> None:
-    tree = tree_of(dialect, capabilities)
+    tree = tree_with_leases(dialect, capabilities)
     assert grants_leases(tree, GlobalCapabilities.DIRECTORY_LEASING) is expected
     tree.connection.protocol.server = None
     assert not grants_leases(tree, GlobalCapabilities.DIRECTORY_LEASING)
 
 
 def test_what_is_asked_for() -> None:
-    lease, tree = CacheLease(READ | HANDLE, b"P" * 16), tree_of()
+    lease, tree = CacheLease(READ | HANDLE, b"P" * 16), tree_with_leases()
     request = lease.request(tree, OPENING)
     assert request.requested_oplock_level == OplockLevel.OPLOCK_LEVEL_LEASE
     [context] = request.contexts
@@ -122,7 +107,7 @@ def test_what_is_asked_for() -> None:
 
 
 def test_a_server_without_leases_is_not_asked() -> None:
-    lease, tree = CountingLease(ALL), tree_of(capabilities=GlobalCapabilities.LARGE_MTU)
+    lease, tree = CountingLease(ALL), tree_with_leases(capabilities=GlobalCapabilities.LARGE_MTU)
     assert lease.request(tree, OPENING) == OPENING
     lease.opened(opened())
     assert lease.state == NOTHING
@@ -130,7 +115,7 @@ def test_a_server_without_leases_is_not_asked() -> None:
 
 
 def test_a_lease_that_caches_nothing() -> None:
-    lease, tree = OpenLease(READ), tree_of()
+    lease, tree = OpenLease(READ), tree_with_leases()
     lease.request(tree, OPENING)
     lease.opened(granted(lease.key, READ, 1))
     assert lease.holder is None
@@ -142,7 +127,7 @@ def test_a_lease_that_caches_nothing() -> None:
 
 
 def test_no_more_than_was_asked_for() -> None:
-    lease, tree = CountingLease(READ | HANDLE), tree_of()
+    lease, tree = CountingLease(READ | HANDLE), tree_with_leases()
     lease.request(tree, OPENING)
     lease.opened(granted(lease.key, 0xFFFF, 1))
     assert lease.state == READ | HANDLE
@@ -156,7 +141,7 @@ def test_no_more_than_was_asked_for() -> None:
     ],
 )
 def test_an_answer_that_grants_nothing(answer: CreateResponse) -> None:
-    lease, tree = CountingLease(ALL), tree_of()
+    lease, tree = CountingLease(ALL), tree_with_leases()
     lease.request(tree, OPENING)
     lease.opened(answer)
     assert lease.state == NOTHING
@@ -164,7 +149,7 @@ def test_an_answer_that_grants_nothing(answer: CreateResponse) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"short", LeaseV1(b"K" * 16, ALL).encode()])
 def test_an_answer_that_is_none(data: bytes) -> None:
-    lease, tree = CountingLease(ALL), tree_of()
+    lease, tree = CountingLease(ALL), tree_with_leases()
     lease.request(tree, OPENING)
     answer = opened()
     answer.contexts.append(CreateContext(CREATE_REQUEST_LEASE, data))
@@ -222,7 +207,7 @@ def test_a_break_that_says_something_was_lost_before() -> None:
 
 
 def test_a_break_that_overtakes_the_response() -> None:
-    lease, tree = CountingLease(ALL), tree_of()
+    lease, tree = CountingLease(ALL), tree_with_leases()
     lease.request(tree, OPENING)
     lease.reduce(broken(lease, READ, 2))
     lease.opened(granted(lease.key, ALL, 1))
@@ -260,7 +245,7 @@ def test_a_break_may_be_lost_with_one_of_several_connections() -> None:
 
 def test_another_connection_begins_anew() -> None:
     lease, _ = leased()
-    other = tree_of()
+    other = tree_with_leases()
     lease.request(other, OPENING)
     assert lease.state == NOTHING
     assert lease.purged

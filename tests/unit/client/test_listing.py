@@ -1,6 +1,5 @@
 """Listings of folders: in pages, over more than one connection, and by servers that lie."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -32,6 +31,7 @@ from tests.unit.client.fakes import (
     FakeTransport,
     Received,
     connection_over,
+    serving,
     share_over,
 )
 
@@ -178,16 +178,11 @@ async def test_a_listing_that_is_left_while_the_next_page_is_waited_for(
 @asynccontextmanager
 async def another_connection(*pages: list[DirectoryEntry]) -> AsyncIterator[Share]:
     transport = FakeTransport()
-    server = FakeServer(transport)
-    serve_listings(server, *pages)
-    serving = asyncio.create_task(server.run())
-    connection = connection_over(transport, credits=64)
-    try:
+    async with serving(transport) as server:
+        serve_listings(server, *pages)
+        connection = connection_over(transport, credits=64)
         yield share_over(connection)
-    finally:
         await connection.close()
-        serving.cancel()
-        await asyncio.wait([serving])
 
 
 def reconnecting(share: Share, others: list[Share]) -> list[TreeConnect]:

@@ -1,25 +1,21 @@
 """What a folder's lease lets a cache answer, and for how long."""
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from smbquic.client import requests
 from smbquic.client.cache.folder import ITSELF, CachedFolder
 from smbquic.client.cache.limits import CacheLimits
-from smbquic.client.lease_breaks import LeaseBreaks
 from smbquic.client.leases import HANDLE, NOTHING, READ
-from smbquic.client.response_waiters import Target
 from smbquic.client.stat import Stat
-from smbquic.client.tree_connect import TreeConnect
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_contexts import LeaseV2
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
-from smbquic.wire.negotiate import Dialect, GlobalCapabilities
+from smbquic.wire.negotiate import GlobalCapabilities
 from smbquic.wire.oplock_break import LeaseBreakNotification
-from tests.unit.client.fakes import opened
+from tests.unit.client.fakes import opened, tree_with_leases
 
 OPENING = requests.create("f", requests.STAT)
 LIMITS = CacheLimits(listed_seconds=5.0)
@@ -43,22 +39,10 @@ class Fixture:
         self.clock = Clock()
         self.lost: list[CachedFolder] = []
         self.folder = CachedFolder("f", limits, self.clock, self.lost.append)
-        protocol = SimpleNamespace(
-            server=SimpleNamespace(capabilities=GlobalCapabilities.DIRECTORY_LEASING),
-            dialect=Dialect.SMB_3_1_1,
-        )
-        self.connection = SimpleNamespace(protocol=protocol, closed=False)
-        self.channels = SimpleNamespace(lease_breaks=LeaseBreaks(cast(Any, None)), losses=0)
         self.closed: list[tuple[FileId, str]] = []
-        tree = cast(
-            TreeConnect,
-            SimpleNamespace(
-                connection=self.connection,
-                channels=self.channels,
-                target=Target(),
-                close=self._close,
-            ),
-        )
+        tree: Any = tree_with_leases(capabilities=GlobalCapabilities.DIRECTORY_LEASING)
+        tree.close = self._close
+        self.connection = tree.connection
         self.folder.request(tree, OPENING)
         response = opened()
         response.oplock_level = OplockLevel.OPLOCK_LEVEL_LEASE
