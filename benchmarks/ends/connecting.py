@@ -39,7 +39,7 @@ async def idle(client: Client, request: Request) -> Figures:
         async with turns:
             share = await stack.enter_async_context(client.connected())
         # As if a file were open: connections without one may fall silent, and end.
-        share.tree.connection.monitor.add_open()
+        share.tree.connection.transport.keep_alive = True
 
     with Stopwatch() as stopwatch:
         async with asyncio.TaskGroup() as joining:

@@ -92,9 +92,8 @@ class Channels:
             raise ConnectionClosed("the connection was lost while another one was made")
         connection.owner = self
         connection.stages = self.first.stages
-        for _ in range(self._opens):
-            connection.monitor.add_open()
         self.connections.append(connection)
+        self._keep_up()
 
     def connection_lost(self, connection: ClientConnection) -> None:
         """Go on with the others; the last one stays, so that the session ends with it."""
@@ -110,14 +109,16 @@ class Channels:
     def add_open(self) -> None:
         """Keep the connections up: something was opened on the server."""
         self._opens += 1
-        for connection in self.connections:
-            connection.monitor.add_open()
+        self._keep_up()
 
     def remove_open(self) -> None:
         """Let the connections fall silent once everything is closed: this was."""
         self._opens -= 1
+        self._keep_up()
+
+    def _keep_up(self) -> None:
         for connection in self.connections:
-            connection.monitor.remove_open()
+            connection.transport.keep_alive = self._opens > 0
 
     async def wait_abandoned(self) -> None:
         """Wait until everything is closed that cancelled requests have opened."""

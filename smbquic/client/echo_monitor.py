@@ -19,8 +19,9 @@ prefer later requests to an earlier one."""
 
 
 class EchoMonitor:
-    """Keeps a connection up while something is open, and detects a server that no longer answers.
+    """Asks in silence, and detects a server that no longer answers.
 
+    Where nothing is under way, it asks while the transport is to be kept up (`keep_alive`).
     `send_echo` sends an ECHO that nobody waits for, `fail` ends the connection with an error.
     """
 
@@ -37,23 +38,12 @@ class EchoMonitor:
         self._fail = fail
         self.response_timeout = RESPONSE_TIMEOUT
         """Seconds of silence after which a server that owes a response counts as lost."""
-        self._opens = 0
         self._loop = asyncio.get_running_loop()
         self.last_received = self._loop.time()
         """When a part of a message was last seen to move, or when the server began to owe a
         response, if that was later."""
         self._received = self._taken = 0
         self._timer = self._loop.call_later(ECHO_INTERVAL, self.check)
-
-    def add_open(self) -> None:
-        """Keep the connection up: something was opened on the server."""
-        self._opens += 1
-        self._transport.keep_alive = True
-
-    def remove_open(self) -> None:
-        """Let the connection fall silent once everything is closed: this was."""
-        self._opens -= 1
-        self._transport.keep_alive = self._opens > 0
 
     def reset(self) -> None:
         """Measure the silence from now on: a message came, or the server owes a response now."""
@@ -73,7 +63,7 @@ class EchoMonitor:
         due = ECHO_INTERVAL - silence
         if due <= 0:
             due = ECHO_INTERVAL
-            if self._opens or self._outstanding:
+            if self._transport.keep_alive or self._outstanding:
                 self._send_echo()
         self._timer = self._loop.call_later(due, self.check)
 

@@ -364,10 +364,14 @@ async def test_a_refusal_in_a_compound_that_closes_the_file_is_final(several: Se
 async def test_all_are_kept_up_while_something_is_open(several: Several) -> None:
     channels, [first, second, third] = several.channels, several.members
     channels.connections.remove(third.connection)
+    assert not first.transport.keep_alive
+    channels.add_open()
     channels.add_open()
     assert (first.transport.keep_alive, second.transport.keep_alive) == (True, True)
     channels.add(third.connection)
     assert third.transport.keep_alive
+    channels.remove_open()
+    assert all(member.transport.keep_alive for member in several.members)
     channels.remove_open()
     assert not any(member.transport.keep_alive for member in several.members)
 

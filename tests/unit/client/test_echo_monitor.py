@@ -41,19 +41,8 @@ async def monitored() -> AsyncIterator[Monitored]:
     made.monitor.stop()
 
 
-async def test_opens_keep_the_connection_up(monitored: Monitored) -> None:
-    monitor, transport = monitored.monitor, monitored.transport
-    assert not transport.keep_alive
-    monitor.add_open()
-    monitor.add_open()
-    monitor.remove_open()
-    assert transport.keep_alive
-    monitor.remove_open()
-    assert not transport.keep_alive
-
-
-async def test_echoes_in_the_silence_while_something_is_open(monitored: Monitored) -> None:
-    monitored.monitor.add_open()
+async def test_echoes_in_the_silence_of_what_is_to_be_kept_up(monitored: Monitored) -> None:
+    monitored.transport.keep_alive = True
     monitored.monitor.check()
     assert monitored.echoes == 0
     monitored.monitor.last_received -= echo_monitor.ECHO_INTERVAL
@@ -125,7 +114,7 @@ async def test_the_next_check_is_when_the_silence_will_have_been_long(
     monitor: Any = monitored.monitor
     monitor.stop()
     monitor._loop = loop = Loop()
-    monitor.add_open()
+    monitored.transport.keep_alive = True
 
     for silence, echoes in ((4.0, 0), (9.0, 0), (10.0, 1), (11.0, 2)):
         monitor.last_received = loop.now - silence
