@@ -2,8 +2,7 @@
 
 import asyncio
 import errno
-import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
@@ -22,7 +21,9 @@ from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.refusals import Refusal
 from smbquic.wire.header import Command, Header
+from tests.integration.auditing import AuditRecords
 from tests.integration.backends import GUID, SimulatedBackend, simulated
+from tests.polling import eventually
 from tests.unit.gateway.messages import (
     compound,
     negotiate,
@@ -35,19 +36,6 @@ from tests.unit.gateway.messages import (
 
 ECHOED = bytes(request(Command.ECHO, bytes(4), 5, 7))
 QUICK: dict[str, Any] = {"health_interval": 0.1, "health_timeout": 20.0, "health_failures": 1}
-
-
-class AuditLines:
-    """A sink of audit records."""
-
-    def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
-
-    def write(self, line: str) -> None:
-        self.records.append(json.loads(line))
-
-    def of(self, event: str) -> list[dict[str, Any]]:
-        return [each for each in self.records if each["event"] == event]
 
 
 @asynccontextmanager
@@ -112,14 +100,8 @@ def told(reason: Refusal) -> str:
     return reason.text.partition(": ")[2]
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110  (of sockets)
-            await asyncio.sleep(0.01)
-
-
 async def test_messages_pass_unchanged_and_are_seen(pki: PkiDirectory) -> None:
-    audit = AuditLines()
+    audit = AuditRecords()
     async with (
         simulated(1) as [backend],
         running(pki, backend, audit=audit) as made,
@@ -213,7 +195,7 @@ async def test_before_a_logon_only_a_logon_passes(
 
 
 async def test_a_failed_logon_is_delayed_and_recorded(pki: PkiDirectory) -> None:
-    audit = AuditLines()
+    audit = AuditRecords()
     limits = Limits(failed_logon_delay=0.3)
     async with (
         simulated(1) as [backend],
@@ -238,7 +220,7 @@ async def test_failed_logons_in_one_message_wait_for_each_of_them(pki: PkiDirect
             return None
         return bytes(compound(refused_logon(1), refused_logon(2)))
 
-    audit = AuditLines()
+    audit = AuditRecords()
     limits = Limits(failed_logon_delay=3600.0)
     async with (
         simulated(1, respond=respond) as [backend],
@@ -255,7 +237,7 @@ async def test_failed_logons_in_one_message_wait_for_each_of_them(pki: PkiDirect
 
 
 async def test_a_session_that_cannot_be_bound_is_no_guess(pki: PkiDirectory) -> None:
-    audit = AuditLines()
+    audit = AuditRecords()
     limits = Limits(failed_logon_delay=3600.0)
     async with (
         simulated(1) as [backend],

@@ -5,7 +5,6 @@ import json
 import logging
 import random
 import shutil
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -36,6 +35,7 @@ from smbquic.pki.issuing import issue, renew, replace_intermediate, revoke
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport import quic
 from tests.integration.auditing import AuditRecords
+from tests.polling import eventually
 
 PASSWORD = "correct horse"
 
@@ -103,13 +103,6 @@ async def shown(running: Serving, own: PkiDirectory, name: str) -> str:
 
 def print_of(files: CertificateFiles) -> str:
     return fingerprint(read_certificates(files.certificate)[0])
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        # The files are polled, so there is no event to wait for.
-        while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 def shows(certificates: ServerCertificates, leaf: x509.Certificate) -> bool:

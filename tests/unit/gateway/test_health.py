@@ -1,7 +1,7 @@
 """Checks of back ends, which the test plays."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -16,6 +16,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.wire.header import Command
 from smbquic.wire.negotiate import Dialect, NegotiateRequest
+from tests.polling import eventually
 from tests.unit.gateway.messages import failed, negotiated, request
 
 
@@ -75,12 +76,6 @@ async def test_so_is_none() -> None:
     async with answering(None, []) as backend:
         with pytest.raises(SmbError, match=r"did not answer a NEGOTIATE within 0\.05 s"):
             await check(backend, seconds=0.05)
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110  (of sockets)
-            await asyncio.sleep(0.01)
 
 
 async def test_a_back_end_is_checked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
