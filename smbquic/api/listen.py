@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from smbquic.client.url import PORTS, host_and_port
+from smbquic.client.url import PORTS
 from smbquic.errors import ListenError, UrlError
 from smbquic.transport.addresses import resolve
 from smbquic.transport.addresses import url as url_of
+from smbquic.transport.hosts import host_and_port
 
 _ALL = "0.0.0.0"  # noqa: S104  (who leaves out the host wants that)
 _LISTENERS: dict[str, Literal["quic", "tcp"]] = {"quic": "quic", "tcp": "tcp"}

@@ -5,15 +5,15 @@
 and no fragment, since ``#`` is an ordinary character in a file name.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass, field, replace
 from typing import Literal
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from smbquic.client.names import from_local, split_path
 from smbquic.errors import PathError, UrlError
-from smbquic.storage.names import unescape
+from smbquic.storage.names import unescape as without_escapes
+from smbquic.transport.hosts import host_and_port, unescape
 
 TransportName = Literal["quic", "tcp"]
 
@@ -23,8 +23,6 @@ PORTS: dict[TransportName, int] = {"quic": 443, "tcp": 445}
 """Where servers listen unless a URL says otherwise."""
 
 _SHAPE = "smb+quic://[DOMAIN;]USER@HOST[:PORT]/SHARE/PATH"
-_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_HOST = re.compile(r"[^\s/\\:;@\[\]%\"<>?#]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class SmbUrl:
         host = f"[{self.host.replace('%', '%25')}]" if ":" in self.host else self.host
         port = "" if self.port == PORTS[self.transport] else f":{self.port}"
         where = "/".join(
-            quote(unescape(part), safe=" #!$&'()+,;=@~", errors="surrogateescape")
+            quote(without_escapes(part), safe=" #!$&'()+,;=@~", errors="surrogateescape")
             for part in self._parts()
         )
         authority = f"{user}@{host}{port}" if user else f"{host}{port}"
@@ -107,61 +105,19 @@ def _quiet(text: str) -> str:
     return re.sub(r":[^:/@]*@", ":***@", text)
 
 
-def _unescape(text: str, what: str, errors: str = "strict") -> str:
-    if _LONE_PERCENT.search(text):
-        raise UrlError(f"a lone % in the {what}; write %25 for the character itself")
-    try:
-        return unquote(text, errors=errors)
-    except UnicodeDecodeError:
-        raise UrlError(f"the escapes in the {what} are not UTF-8") from None
-
-
-def host_and_port(text: str, default: int, *, lowest: int = 1) -> tuple[str, int]:
-    """Take ``HOST[:PORT]`` apart, an IPv6 address in brackets. Raises `UrlError`."""
-    if text.startswith("["):
-        literal, bracket, rest = text[1:].partition("]")
-        if not bracket:
-            raise UrlError(f"the bracket of [{literal} is not closed")
-        host = _unescape(literal, "host")
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            raise UrlError(f"{host!r} is not an IPv6 address") from None
-        if rest and not rest.startswith(":"):
-            raise UrlError(f"{rest!r} behind the host is not a port")
-        return host, _port(rest[1:], default, lowest)
-    host, _, port = text.partition(":")
-    if ":" in port:
-        raise UrlError(f"an IPv6 address stands in brackets: [{text}]")
-    host = _unescape(host, "host")
-    if not host:
-        raise UrlError(f"the address names no host; write {_SHAPE}")
-    if not _HOST.fullmatch(host):
-        raise UrlError(f"{host!r} is not a host name")
-    return host, _port(port, default, lowest)
-
-
-def _port(text: str, default: int, lowest: int) -> int:
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and lowest <= int(text) < 65536):
-        raise UrlError(f"{text!r} is not a port; a port is a number from {lowest} to 65535")
-    return int(text)
-
-
 def _identity(text: str) -> tuple[str, str, str | None]:
     name, colon, password = text.partition(":")
     domain, semicolon, user = name.rpartition(";")
-    user, domain = _unescape(user, "user"), _unescape(domain, "domain")
+    user, domain = unescape(user, "user"), unescape(domain, "domain")
     if not user:
         raise UrlError("there is no user name before the @")
     if semicolon and not domain:
         raise UrlError("there is no domain before the ;")
-    return user, domain, _unescape(password, "password") if colon else None
+    return user, domain, unescape(password, "password") if colon else None
 
 
 def _share(text: str) -> str:
-    return share_name(_unescape(text, "share"))
+    return share_name(unescape(text, "share"))
 
 
 def share_name(share: str) -> str:
@@ -172,7 +128,7 @@ def share_name(share: str) -> str:
 
 
 def _path(text: str) -> str:
-    parts = [_unescape(part, "path", "surrogateescape") for part in text.split("/")]
+    parts = [unescape(part, "path", "surrogateescape") for part in text.split("/")]
     for part in parts:
         if any(character in part for character in "/\0"):
             raise UrlError(f"{part!r} cannot be the name of a file or folder")

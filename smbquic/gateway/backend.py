@@ -11,6 +11,7 @@ from smbquic.errors import UrlError
 from smbquic.transport import tcp, unix
 from smbquic.transport.addresses import url
 from smbquic.transport.base import MessageTransport
+from smbquic.transport.hosts import host_and_port
 
 PORT = 445
 CONNECT_TIMEOUT = 5.0
@@ -46,7 +47,10 @@ class BackendAddress:
         if scheme == "unix" and rest.startswith("/") and len(rest) > 1:
             return cls(path=rest, weight=weight)
         if scheme == "tcp":
-            host, port = _host_and_port(rest.rstrip("/"), text)
+            try:
+                host, port = host_and_port(rest.rstrip("/"), PORT)
+            except UrlError as error:
+                raise UrlError(f"{text!r}: {error}") from None
             return cls(host, port, weight=weight)
         raise UrlError(f"{text!r}: a back end is tcp://HOST[:PORT] or unix:///PATH")
 
@@ -54,23 +58,6 @@ class BackendAddress:
     def url(self) -> str:
         """The URL, without the weight."""
         return f"unix://{self.path}" if self.path else url("tcp", (self.host, self.port))
-
-
-def _host_and_port(text: str, whole: str) -> tuple[str, int]:
-    if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-    else:
-        host, colon, rest = text.partition(":")
-        rest = colon + rest
-    port = rest.removeprefix(":")
-    if rest and not (rest.startswith(":") and port.isascii() and port.isdecimal()):
-        raise UrlError(f"{whole!r}: what is behind the host is no port; write IPv6 in brackets")
-    if not host or any(each in host for each in "/@ "):
-        raise UrlError(f"{whole!r}: a back end is tcp://HOST[:PORT] or unix:///PATH")
-    number = int(port) if port else PORT
-    if not 0 < number < 1 << 16:
-        raise UrlError(f"{whole!r}: {number} is no port")
-    return host, number
 
 
 class Backend:
