@@ -112,6 +112,21 @@ def test_the_gateway(machine: ReaderMachine) -> None:
         reader.leave_out("Set-SmbServerConfiguration", why="for Windows")
 
 
+def test_containers(machine: ReaderMachine) -> None:
+    shutil.copytree(ROOT / "examples", machine.home / "examples")
+    admin = machine.terminal("admin")
+    # tests/docs/test_examples.py runs what is in the containers.
+    with Reader(machine, "docs/howto/containers.md") as reader:
+        reader.leave_out("docker build", why="there is no Docker")
+        reader.run("smbquic pki init", admin)
+        assert admin.run("stat -c %a gateway/tls.crt gateway/tls.key").split() == ["644", "600"]
+        assert "tls.crt" in admin.run("smbquic config check gateway/gateway.toml")
+        reader.leave_out("sudo chown 10001", why="there is no Docker")
+        reader.leave_out("docker compose kill", why="there is no Docker")
+        reader.leave_out("kubectl create namespace", why="there is no cluster")
+        reader.leave_out("kubectl apply", why="there is no cluster")
+
+
 def test_keeping_folders_alike(machine: ReaderMachine) -> None:
     server, client = machine.terminal("server"), machine.terminal("client")
     photos = machine.home / "photos"

@@ -1,0 +1,300 @@
+"""The files in `examples`: what they say is what this program understands, and what it needs.
+
+`.ci/check_examples` checks them by the schemas of compose and Kubernetes.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from smbquic import config
+from smbquic.cli.main import cli
+from smbquic.gateway.pool import PoolTable
+from smbquic.overload.memory import memory_limit
+from smbquic.pki import PkiDirectory, Purpose
+from smbquic.pki.issuing import issue
+from tests.docs.pages import ROOT
+
+EXAMPLES = ROOT / "examples"
+COMPOSE = EXAMPLES / "compose"
+KUBERNETES = EXAMPLES / "kubernetes"
+CONFIGURATION = "/etc/smbquic"
+"""Where the configuration is in a container."""
+RUN = "/run/smbquic"
+"""Where the status socket is in a container."""
+HEALTH_CHECK = 40 << 20
+"""Bytes that `smbquic status` takes."""
+TIMEOUT = 60
+
+
+def objects(kind: str) -> list[dict[str, Any]]:
+    found = [
+        each for path in KUBERNETES.glob("*.yaml") for each in yaml.safe_load_all(path.read_text())
+    ]
+    return [each for each in found if each["kind"] == kind]
+
+
+def only(kind: str) -> dict[str, Any]:
+    [found] = objects(kind)
+    return found
+
+
+def service() -> dict[str, Any]:
+    """The gateway in compose.yaml."""
+    found: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
+    return found["gateway"]  # type: ignore[no-any-return]
+
+
+def pod() -> dict[str, Any]:
+    return only("Deployment")["spec"]["template"]["spec"]  # type: ignore[no-any-return]
+
+
+def container() -> dict[str, Any]:
+    [found] = pod()["containers"]
+    return found  # type: ignore[no-any-return]
+
+
+def configurations() -> dict[str, str]:
+    """The configuration files, by the examples that they are of."""
+    return {
+        "compose": (COMPOSE / "gateway" / "gateway.toml").read_text(),
+        "kubernetes": only("ConfigMap")["data"]["gateway.toml"],
+    }
+
+
+def commands() -> dict[str, list[str]]:
+    """The command lines of smbquic; the image begins each of the gateway's with its name."""
+    kubernetes, compose = container(), service()
+    checks = [
+        compose["healthcheck"]["test"][1:],
+        kubernetes["livenessProbe"]["exec"]["command"],
+        kubernetes["readinessProbe"]["exec"]["command"],
+    ]
+    assert {each[0] for each in checks} == {"smbquic"}
+    return {
+        "compose": compose["command"],
+        "kubernetes": kubernetes["args"],
+        "compose health check": checks[0][1:],
+        "liveness probe": checks[1][1:],
+        "readiness probe": checks[2][1:],
+    }
+
+
+def mounted(folder: Path, text: str, pki: PkiDirectory) -> Path:
+    """Mount a configuration and a secret as Kubernetes does; return the configuration file."""
+    replace(folder, {"gateway.toml": text.encode(), **pair(pki, "fs.example")})
+    for name in ("gateway.toml", "tls.crt", "tls.key"):
+        (folder / name).symlink_to(Path("..data", name))
+    return folder / "gateway.toml"
+
+
+def replace(folder: Path, files: dict[str, bytes]) -> None:
+    """Replace all files of a mounted volume at once: `..data` is the folder with the new ones."""
+    before = folder / "..data"
+    new = folder / f"..{len(list(folder.glob('..*')))}"
+    new.mkdir()
+    for name, content in files.items():
+        (new / name).touch(mode=0o640)
+        (new / name).write_bytes(content)
+    (folder / "..data_tmp").symlink_to(new.name)
+    (folder / "..data_tmp").rename(before)
+
+
+def pair(pki: PkiDirectory, name: str) -> dict[str, bytes]:
+    """A certificate and its key, by the names that they have in a secret."""
+    files = issue(pki, name, Purpose.SERVER)
+    return {"tls.crt": files.certificate.read_bytes(), "tls.key": files.key.read_bytes()}
+
+
+@pytest.fixture
+def pki(pki: PkiDirectory, tmp_path: Path) -> PkiDirectory:
+    return PkiDirectory(Path(shutil.copytree(pki.path, tmp_path / "pki")))
+
+
+def loaded(which: str, folder: Path) -> config.Configuration:
+    """Load the configuration of an example from a folder that has the certificate too."""
+    for name in ("tls.crt", "tls.key"):
+        (folder / name).touch()
+    (folder / "gateway.toml").write_text(configurations()[which])
+    return config.load(folder / "gateway.toml")
+
+
+@pytest.mark.parametrize("which", ["compose", "kubernetes"])
+def test_configurations_are_accepted(which: str, tmp_path: Path) -> None:
+    settings = loaded(which, tmp_path)
+    assert settings.listen == ("quic://0.0.0.0:8443",)
+    assert [pool.name for pool in PoolTable(settings.pools, settings.backends)] == ["nas"]
+    [identity] = settings.certificates
+    assert {path.name for path in identity.watched} == {"tls.crt", "tls.key"}
+
+
+@pytest.mark.parametrize("which", list(commands()))
+def test_command_lines_are_accepted(which: str, tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").touch()
+    name, *arguments = [each.replace(CONFIGURATION, str(tmp_path)) for each in commands()[which]]
+    with cli.make_context("smbquic", [name, *arguments]) as context:
+        command = cli.get_command(context, name)
+        assert command is not None
+        with command.make_context(name, arguments, parent=context):
+            pass
+
+
+def test_there_is_time_to_drain_and_memory_for_the_limits(tmp_path: Path) -> None:
+    kubernetes, compose = container(), service()
+    delay = kubernetes["lifecycle"]["preStop"]["sleep"]["seconds"]
+    grace = pod()["terminationGracePeriodSeconds"] - delay
+    memory = kubernetes["resources"]["limits"]["memory"]
+    assert (memory, compose["mem_limit"]) == ("1Gi", "1g")
+    stop = int(compose["stop_grace_period"].removesuffix("s"))
+    for which, seconds in (("kubernetes", grace), ("compose", stop)):
+        limits = loaded(which, tmp_path).limits
+        assert limits.drain_seconds < seconds
+        # A connection of a client over QUIC, and one to a back end over TCP.
+        needed = memory_limit(limits, quic=1, tcp=1, shares=0, opens=0)
+        assert f"{needed >> 20} MiB of memory at most" in configurations()[which]
+        assert needed + 2 * HEALTH_CHECK < 1 << 30
+
+
+def test_what_kubernetes_files_name_is_there() -> None:
+    labels = only("Deployment")["spec"]["template"]["metadata"]["labels"]
+    selectors = [
+        only("Deployment")["spec"]["selector"]["matchLabels"],
+        only("Service")["spec"]["selector"],
+        only("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        only("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        pod()["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
+    ]
+    assert selectors == [labels] * len(selectors)
+
+    volumes = {each["name"]: each for each in pod()["volumes"]}
+    mounts = {each["name"]: each["mountPath"] for each in container()["volumeMounts"]}
+    assert mounts == {"configuration": CONFIGURATION, "run": RUN}
+    assert volumes.keys() == mounts.keys()
+    projected = volumes["configuration"]["projected"]
+    assert projected["defaultMode"] == 0o440
+    assert [name for each in projected["sources"] for name in each.values()] == [
+        {"name": only("ConfigMap")["metadata"]["name"]},
+        {"name": only("Certificate")["spec"]["secretName"]},
+    ]
+
+    [port] = container()["ports"]
+    parsed = tomllib.loads(configurations()["kubernetes"])
+    assert parsed["listen"] == [f"quic://0.0.0.0:{port['containerPort']}"]
+    [exposed] = only("Service")["spec"]["ports"]
+    assert (exposed["protocol"], exposed["port"]) == ("UDP", 443)
+    assert exposed["targetPort"] == port["name"]
+    [ingress] = only("NetworkPolicy")["spec"]["ingress"]
+    assert ingress["ports"] == [{"protocol": "UDP", "port": port["name"]}]
+    egress = only("NetworkPolicy")["spec"]["egress"][1]["to"][0]["ipBlock"]["cidr"]
+    [backend] = parsed["gateway"]["pools"]["nas"]["backends"]
+    assert backend == f"tcp://{egress.removesuffix('/32')}:445"
+
+
+def test_what_the_compose_file_names_is_there() -> None:
+    compose = service()
+    assert compose["volumes"] == [f"./gateway:{CONFIGURATION}:ro"]
+    [nas] = compose["extra_hosts"]
+    parsed = tomllib.loads(configurations()["compose"])
+    assert parsed["gateway"]["pools"]["nas"]["backends"] == [f"tcp://{nas.partition(':')[0]}:445"]
+    [listener] = parsed["listen"]
+    assert compose["ports"] == [f"443:{listener.rpartition(':')[2]}/udp"]
+    image = (EXAMPLES / "Containerfile").read_text()
+    [user] = re.findall(r"^USER (\d+):\1$", image, re.MULTILINE)
+    assert compose["tmpfs"] == [f"{RUN}:uid={user},gid={user},mode=0700"]
+    security = pod()["securityContext"]
+    assert [security[each] for each in ("runAsUser", "runAsGroup", "fsGroup")] == [int(user)] * 3
+    assert f"ENV RUNTIME_DIRECTORY={RUN}\n" in image
+    assert (COMPOSE / compose["build"]["context"]).resolve() == ROOT
+    assert (ROOT / compose["build"]["dockerfile"]).is_file()
+
+
+def test_certificates_of_cert_manager_are_for_servers() -> None:
+    spec = only("Certificate")["spec"]
+    assert "server auth" in spec["usages"]
+    assert spec["commonName"] in spec["dnsNames"]
+
+
+def test_the_image_has_all_that_is_installed(tmp_path: Path) -> None:
+    """The wheel is built of what the Containerfile copies, and nothing else."""
+    if find_spec("hatchling") is None:
+        pytest.skip("needs hatchling")
+    text = (EXAMPLES / "Containerfile").read_text()
+    for _, *sources, target in map(shlex.split, re.findall(r"^COPY .*$", text, re.MULTILINE)):
+        folder = tmp_path / target.strip("/")
+        for source in sources:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, folder, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / source, folder)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "wheel"],
+        cwd=tmp_path / "src",
+        check=True,
+        capture_output=True,
+    )
+    assert [path.suffix for path in (tmp_path / "wheel").iterdir()] == [".whl"]
+    assert (tmp_path / "src" / "constraints.txt").is_file()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "RUNTIME_DIRECTORY": str(folder / "run")}
+
+
+@contextmanager
+def gateway(folder: Path, arguments: list[str]) -> Iterator["subprocess.Popen[str]"]:
+    """Run a gateway as in a pod, but with its log, and on a port that the system picks."""
+    more = ["--listen", "quic://127.0.0.1:0", "--json", "-v"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "smbquic", *arguments, *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(folder),
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_gateway_as_in_a_pod(pki: PkiDirectory, tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    mounted(volume, configurations()["kubernetes"], pki)
+    (tmp_path / "run").mkdir()
+
+    def names() -> Any:
+        """Return the names of the certificate in use, as the command of the probe shows it."""
+        probe = [sys.executable, "-m", "smbquic", *commands()["readiness probe"], "--json"]
+        done = subprocess.run(
+            probe, capture_output=True, env=environment(tmp_path), timeout=TIMEOUT, check=True
+        )
+        return json.loads(done.stdout.splitlines()[0])["certificates"][0]["names"]
+
+    arguments = [each.replace(CONFIGURATION, str(volume)) for each in commands()["kubernetes"]]
+    with gateway(tmp_path, arguments) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["event"] == "ready"
+        assert "fs.example" in names()
+        replace(volume, pair(pki, "other.example"))
+        assert any("read anew" in line for line in process.stderr)
+        assert "other.example" in names()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT) == 0
