@@ -1,10 +1,14 @@
 """The user of a logon, as far as its token shows: NTLM has the name in plain, Kerberos has not."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from smbquic.auth.ntlm.messages import SIGNATURE, AuthenticateMessage
 from smbquic.auth.spnego.tokens import NegTokenInit, NegTokenResp
 from smbquic.errors import WireError
+
+LONGEST_NAME: Final = 256
+"""Characters that are kept of a name: a client may send 30,000 of them in each logon."""
 
 _INITIAL = 0x60
 _RESPONSE = 0xA1
@@ -27,7 +31,7 @@ def user_of(token: bytes) -> LogonUser | None:
         message = AuthenticateMessage.decode(ntlm)
     except WireError:
         return None
-    return LogonUser(message.user_name, message.domain_name)
+    return LogonUser(message.user_name[:LONGEST_NAME], message.domain_name[:LONGEST_NAME])
 
 
 def _mechanism_token(token: bytes) -> bytes:

@@ -27,6 +27,8 @@ MOST_PENDING: Final = 128
 """Logons and share names that are kept until they are answered; then the oldest is forgotten."""
 MOST_SESSIONS: Final = 64
 """Sessions whose users are kept for the records about shares."""
+LONGEST_PATH: Final = 1024
+"""Characters that are kept of the path of a share."""
 MOST_REQUESTS: Final = 1024
 """Requests of one compound that are read."""
 
@@ -172,7 +174,7 @@ class ConnectionTraffic:
                 _remember(self._users, header.session_id, who, MOST_SESSIONS)
             _remember(self._logons, header.message_id, who, MOST_PENDING)
         elif header.command == Command.TREE_CONNECT:
-            path = TreeConnectRequest.decode(request).path
+            path = TreeConnectRequest.decode(request).path[:LONGEST_PATH]
             _remember(self._shares, header.message_id, (path, header.session_id), MOST_PENDING)
 
     def response(self, message: memoryview) -> list[Event]:

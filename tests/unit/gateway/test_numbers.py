@@ -16,6 +16,8 @@ NUMBERS = {
     "MOST_PENDING": [128],
     "MOST_SESSIONS": [64],
     "MOST_REQUESTS": [1024],
+    "LONGEST_NAME": [256],
+    "LONGEST_PATH": [1024],
     "MOST_STATUSES": [64],
     "CONNECT_TIMEOUT": [5.0],
     "NEXT_BACKEND": [0.5],
