@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 from smbquic.api.listen import ListenAddress, listening_on
@@ -26,6 +26,7 @@ from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.keywords import keywords
 from smbquic.options.model import values_of
 from smbquic.options.server import Listen, ListenerOptions
+from smbquic.overload.memory import memory_limit
 from smbquic.overload.open_file_budget import sockets_limit
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport.quic import QuicListener
@@ -87,9 +88,21 @@ class RunningGateway:
             "pid": os.getpid(),
             "listeners": listeners_status(self.listeners, self._quic),
             "certificates": certificates_status(self.certificates),
-            "resident": resident(),
+            "memory": {
+                "limit": self.memory_limit,
+                "resident": resident(),
+                "waiting": self.gateway.slow_peers.waiting,
+            },
             **self.gateway.status(),
         }
+
+    @property
+    def memory_limit(self) -> int:
+        """The bytes of memory that the gateway needs at most, by its limits."""
+        # A client has a connection of its own to a back end; locks and files are the back end's.
+        listeners = len(self.listeners)
+        limits = replace(self.gateway.limits, user_memory=0)
+        return memory_limit(limits, quic=listeners, tcp=listeners, shares=0, opens=0)
 
 
 @keywords(GatewayOptions)

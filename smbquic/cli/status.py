@@ -139,10 +139,10 @@ def _gateway_lines(found: dict[str, Any]) -> Iterator[str]:
     )
     if found["draining"]:
         yield "  is stopping: idle connections are closed, and no new ones are accepted"
-    if found["resident"] is not None:
+    if (memory := found["memory"])["resident"] is not None:
         yield (
-            f"  memory {found['resident'] >> 20} MiB, of which {found['waiting'] >> 20} wait to be"
-            " sent"
+            f"  memory {memory['resident'] >> 20} MiB of at most {memory['limit'] >> 20}, of which"
+            f" {memory['waiting'] >> 20} wait to be sent"
         )
     if found["failures"]:
         yield f"  failed requests: {_counts(found['failures'])}"

@@ -108,7 +108,7 @@ class GatewayConnection:
             services.counts,
             require_encryption=pool is not None and pool.options.require_encryption_to_backend,
         )
-        self._certificate = CertificateWatch(
+        self.certificate = CertificateWatch(
             self.name, services.certificates, transport, trail.decided
         )
         self._upstream: MessageTransport | None = None
@@ -142,7 +142,7 @@ class GatewayConnection:
         self.transport.max_message_size = LOGON_SIZE
         loop = asyncio.get_running_loop()
         deadline = loop.call_later(self.services.limits.logon_seconds, self._check_logon)
-        self._certificate.check()
+        self.certificate.check()
         try:
             await self._serve()
         except Refused as refused:
@@ -151,7 +151,7 @@ class GatewayConnection:
             _log.debug("%s: %s", self.name, end)
         finally:
             deadline.cancel()
-            self._certificate.stop()
+            self.certificate.stop()
             self.transport.close()
 
     async def _serve(self) -> None:

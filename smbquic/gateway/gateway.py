@@ -141,7 +141,6 @@ class Gateway(LimitedService[GatewayConnection]):
             "affinities": len(self._services.affinity),
             "received": self.bytes_received + sum(each.traffic.received for each in connections),
             "sent": self.bytes_sent + sum(each.traffic.sent for each in connections),
-            "waiting": self.slow_peers.waiting,
             "commands": dict(self.counts.commands),
             "failures": dict(self.counts.failures),
             "refused": {str(why): count for why, count in self.refusals.counts.items()},

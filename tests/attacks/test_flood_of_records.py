@@ -27,6 +27,7 @@ def peer(number: int) -> Peer:
 def flood(audit: AuditLog) -> None:
     for number in range(FLOOD):
         trail = audit.begin(peer(number))
+        trail.record(AuditEvent.BACKEND, pool="default", backend="tcp://192.0.2.1:445")
         trail.record(AuditEvent.LOGON_FAILURE, status="STATUS_LOGON_FAILURE", message="x" * 500)
         trail.record(AuditEvent.DISCONNECTION)
         audit.handshake_failed(f"192.0.2.1:{number}", ConnectError("no"), ClientHello())
@@ -58,6 +59,7 @@ def test_what_unauthenticated_clients_do_is_counted(separate: bool) -> None:
     assert users.lines == [] or not separate
     events = {
         AuditEvent.CONNECTION,
+        AuditEvent.BACKEND,
         AuditEvent.LOGON_FAILURE,
         AuditEvent.DISCONNECTION,
         AuditEvent.HANDSHAKE_FAILURE,

@@ -8,18 +8,44 @@ import pytest
 
 from smbquic.pki import PkiDirectory
 from tests.attacks.quic_packets import UnauthenticatedClient, crypto_frame, packed, stream_frame
-from tests.interop.processes import ServerProcess, running_server
+from tests.interop.processes import ServerProcess, running_gateway, running_server
+from tests.interop.recording import RecordingBackend, recording
 
 CLIENTS = 24
 ENGINES = ["qh3", "aioquic"]
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(scope="module")
+def behind(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server for a gateway."""
+    with running_server(tmp_path_factory.mktemp("behind"), pki) as server:
+        yield server
+
+
+@pytest.fixture
+def backend(behind: ServerProcess) -> Iterator[RecordingBackend]:
+    with recording(behind.ports["tcp"]) as backend:
+        yield backend
+
+
+@pytest.fixture(params=[*ENGINES, *(f"gateway-{engine}" for engine in ENGINES)])
 def server(
     request: pytest.FixtureRequest, tmp_path: Path, pki: PkiDirectory
 ) -> Iterator[ServerProcess]:
-    with running_server(tmp_path, pki, "--engine", request.param) as server:
-        yield server
+    """A server, or a gateway whose back end gets nothing but the gateway's own checks."""
+    kind, _, engine = request.param.rpartition("-")
+    # Its clients leave without a word, and nobody waits for them.
+    options = ("--engine", engine, "--drain-seconds", "0")
+    if not kind:
+        with running_server(tmp_path, pki, *options) as server:
+            yield server
+        return
+    backend: RecordingBackend = request.getfixturevalue("backend")
+    with running_gateway(tmp_path, pki, tmp_path, [backend.port], *options) as gateway:
+        yield gateway
+    record = backend.end()
+    assert record.faults == []
+    assert record.commands == {"0": record.connections}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
     python -m tests.flood --json FILE
     python -m tests.flood --attack mixed-packets --engine qh3 --engine aioquic --seconds 60
+    python -m tests.flood --behind smbd
     python -m tests.flood --cost
 
 For each attack a server is started, `smbquic serve` as it is, two honest clients, one over QUIC and
@@ -11,6 +12,10 @@ beside a process that takes as much of the processor as the attackers did and ta
 one machine, that part is not the server's doing. Ends with 1 where a client got less than 80 % of
 the latter under an attack, or waited over 50 ms for one in 100 reads of 4 KiB, or where the server
 came to need more memory than it says it may.
+
+With `--behind` a gateway is attacked, over QUIC, which is all that it has. Between it and the
+server a back end notes what comes before a logon: ends with 1, too, where that is anything else
+than a logon. smbd has no account for slow clients, and takes root.
 
 With `--cost` there are no honest clients: what is measured is the processor's time that the server
 takes for a byte of each attack with datagrams, beside a byte of honest handshakes. Ends with 1
@@ -35,6 +40,8 @@ SLOW_SECONDS = 40.0
 RATE, COUNT = 500.0, 5000
 RATES = {"tls": 20.0}
 COUNTS = {"slow-readers": 200, "slow-writers": 200, **dict.fromkeys(DATAGRAMS, 256)}
+ONLY_TCP = {"connects"}
+SLOW = {"slow-readers", "slow-writers"}
 MIB = 1 << 20
 
 
@@ -42,7 +49,11 @@ def lines(outcome: AttackResult) -> Iterator[str]:
     """The lines of the report on one attack."""
     plan = outcome.plan
     phases = (outcome.quiet, outcome.attack, outcome.ballast)
-    yield f"{plan.attack} for {plan.seconds:.0f} s, engine {plan.engine}, load {outcome.load:.1f}"
+    behind = f"a gateway to {plan.backend}, " if plan.backend else ""
+    yield (
+        f"{plan.attack} for {plan.seconds:.0f} s, {behind}engine {plan.engine},"
+        f" load {outcome.load:.1f}"
+    )
     yield "  sent: " + ", ".join(f"{count} {what}" for what, count in outcome.sent.items())
     yield f"  {'':<26}{'quiet':>12}{'attack':>12}{'ballast':>12}{'of quiet':>12}{'of ballast':>12}"
     for transport in plan.transports:
@@ -55,6 +66,14 @@ def lines(outcome: AttackResult) -> Iterator[str]:
     yield f"  memory: {first} MiB at first, {peak} at most, limit {limit}"
     refused = ", ".join(f"{count} {why}" for why, count in outcome.refused.items())
     yield f"  refused: {refused or 'nobody'}"
+    yield f"  audit: {outcome.audit / 1024:.0f} KiB"
+    if (record := outcome.behind) is not None:
+        commands = ", ".join(f"{count} of {name}" for name, count in record.commands.items())
+        yield (
+            f"  back end: {record.connections} connections, {record.logged_on} logged on;"
+            f" before logons {record.bytes_before} bytes in commands {commands or 'none'},"
+            f" {len(record.faults)} faults"
+        )
 
 
 def _client_lines(transport: str, phases: Sequence[Phase]) -> Iterator[str]:
@@ -92,15 +111,22 @@ def table(outcomes: Sequence[AttackResult]) -> Iterator[str]:
         yield line
 
 
+def _attacks_on(backend: str | None) -> list[str]:
+    """The attacks that a server can be attacked with, or a gateway to such a back end."""
+    left_out = {None: set(), "serve": ONLY_TCP, "smbd": ONLY_TCP | SLOW}[backend]
+    return [attack for attack in ATTACKS if attack not in left_out]
+
+
 def plans(given: argparse.Namespace) -> Iterator[AttackPlan]:
     """Yield the plans that the command line asks for."""
     for engine in given.engine or ["auto"]:
-        for attack in given.attack or ATTACKS:
+        for attack in given.attack or _attacks_on(given.behind):
             slow = attack.startswith("slow-") and given.seconds >= 10
             yield AttackPlan(
                 attack=attack,
                 engine=engine,
-                transports=tuple(given.honest or ("quic", "tcp")),
+                backend=given.behind or "",
+                transports=("quic",) if given.behind else tuple(given.honest or ("quic", "tcp")),
                 seconds=max(given.seconds, SLOW_SECONDS if slow else 0.0),
                 quiet=given.quiet,
                 rate=given.rate or RATES.get(attack, RATE),
@@ -170,11 +196,18 @@ def main() -> int:
     parser.add_argument(
         "--honest", action="append", choices=["quic", "tcp"], help="clients; else both"
     )
+    parser.add_argument(
+        "--behind", choices=["serve", "smbd"], help="attack a gateway to such a server"
+    )
     parser.add_argument("--nice", type=int, default=10, help="of the attackers")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     given = parser.parse_args()
     if given.cost and not set(given.attack or ()) <= set(DATAGRAMS):
         parser.error(f"--cost takes attacks with datagrams: {', '.join(DATAGRAMS)}")
+    if not set(given.attack or ()) <= set(_attacks_on(given.behind)):
+        parser.error(f"--behind {given.behind}: {', '.join(_attacks_on(given.behind))}")
+    if given.behind and (given.cost or given.honest):
+        parser.error("--behind goes with neither --cost nor --honest")
     reports, faults = (costs if given.cost else flood)(given)
     if given.json:
         given.json.write_text(json.dumps(reports, indent=1) + "\n")

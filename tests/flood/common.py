@@ -25,7 +25,10 @@ _sources = itertools.cycle(SOURCES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackTarget:
-    """A server, and what to do to it: `rate` is in a second, `count` how many at a time."""
+    """A server, and what to do to it: `rate` is in a second, `count` how many at a time.
+
+    A gateway has no `tcp` port, which is 0 then.
+    """
 
     attack: str
     quic: int
@@ -105,6 +108,10 @@ class TcpLink:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+
+    def close(self) -> None:
+        """Leave without a word."""
+        self.sock.close()
 
     async def send(self, *buffers: bytes | bytearray | memoryview) -> None:
         message = b"".join(buffers)

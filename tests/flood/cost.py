@@ -40,13 +40,14 @@ def measure(attack: str, engine: str, *, seconds: float, rate: float) -> Cost:
     plan = AttackPlan(attack, engine=engine, seconds=seconds, rate=rate, count=ATTACKERS)
     with (
         tempfile.TemporaryDirectory() as name,
-        served(plan, Path(name)) as server,
-        attacking(plan, server) as attackers,
+        served(plan, Path(name)) as found,
+        attacking(plan, found) as attackers,
     ):
-        before = cpu_seconds(server.pid)
+        pid = found.server.pid
+        before = cpu_seconds(pid)
         attackers.start()
         sent = json.loads(attackers.read_line())
-        return Cost(attack, engine, cpu_seconds(server.pid) - before, sent.get(BYTES, 0))
+        return Cost(attack, engine, cpu_seconds(pid) - before, sent.get(BYTES, 0))
 
 
 def honest(engine: str, *, seconds: float) -> Cost:

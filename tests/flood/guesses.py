@@ -1,4 +1,4 @@
-"""Wrong passwords, as many as possible: each on a TCP connection that is closed at once."""
+"""Wrong passwords, as many as possible: each on a connection that is closed at once."""
 
 import os
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from typing import Self
 
 from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
+from smbquic.errors import SmbError
 from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
-from tests.flood.common import HOST, AttackTarget, Counts, TcpLink, again_and_again, connected
+from tests.flood.common import HOST, AttackTarget, Counts, again_and_again
 from tests.flood.handshakes import Begin
+from tests.flood.links import connect
 
 SESSION_ID = slice(40, 48)
 """Where a message has it ([MS-SMB2] 2.2.1.2)."""
@@ -27,9 +29,9 @@ class Script:
     second: bytes
 
     @classmethod
-    async def write(cls, port: int, user: str) -> Self:
-        """Listen to a client of ours."""
-        link = TcpLink(await connected(port))
+    async def write(cls, target: AttackTarget) -> Self:
+        """Listen to a client of ours, which wants to be the victim."""
+        link = await connect(target)
         client = ClientProtocol(
             ClientSettings(client_guid=os.urandom(16)),
             quic=False,
@@ -43,7 +45,7 @@ class Script:
         (response,) = client.receive(await link.receive())
         client.receive_negotiate_response(response)
         session, sent = client.session_setup(
-            new_initiator(Credentials(user, "not the password"), host=HOST)
+            new_initiator(Credentials(target.victim, "not the password"), host=HOST)
         )
         said.append(b"".join(sent.buffers))
         await link.send(said[-1])
@@ -51,7 +53,7 @@ class Script:
         following = client.receive_session_setup_response(session, response)
         assert following is not None
         said.append(b"".join(following.buffers))
-        link.sock.close()
+        link.close()
         return cls(*said)
 
     def last(self, challenge: memoryview) -> bytes:
@@ -63,26 +65,26 @@ class Script:
 
 async def guesses(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Guesses the victim's password."""
-    script = await Script.write(target.tcp, target.victim)
+    script = await Script.write(target)
 
     async def one() -> None:
         counts["connections"] += 1
         try:
-            sock = await connected(target.tcp)
-        except OSError:
+            link = await connect(target)
+        except (OSError, SmbError):
             counts["not connected"] += 1
             return
-        with sock:
-            link = TcpLink(sock)
-            try:
-                await link.send(script.negotiate)
-                await link.receive()
-                await link.send(script.first)
-                challenge = await link.receive()
-                await link.send(script.last(challenge))
-                counts["guesses"] += 1
-            except OSError:
-                counts["disconnected"] += 1
+        try:
+            await link.send(script.negotiate)
+            await link.receive()
+            await link.send(script.first)
+            challenge = await link.receive()
+            await link.send(script.last(challenge))
+            counts["guesses"] += 1
+        except (OSError, SmbError):
+            counts["disconnected"] += 1
+        finally:
+            link.close()
 
     await begin()
     await again_and_again(target, one)

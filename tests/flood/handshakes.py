@@ -14,10 +14,6 @@ from aioquic.quic.crypto import CryptoPair
 from aioquic.quic.packet import pull_quic_header
 
 from smbquic.errors import SmbError
-from smbquic.transport import quic
-from smbquic.transport.addresses import Address
-from smbquic.transport.quic import client
-from smbquic.transport.quic.udp import UdpEndpoint, UdpReceiver
 from tests.attacks.quic_packets import DATAGRAM, TAG_SIZE, VERSION, initial_keys, initial_packet
 from tests.flood.common import (
     HOST,
@@ -27,9 +23,9 @@ from tests.flood.common import (
     connected,
     paced,
     send,
-    source,
     udp_socket,
 )
+from tests.flood.links import over_quic
 
 Begin = Callable[[], Awaitable[None]]
 
@@ -138,20 +134,13 @@ async def proven(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     await begin_many(target, counts, begin, lambda _: initials.make(os.urandom(8)), prove)
 
 
-def from_elsewhere(receiver: UdpReceiver, *, remote: Address) -> UdpEndpoint:
-    """An endpoint of a client at one of the attackers' addresses."""
-    return UdpEndpoint(receiver, local=Address(remote.family, (source(), 0)), remote=remote)
-
-
 async def completed(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """QUIC handshakes that are completed, by clients that say nothing then."""
-    vars(client)["UdpEndpoint"] = from_elsewhere
-    trust = quic.ClientTls(insecure=True)
 
     async def one() -> None:
         counts["begun"] += 1
         try:
-            transport = await quic.connect(HOST, target.quic, trust=trust, server_name="localhost")
+            transport = await over_quic(target)
         except SmbError:
             counts["not answered"] += 1
             return

@@ -168,7 +168,7 @@ async def mixed(target: AttackTarget, counts: Counts, begin: Begin) -> None:
 
 async def _asking(target: AttackTarget) -> Kind:
     """NEGOTIATE and the first SESSION_SETUP, whose answers wait, and then nothing."""
-    script = await Script.write(target.tcp, target.victim)
+    script = await Script.write(target)
     asked = b"".join(
         len(message).to_bytes(4, "big") + message for message in (script.negotiate, script.first)
     )

@@ -13,12 +13,24 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from smbquic.pki import init
+from smbquic.pki import PkiDirectory, init
 from tests.flood.common import HOST, AttackTarget
 from tests.flood.honest import Options
-from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess, running_server
+from tests.interop.processes import (
+    PASSWORD,
+    SHARE,
+    USER,
+    ServerProcess,
+    running_gateway,
+    running_server,
+    running_smbd,
+)
+from tests.interop.recording import Record, RecordingBackend, recording
 
 MALLORY = ("mallory", "has an account too 1")
+MOST_AUDIT = 2 << 20
+"""Bytes of audit records: 100 of each of some events in a minute are written whole."""
+_MALLORY = ("--user", ":".join(MALLORY))
 BIG, SIZE = "big", 64 << 20
 SMALL = "small"
 TICK: int = os.sysconf("SC_CLK_TCK")
@@ -26,10 +38,14 @@ TICK: int = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class AttackPlan:
-    """An attack on a server, and its engine; times in seconds."""
+    """An attack on a server, and its engine; times in seconds.
+
+    With a `backend`, ``serve`` or ``smbd``, a gateway to one of these is attacked.
+    """
 
     attack: str
     engine: str = "auto"
+    backend: str = ""
     transports: tuple[str, ...] = ("quic", "tcp")
     """Of the honest clients."""
     seconds: float = 30.0
@@ -119,6 +135,10 @@ class AttackResult:
     """Processes of the whole machine that wanted a processor during the last minute."""
     errors: list[str] = field(default_factory=list)
     """Lines of the server's log about errors of its own."""
+    audit: int = 0
+    """Bytes of audit records, of all phases."""
+    behind: Record | None = None
+    """What the back end of a gateway was sent before logons."""
 
     def ratios(self, transport: str, before: Phase) -> tuple[float, float]:
         """Of what a client got before, the part that it got under attack: of bytes, of
@@ -144,6 +164,10 @@ class AttackResult:
         if self.errors:
             found.append(f"{name}: {len(self.errors)} errors in the server's log, first:")
             found.append(self.errors[0])
+        if self.audit > MOST_AUDIT:
+            found.append(f"{name}: {self.audit} bytes of audit records")
+        if self.behind is not None:
+            found += [f"{name}: the back end saw {each}" for each in self.behind.faults]
         return found
 
     def report(self) -> dict[str, Any]:
@@ -215,15 +239,47 @@ def child(module: str, *arguments: str) -> Iterator[FloodProcess]:
         running.end()
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server, or a gateway and the `backend` behind it, and the `user` of honest clients."""
+
+    server: ServerProcess
+    audit: Path
+    user: str = USER
+    backend: RecordingBackend | None = None
+
+
 @contextlib.contextmanager
-def served(plan: AttackPlan, folder: Path, *options: str) -> Iterator[ServerProcess]:
-    """A server with what the honest client and the others want to read."""
+def served(plan: AttackPlan, folder: Path) -> Iterator[Served]:
+    """What is attacked, with what the honest client and the others want to read."""
+    pki, audit = init(folder / "pki"), folder / "audit"
     # Clients are killed in the end, and nobody waits for them then.
-    mine = ("--engine", plan.engine, "--user", ":".join(MALLORY), "--drain-seconds", "0")
-    with running_server(folder, init(folder / "pki"), *mine, *options) as server:
-        (server.share / BIG).write_bytes(os.urandom(1 << 20) * (SIZE >> 20))
-        (server.share / SMALL).write_bytes(b"content")
-        yield server
+    mine = ("--engine", plan.engine, "--drain-seconds", "0", "--audit", str(audit))
+    with contextlib.ExitStack() as stack:
+        if not plan.backend:
+            server = stack.enter_context(running_server(folder, pki, *_MALLORY, *mine))
+            found = Served(server, audit)
+        else:
+            folder.joinpath("behind").mkdir()
+            share, port, user = stack.enter_context(_behind(plan, folder / "behind", pki))
+            backend = stack.enter_context(recording(port))
+            gateway = running_gateway(folder, pki, share, [backend.port], *mine)
+            found = Served(stack.enter_context(gateway), audit, user, backend)
+        (found.server.share / BIG).write_bytes(os.urandom(1 << 20) * (SIZE >> 20))
+        (found.server.share / SMALL).write_bytes(b"content")
+        yield found
+
+
+@contextlib.contextmanager
+def _behind(plan: AttackPlan, folder: Path, pki: PkiDirectory) -> Iterator[tuple[Path, int, str]]:
+    """The server behind a gateway: the folder that it serves, its TCP port, and its user."""
+    if plan.backend == "smbd":
+        with running_smbd(folder) as smbd:
+            yield smbd.share, smbd.port, smbd.user
+        return
+    options = (*_MALLORY, "--no-extended-protection")
+    with running_server(folder, pki, *options) as server:
+        yield server.share, server.ports["tcp"], USER
 
 
 def status(server: ServerProcess) -> dict[str, Any]:
@@ -250,19 +306,22 @@ def run(plan: AttackPlan) -> AttackResult:
     """Do it, on a server of its own."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(served(plan, folder))
+        found = stack.enter_context(served(plan, folder))
         honest = {}
         for transport in plan.transports:
-            options = json.dumps(asdict(_options(transport, server)))
+            options = json.dumps(asdict(_options(transport, found)))
             honest[transport] = stack.enter_context(child("honest", options))
             honest[transport].collect()
-        return _phases(plan, server, honest)
+        outcome = _phases(plan, found, honest)
+        if found.backend is not None:
+            outcome.behind = found.backend.end()
+        return outcome
 
 
-def _options(transport: str, server: ServerProcess) -> Options:
-    scheme = {"quic": "smb+quic", "tcp": "smb"}[transport]
+def _options(transport: str, found: Served) -> Options:
+    scheme, server = {"quic": "smb+quic", "tcp": "smb"}[transport], found.server
     return Options(
-        url=f"{scheme}://{USER}@{HOST}:{server.ports[transport]}/{SHARE}",
+        url=f"{scheme}://{found.user}@{HOST}:{server.ports[transport]}/{SHARE}",
         password=PASSWORD,
         ca=str(server.pki.ca),
         big=BIG,
@@ -272,10 +331,9 @@ def _options(transport: str, server: ServerProcess) -> Options:
     )
 
 
-def _phases(
-    plan: AttackPlan, server: ServerProcess, honest: dict[str, FloodProcess]
-) -> AttackResult:
-    with attacking(plan, server) as attackers:
+def _phases(plan: AttackPlan, found: Served, honest: dict[str, FloodProcess]) -> AttackResult:
+    server = found.server
+    with attacking(plan, found) as attackers:
         time.sleep(plan.settle)
         first = server.memory()
         with phase(server, plan.quiet) as quiet:
@@ -297,30 +355,32 @@ def _phases(
         for transport, client in honest.items():
             each.clients[transport] = Gains.between(each.begin, each.end, client.lines)
     outcome.errors = [each for each in server.log.read_text().splitlines() if " ERROR " in each]
+    outcome.audit = found.audit.stat().st_size
     return outcome
 
 
 @contextlib.contextmanager
-def attacking(plan: AttackPlan, server: ServerProcess) -> Iterator[FloodProcess]:
+def attacking(plan: AttackPlan, found: Served) -> Iterator[FloodProcess]:
     """Attackers that are prepared, and wait for the line that starts them."""
-    with child("attack", json.dumps(asdict(target_of(plan, server)))) as attackers:
+    with child("attack", json.dumps(asdict(target_of(plan, found)))) as attackers:
         attackers.read_line()
         yield attackers
 
 
-def target_of(plan: AttackPlan, server: ServerProcess) -> AttackTarget:
+def target_of(plan: AttackPlan, found: Served) -> AttackTarget:
     """Return the target as attackers are given it."""
+    ports = found.server.ports
     return AttackTarget(
         attack=plan.attack,
-        quic=server.ports["quic"],
-        tcp=server.ports["tcp"],
+        quic=ports["quic"],
+        tcp=ports.get("tcp", 0),
         seconds=plan.seconds,
         rate=plan.rate,
         count=plan.count,
         nice=plan.nice,
         user=MALLORY[0],
         password=MALLORY[1],
-        victim=USER,
+        victim=found.user,
         share=SHARE,
         file=BIG,
     )

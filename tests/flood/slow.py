@@ -13,13 +13,12 @@ from smbquic.protocol.client import ClientProtocol, Sent
 from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.response import Response
 from smbquic.protocol.settings import ClientSettings
-from smbquic.transport import quic
-from smbquic.transport.quic import client as quic_client
 from smbquic.wire.file_id import FileId
 from smbquic.wire.message import Message
 from smbquic.wire.tree_connect import TreeConnectRequest
-from tests.flood.common import HOST, AttackTarget, Counts, TcpLink, connected
-from tests.flood.handshakes import HALF_A_NEGOTIATE, Begin, from_elsewhere
+from tests.flood.common import AttackTarget, Counts, TcpLink, connected
+from tests.flood.handshakes import HALF_A_NEGOTIATE, Begin
+from tests.flood.links import over_quic as connect_over_quic
 
 MIB = 1 << 20
 SLOW_READ_SIZE = 1024
@@ -82,24 +81,20 @@ async def _tcp(target: AttackTarget) -> SlowClient:
 
 async def _quic(target: AttackTarget) -> SlowClient:
     """With a small window, so that little of what is sent gets off the server."""
-    transport = await quic.connect(
-        HOST,
-        target.quic,
-        trust=quic.ClientTls(insecure=True),
-        server_name="localhost",
-        options=quic.QuicOptions(window=64 << 10),
-    )
-    return SlowClient(transport, is_quic=True)
+    return SlowClient(await connect_over_quic(target, window=64 << 10), is_quic=True)
 
 
 async def _run_slow_clients(
     target: AttackTarget,
     counts: Counts,
     begin: Begin,
-    *kinds: tuple[Connect, SlowAction],
+    over_tcp: SlowAction,
+    over_quic: SlowAction,
 ) -> None:
-    """Have `count` clients of these kinds log on, then be slow; a lost one connects again."""
-    vars(quic_client)["UdpEndpoint"] = from_elsewhere
+    """Have `count` clients log on, then be slow; a lost one connects again."""
+    kinds: list[tuple[Connect, SlowAction]] = [(_quic, over_quic)]
+    if target.tcp:
+        kinds.append((_tcp, over_tcp))
     logons = asyncio.Semaphore(AT_ONCE)
     started = asyncio.Event()
     connected_all = asyncio.Semaphore(0)
@@ -159,7 +154,7 @@ async def _read_nothing(client: SlowClient, file_id: FileId) -> None:
 
 async def readers(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Request 30 MiB and read 1 KiB of it in a second (TCP), or none of it (QUIC)."""
-    await _run_slow_clients(target, counts, begin, (_tcp, _read_slowly), (_quic, _read_nothing))
+    await _run_slow_clients(target, counts, begin, _read_slowly, _read_nothing)
 
 
 async def _write_slowly_tcp(client: SlowClient, _: FileId) -> None:
@@ -180,6 +175,4 @@ async def _write_slowly_quic(client: SlowClient, _: FileId) -> None:
 
 async def writers(target: AttackTarget, counts: Counts, begin: Begin) -> None:
     """Begin a message, and go on with a byte in a second."""
-    await _run_slow_clients(
-        target, counts, begin, (_tcp, _write_slowly_tcp), (_quic, _write_slowly_quic)
-    )
+    await _run_slow_clients(target, counts, begin, _write_slowly_tcp, _write_slowly_quic)

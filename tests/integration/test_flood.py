@@ -8,18 +8,35 @@ from collections.abc import Iterator
 import pytest
 
 import smbquic
+from smbquic.transport.quic import client
+from smbquic.transport.quic.udp import UdpEndpoint
 from tests.flood import cost
 from tests.flood.__main__ import lines, table
 from tests.flood.attack import DATAGRAMS
 from tests.flood.common import BYTES
-from tests.flood.run import AttackPlan, Gains, attacking, percentile, run, served, target_of
-from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess
+from tests.flood.run import (
+    AttackPlan,
+    Gains,
+    Served,
+    attacking,
+    percentile,
+    run,
+    served,
+    target_of,
+)
+from tests.interop.processes import PASSWORD, SHARE
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with served(AttackPlan("none"), tmp_path_factory.mktemp("flood")) as server:
-        yield server
+@pytest.fixture(scope="module", params=["", "serve"], ids=["server", "gateway"])
+def found(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """A server, or a gateway to one."""
+    plan = AttackPlan("none", backend=request.param)
+    with served(plan, tmp_path_factory.mktemp("flood")) as found:
+        yield found
+        if found.backend is not None:
+            assert found.backend.end().faults == []
 
 
 class WatchedCounts(Counter[str]):
@@ -36,8 +53,12 @@ class WatchedCounts(Counter[str]):
 
 
 @pytest.mark.parametrize("attack", DATAGRAMS)
-async def test_datagrams_are_sent_and_the_server_lives(attack: str, server: ServerProcess) -> None:
-    target = target_of(AttackPlan(attack, rate=500, count=4), server)
+async def test_datagrams_are_sent_and_the_server_lives(
+    attack: str, found: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Attackers replace it, in a process of their own.
+    monkeypatch.setattr(client, "UdpEndpoint", UdpEndpoint)
+    target = target_of(AttackPlan(attack, rate=500, count=4), found)
     counts = WatchedCounts()
 
     async def begin() -> None:
@@ -54,24 +75,32 @@ async def test_datagrams_are_sent_and_the_server_lives(attack: str, server: Serv
     await asyncio.wait({under_way})
 
     assert counts[BYTES] > 0
-    assert " ERROR " not in server.log.read_text()
-    async with smbquic.connect(
-        f"smb://{USER}@127.0.0.1:{server.ports['tcp']}/{SHARE}", password=PASSWORD
-    ) as share:
+    assert " ERROR " not in found.server.log.read_text()
+    url = f"smb+quic://{found.user}@127.0.0.1:{found.server.ports['quic']}/{SHARE}"
+    async with smbquic.connect(url, password=PASSWORD, ca=found.server.pki.ca) as share:
         assert await share.read_bytes("small") == b"content"
 
 
-def test_passwords_are_guessed(server: ServerProcess) -> None:
+def test_passwords_are_guessed(found: Served) -> None:
     plan = AttackPlan("passwords", seconds=0.5, rate=50, count=20)
-    with attacking(plan, server) as attackers:
+    with attacking(plan, found) as attackers:
         attackers.start()
         sent = json.loads(attackers.read_line())
 
     assert sent["guesses"] > 0
 
 
-def test_what_came_of_an_attack_is_told() -> None:
-    plan = AttackPlan("mixed-packets", seconds=1.5, quiet=0.2, rate=100, count=50, settle=0.1)
+@pytest.mark.parametrize("backend", ["", "serve"], ids=["server", "gateway"])
+def test_what_came_of_an_attack_is_told(backend: str) -> None:
+    transports = ("quic",) if backend else ("quic", "tcp")
+    plan = AttackPlan(
+        *("mixed-packets", "auto", backend, transports),
+        seconds=1.5,
+        quiet=0.2,
+        rate=100,
+        count=50,
+        settle=0.1,
+    )
     outcome = run(plan)
 
     assert outcome.sent["packets"] > 0
@@ -79,6 +108,11 @@ def test_what_came_of_an_attack_is_told() -> None:
     assert 0 < outcome.memory[0] * 0.9 < outcome.memory[1] < outcome.memory[2]
     assert outcome.errors == []
     assert any(line.startswith("  memory:") for line in lines(outcome))
+    if backend:
+        assert outcome.behind is not None
+        assert outcome.behind.faults == []
+        assert outcome.behind.commands.keys() == {"0", "1"}
+        assert outcome.behind.logged_on > 0
     _, line = table([outcome])
     assert line.split()[:2] == ["mixed-packets", "auto"]
     assert json.loads(json.dumps(outcome.report()))["plan"]["attack"] == "mixed-packets"

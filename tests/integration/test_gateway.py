@@ -118,6 +118,7 @@ async def test_messages_pass_unchanged_and_are_seen(pki: PkiDirectory) -> None:
         assert backend.received[:4] == sent
         status = made.status()
         assert (status["connections"], status["logged_on"]) == (1, 1)
+        assert 0 < status["memory"]["resident"] < status["memory"]["limit"]
         assert status["commands"] == {
             "NEGOTIATE": 1,
             "SESSION_SETUP": 1,

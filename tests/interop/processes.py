@@ -83,7 +83,10 @@ def _smbquic(
 
 @dataclass(frozen=True, slots=True)
 class ServerProcess:
-    """A running `smbquic serve`: the folder `share` as ``data``, and read-only as ``readonly``."""
+    """A running `smbquic serve`: the folder `share` as ``data``, and read-only as ``readonly``.
+
+    Or a gateway to one that serves this folder.
+    """
 
     pid: int
     ports: dict[str, int]
@@ -133,6 +136,23 @@ def running_server(
     ) as (pid, listeners):
         ports = {url.partition(":")[0]: int(url.rpartition(":")[2]) for url in listeners}
         yield ServerProcess(pid, ports, share, log, pki)
+
+
+@contextlib.contextmanager
+def running_gateway(
+    folder: Path, pki: PkiDirectory, share: Path, backends: Sequence[int], *options: str
+) -> Iterator[ServerProcess]:
+    """Run `smbquic gateway` to servers at TCP ports of this machine, which serve `share`."""
+    log = folder / "gateway.log"
+    pools = [part for port in backends for part in ("--backend", f"tcp://127.0.0.1:{port}")]
+    with _smbquic(
+        log,
+        *("gateway", "--listen", "quic://127.0.0.1:0", *pools),
+        *("--cert", pki.server.certificate, "--key", pki.server.key),
+        *options,
+    ) as (pid, [listener]):
+        port = int(listener.rpartition(":")[2])
+        yield ServerProcess(pid, {"quic": port}, share, log, pki)
 
 
 @contextlib.contextmanager
