@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from smbquic.pki import PkiDirectory
-from tests.interop.processes import OLD_CLIENTS, ServerProcess, empty, running_relay, running_server
+from tests.interop.processes import (
+    OLD_CLIENTS,
+    ServerProcess,
+    Smbd,
+    empty,
+    running_relay,
+    running_server,
+    running_smbd,
+)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +78,20 @@ def guest_server(_guest_server: ServerProcess) -> Iterator[ServerProcess]:
     """The same, but open to guests, and to clients that speak dialects before 3.0."""
     with _unharmed(_guest_server) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def shared_smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
+    """Debian's smbd, for all tests of a module."""
+    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
+        yield smbd
+
+
+@pytest.fixture
+def smbd(shared_smbd: Smbd) -> Smbd:
+    """The same with an empty share."""
+    empty(shared_smbd.share)
+    return shared_smbd
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from smbquic.auth.users import UserStore
 from smbquic.pki import PkiDirectory
 
@@ -227,6 +229,16 @@ class Smbd:
     share: Path
     user: str
 
+    def url(self, share: str = "data") -> str:
+        """The URL of a share of it, for its user."""
+        return f"smb://{self.user}@localhost:{self.port}/{share}"
+
+
+needs_smbd = [
+    pytest.mark.debian("smbd", "smbpasswd"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
+]
+"""Marks of tests that start smbd."""
 
 _SMB_CONF = """
 [global]

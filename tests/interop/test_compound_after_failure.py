@@ -59,4 +59,4 @@ async def test_ours_goes_on(server: ServerProcess) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root")
 async def test_smbd_goes_on(tmp_path: Path) -> None:
     with running_smbd(tmp_path) as smbd:
-        await check(f"smb://{smbd.user}@localhost:{smbd.port}/data")
+        await check(smbd.url())

@@ -31,16 +31,10 @@ from tests.interop.processes import (
     ServerProcess,
     Smbd,
     empty,
-    running_smbd,
+    needs_smbd,
 )
 
 FileSystem = SmbQuicFileSystem
-
-
-@pytest.fixture(scope="module")
-def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
-    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
-        yield smbd
 
 
 @pytest.fixture(
@@ -49,10 +43,7 @@ def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
         "tcp",
         pytest.param(
             "smbd",
-            marks=[
-                pytest.mark.debian("smbd", "smbpasswd"),
-                pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
-            ],
+            marks=needs_smbd,
         ),
     ],
 )
@@ -62,7 +53,7 @@ def connected(
 ) -> Iterator[tuple[FileSystem, Path]]:
     """A file system of each server, and the folder that it shares."""
     if request.param == "smbd":
-        smbd: Smbd = request.getfixturevalue("_smbd")
+        smbd: Smbd = request.getfixturevalue("shared_smbd")
         port, user, ca, folder = smbd.port, smbd.user, None, smbd.share
     else:
         server: ServerProcess = request.getfixturevalue("_server")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -15,25 +15,9 @@ from smbquic.api.relay import relay
 from smbquic.options.gateway import PoolOptions
 from smbquic.pki import PkiDirectory
 from tests.integration.using import USES, Use
-from tests.interop.processes import PASSWORD, Smbclient, Smbd, empty, running_smbd
+from tests.interop.processes import PASSWORD, Smbclient, Smbd, needs_smbd, running_smbd
 
-pytestmark = [
-    pytest.mark.debian("smbd", "smbpasswd"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
-]
-
-
-@pytest.fixture(scope="module")
-def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
-    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
-        yield smbd
-
-
-@pytest.fixture
-def smbd(_smbd: Smbd) -> Smbd:
-    """A server whose share is empty."""
-    empty(_smbd.share)
-    return _smbd
+pytestmark = needs_smbd
 
 
 @pytest.fixture

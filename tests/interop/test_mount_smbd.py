@@ -12,11 +12,11 @@ import pytest
 
 from tests.integration.mount_model import run_random_operations
 from tests.integration.mounting import mounted, needs_fuse, run
-from tests.interop.processes import PASSWORD, Smbd, running_smbd
+from tests.interop.processes import PASSWORD, Smbd, needs_smbd
 
 pytestmark = [
-    pytest.mark.debian("smbd", "smbpasswd", "fusermount3"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
+    *needs_smbd,
+    pytest.mark.debian("fusermount3"),
     needs_fuse,
 ]
 
@@ -24,15 +24,9 @@ CONTENT = random.Random(5).randbytes(3_000_000)
 
 
 @pytest.fixture(scope="module")
-def smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
-    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
-        yield smbd
-
-
-@pytest.fixture(scope="module")
-def top(smbd: Smbd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def top(shared_smbd: Smbd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("mounts") / "mount"
-    url = f"smb://{smbd.user}@localhost:{smbd.port}/data"
+    url = shared_smbd.url()
     with mounted(folder, url, password=PASSWORD) as mount:
         yield mount
 
@@ -43,14 +37,14 @@ def mount(top: Path) -> Path:
     return Path(tempfile.mkdtemp(dir=top))
 
 
-def test_random_operations(top: Path, smbd: Smbd) -> None:
-    run_random_operations(top, smbd.share)
+def test_random_operations(top: Path, shared_smbd: Smbd) -> None:
+    run_random_operations(top, shared_smbd.share)
 
 
-def test_files_are_read_and_written(mount: Path, smbd: Smbd) -> None:
+def test_files_are_read_and_written(mount: Path, shared_smbd: Smbd) -> None:
     (mount / "file").write_bytes(CONTENT)
     assert (mount / "file").read_bytes() == CONTENT
-    on_disk = smbd.share / mount.name / "file"
+    on_disk = shared_smbd.share / mount.name / "file"
     assert on_disk.read_bytes() == CONTENT
     assert (mount / "file").stat().st_ino == on_disk.stat().st_ino
     os.utime(mount / "file", ns=(10**18, 10**18 + 100))

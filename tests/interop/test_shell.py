@@ -1,20 +1,15 @@
 """One script for `smbclient -c` and for `smbquic shell -c`, on Debian's smbd: the same files."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.integration.program import environment
-from tests.interop.processes import PASSWORD, Smbclient, Smbd, empty, running_smbd
+from tests.interop.processes import PASSWORD, Smbclient, Smbd, empty, needs_smbd
 
-pytestmark = [
-    pytest.mark.debian("smbd", "smbpasswd", "smbclient"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
-]
+pytestmark = [*needs_smbd, pytest.mark.debian("smbclient")]
 
 # Left out: without a local name, smbclient makes a file of the whole path; and its mput copies all
 # files, whatever `mask` says.
@@ -33,12 +28,6 @@ SCRIPTS = {
     "other words": 'lcd local; pwd; get "\\in\\a.txt" b; cd tree/../in/; get a.txt "x y"'
     "; dir; l; q; put one",
 }
-
-
-@pytest.fixture(scope="module")
-def smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
-    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
-        yield smbd
 
 
 def fill(folder: Path, paths: tuple[str, ...]) -> None:
@@ -76,7 +65,7 @@ def test_the_same_files(smbd: Smbd, tmp_path: Path, script: str) -> None:
     prepare(smbd, ours)
     # Where a command of the script fails, smbclient goes on.
     allowed = "; ".join(f"-{command.strip()}" for command in script.split(";"))
-    url = f"smb://{smbd.user}@localhost:{smbd.port}/data"
+    url = smbd.url()
     subprocess.run(
         [sys.executable, "-m", "smbquic", "shell", url, "-c", allowed],
         cwd=ours,

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -19,31 +19,11 @@ from smbquic.transport import tcp
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
-from tests.interop.processes import PASSWORD, Smbd, empty, running_smbd
+from tests.interop.processes import PASSWORD, Smbd, needs_smbd
 
-pytestmark = [
-    pytest.mark.debian("smbd", "smbpasswd"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
-]
+pytestmark = needs_smbd
 
 CONTENT = random.Random(3).randbytes(3_000_000)
-
-
-@pytest.fixture(scope="module")
-def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
-    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
-        yield smbd
-
-
-@pytest.fixture
-def smbd(_smbd: Smbd) -> Smbd:
-    """A server whose share is empty."""
-    empty(_smbd.share)
-    return _smbd
-
-
-def url(smbd: Smbd, share: str = "data") -> str:
-    return f"smb://{smbd.user}@localhost:{smbd.port}/{share}"
 
 
 @pytest.fixture(params=["signed", "encrypted", "sealed share"])
@@ -52,7 +32,7 @@ async def share(request: pytest.FixtureRequest, smbd: Smbd) -> AsyncIterator[Sha
     encrypted = request.param == "encrypted"
     policy = EncryptionPolicy.REQUIRED if encrypted else EncryptionPolicy.ALLOWED
     name = "sealed" if request.param == "sealed share" else "data"
-    async with smbquic.connect(url(smbd, name), password=PASSWORD, encryption=policy) as share:
+    async with smbquic.connect(smbd.url(name), password=PASSWORD, encryption=policy) as share:
         yield share
 
 
@@ -261,7 +241,7 @@ async def test_what_is_refused(share: Share, smbd: Smbd) -> None:
 
 async def test_a_read_only_share_gives_and_does_not_take(smbd: Smbd, tmp_path: Path) -> None:
     (smbd.share / "file").write_bytes(b"content")
-    async with smbquic.connect(url(smbd, "readonly"), password=PASSWORD) as share:
+    async with smbquic.connect(smbd.url("readonly"), password=PASSWORD) as share:
         assert await share.read_bytes("file") == b"content"
         for change in (
             share.write_bytes("new", b""),
@@ -277,13 +257,13 @@ async def test_a_read_only_share_gives_and_does_not_take(smbd: Smbd, tmp_path: P
 
 async def test_a_wrong_password_is_refused(smbd: Smbd) -> None:
     with pytest.raises(smbquic.AuthenticationError) as caught:
-        async with smbquic.connect(url(smbd), password="wrong"):
+        async with smbquic.connect(smbd.url(), password="wrong"):
             pass
     assert caught.value.status == NtStatus.LOGON_FAILURE
 
 
 async def test_an_unknown_share_is_refused(smbd: Smbd) -> None:
     with pytest.raises(smbquic.NotFoundError) as caught:
-        async with smbquic.connect(url(smbd, "nowhere"), password=PASSWORD):
+        async with smbquic.connect(smbd.url("nowhere"), password=PASSWORD):
             pass
     assert caught.value.status == NtStatus.BAD_NETWORK_NAME

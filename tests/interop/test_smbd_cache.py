@@ -1,7 +1,6 @@
 """The client's cache on Debian's smbd, which grants leases on files and on folders."""
 
-import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from unittest.mock import patch
 
@@ -15,12 +14,9 @@ from smbquic.client.share import Share
 from smbquic.errors import NotFoundError
 from smbquic.protocol.response import Response
 from smbquic.wire.message import Message
-from tests.interop.processes import PASSWORD, Smbd, empty, running_smbd
+from tests.interop.processes import PASSWORD, Smbd, needs_smbd
 
-pytestmark = [
-    pytest.mark.debian("smbd", "smbpasswd"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
-]
+pytestmark = needs_smbd
 
 
 class Clients:
@@ -53,21 +49,14 @@ class Clients:
         return cache
 
 
-@pytest.fixture(scope="module")
-def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
-    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
-        yield smbd
-
-
 @pytest.fixture
-async def connect(_smbd: Smbd) -> AsyncIterator[Clients]:
+async def connect(smbd: Smbd) -> AsyncIterator[Clients]:
     """A share with a folder and two files in it."""
-    empty(_smbd.share)
-    (_smbd.share / "d").mkdir()
-    (_smbd.share / "d" / "a").write_bytes(b"content")
-    (_smbd.share / "d" / "b").write_bytes(b"more")
+    (smbd.share / "d").mkdir()
+    (smbd.share / "d" / "a").write_bytes(b"content")
+    (smbd.share / "d" / "b").write_bytes(b"more")
     async with AsyncExitStack() as stack:
-        yield Clients(f"smb://{_smbd.user}@localhost:{_smbd.port}/data", stack)
+        yield Clients(smbd.url(), stack)
 
 
 async def names(cache: LeaseCache, path: str) -> list[str]:

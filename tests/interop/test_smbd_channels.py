@@ -1,7 +1,6 @@
 """A session of our client over several connections to Debian's smbd."""
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,28 +11,18 @@ import smbquic
 from smbquic import EncryptionPolicy, LockedError, Share
 from smbquic.client import channel_binder
 from smbquic.client.connection import ClientConnection
-from tests.interop.processes import PASSWORD, Smbd, empty, running_smbd
+from tests.interop.processes import PASSWORD, Smbd, needs_smbd, running_smbd
 
-pytestmark = [
-    pytest.mark.debian("smbd", "smbpasswd"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
-]
+pytestmark = needs_smbd
 
 CONTENT = random.Random(3).randbytes(8 << 20)
 PIECE = 256 << 10
 
 
 @pytest.fixture(scope="module")
-def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
+def shared_smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
     with running_smbd(tmp_path_factory.mktemp("smbd"), multi_channel=True) as smbd:
         yield smbd
-
-
-@pytest.fixture
-def smbd(_smbd: Smbd) -> Smbd:
-    """A server whose share is empty."""
-    empty(_smbd.share)
-    return _smbd
 
 
 @pytest.fixture(params=["allowed", "required"])
@@ -43,7 +32,7 @@ async def share(
     """The share over three connections, whose messages are signed or encrypted."""
     monkeypatch.setattr(channel_binder, "FIRST_DELAY", 0.01)
     policy = EncryptionPolicy(request.param)
-    url = f"smb://{smbd.user}@localhost:{smbd.port}/data"
+    url = smbd.url()
     async with smbquic.connect(url, password=PASSWORD, encryption=policy, channels=3) as share:
         await complete(share)
         yield share

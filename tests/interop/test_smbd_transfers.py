@@ -1,9 +1,8 @@
 """Copies of trees, resumed transfers and holes, with Debian's smbd at the other end."""
 
 import asyncio
-import os
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,33 +10,16 @@ import pytest
 import smbquic
 from smbquic.storage.partial import is_unfinished
 from smbquic.wire.fscc.attributes import FileAttributes
-from tests.interop.processes import PASSWORD, Smbd, empty, running_smbd
-from tests.interop.test_smbd import url
+from tests.interop.processes import PASSWORD, Smbd, needs_smbd
 
-pytestmark = [
-    pytest.mark.debian("smbd", "smbpasswd"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
-]
+pytestmark = needs_smbd
 
 SIZE = 40 << 20
 
 
-@pytest.fixture(scope="module")
-def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
-    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
-        yield smbd
-
-
-@pytest.fixture
-def smbd(_smbd: Smbd) -> Smbd:
-    """A server whose share is empty."""
-    empty(_smbd.share)
-    return _smbd
-
-
 @pytest.fixture
 async def share(smbd: Smbd) -> AsyncIterator[smbquic.Share]:
-    async with smbquic.connect(url(smbd), password=PASSWORD) as share:
+    async with smbquic.connect(smbd.url(), password=PASSWORD) as share:
         yield share
 
 

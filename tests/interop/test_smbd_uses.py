@@ -1,32 +1,14 @@
 """The uses of a share by programs, on Debian's smbd, which shares no code with our server."""
 
-import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 import smbquic
 from tests.integration.using import USES, Use
-from tests.interop.processes import PASSWORD, Smbd, empty, running_smbd
+from tests.interop.processes import PASSWORD, Smbd, needs_smbd
 
-pytestmark = [
-    pytest.mark.debian("smbd", "smbpasswd"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
-]
-
-
-@pytest.fixture(scope="module")
-def _smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
-    with running_smbd(tmp_path_factory.mktemp("smbd")) as smbd:
-        yield smbd
-
-
-@pytest.fixture
-def smbd(_smbd: Smbd) -> Smbd:
-    """A server whose share is empty."""
-    empty(_smbd.share)
-    return _smbd
+pytestmark = needs_smbd
 
 
 async def test_previous_versions(smbd: Smbd) -> None:
@@ -40,7 +22,7 @@ async def test_previous_versions(smbd: Smbd) -> None:
     (new / "folder" / "other").touch()
     (smbd.share / "folder").mkdir()
     (smbd.share / "folder" / "file").write_bytes(b"now")
-    url = f"smb://{smbd.user}@localhost:{smbd.port}/versions"
+    url = smbd.url("versions")
     async with smbquic.connect(url, password=PASSWORD) as share:
         snapshots = await share.snapshots()
         assert snapshots == [
@@ -63,6 +45,6 @@ async def test_previous_versions(smbd: Smbd) -> None:
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 async def test_uses(smbd: Smbd, use: Use) -> None:
     name = "streams" if use is USES["streams"] else "data"  # by default smbd has none
-    url = f"smb://{smbd.user}@localhost:{smbd.port}/{name}"
+    url = smbd.url(name)
     async with smbquic.connect(url, password=PASSWORD) as share:
         await use(share)
