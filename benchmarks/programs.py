@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,15 @@ Perform = Callable[[dict[str, Any], Callable[[str], None]], Figures]
 
 class ProgramError(Exception):
     """A program did not start, or did not do what it was asked for."""
+
+
+def missing_programs(programs: Mapping[str, str]) -> list[str]:
+    """Return which of these are not installed, as sentences; each has its package in Debian."""
+    return [
+        f"{program} is not installed (Debian: apt install {package})"
+        for program, package in programs.items()
+        if shutil.which(program, path=SEARCH_PATH) is None
+    ]
 
 
 class Program:

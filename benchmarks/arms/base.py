@@ -1,6 +1,5 @@
 """The base class of arms: a server at one end of a network, a client at the other."""
 
-import shutil
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
@@ -10,7 +9,7 @@ from typing import Any, ClassVar
 
 from benchmarks.headers import Headers, message_headers
 from benchmarks.link import Network
-from benchmarks.programs import SEARCH_PATH, Perform
+from benchmarks.programs import Perform, missing_programs
 from benchmarks.usage import tree_cpu_seconds
 from benchmarks.vpn.base import Tunnel, TunnelEnds
 from benchmarks.workspace import Workspace
@@ -66,12 +65,7 @@ class Arm(ABC):
     def missing(self) -> list[str]:
         """Return what this machine lacks for it, as sentences."""
         programs = {**self.programs, **(self.tunnel.programs if self.tunnel else {})}
-        found = [
-            f"{program} is not installed (Debian: apt install {package})"
-            for program, package in programs.items()
-            if shutil.which(program, path=SEARCH_PATH) is None
-        ]
-        return found + (self.tunnel.lacking() if self.tunnel else [])
+        return missing_programs(programs) + (self.tunnel.lacking() if self.tunnel else [])
 
     @contextmanager
     def tunnelled(

@@ -19,7 +19,6 @@ without smbd.
 """
 
 import argparse
-import fnmatch
 import random
 import shutil
 import subprocess
@@ -32,6 +31,7 @@ from pathlib import Path
 from benchmarks import machine
 from benchmarks.documents import DocumentError
 from benchmarks.link import LinkError
+from benchmarks.names import is_chosen
 from benchmarks.other_programs import OtherProcesses
 from benchmarks.programs import ProgramError
 from benchmarks.throughput.bench import MEBIBYTE, Bench
@@ -75,10 +75,9 @@ def parser() -> argparse.ArgumentParser:
 
 def chosen(patterns: str) -> list[Measurement]:
     """Return those that are asked for and can be made here."""
-    names = patterns.split(",")
     found = []
     for one in all_measurements():
-        if not any(fnmatch.fnmatchcase(one.name, name) for name in names):
+        if not is_chosen(one.name, patterns):
             continue
         if missing := one.missing():
             print(f"without {one.name}: {'; '.join(missing)}", file=sys.stderr)

@@ -1,7 +1,6 @@
 """All measurements. Each is made once in each round."""
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ from benchmarks.arms.gateway import SmbdArm
 from benchmarks.arms.raw import RawQuic
 from benchmarks.arms.samba import SambaArm
 from benchmarks.arms.smb import SmbArm, SmbprotocolArm
-from benchmarks.programs import SEARCH_PATH
+from benchmarks.programs import missing_programs
 from benchmarks.throughput.bench import Bench, Figures
 from benchmarks.throughput.bulk import stream, transfers
 from benchmarks.throughput.capacity import idle, slow_reader
@@ -44,10 +43,8 @@ class Measurement:
         found = self.arm.missing()
         if self.arm.tunnel and os.geteuid():
             found.append("a VPN here needs root")
-        if self.measure in (torture, torture_smbd) and not shutil.which(
-            "smbtorture", path=SEARCH_PATH
-        ):
-            found.append("smbtorture is not installed (Debian: apt install samba-testsuite)")
+        if self.measure in (torture, torture_smbd):
+            found += missing_programs({"smbtorture": "samba-testsuite"})
         return found
 
     def make(self, bench: Bench) -> dict[str, Figures]:

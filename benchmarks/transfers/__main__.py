@@ -20,7 +20,6 @@ Needs root, or user namespaces. Files of the share are in memory; those that are
 """
 
 import argparse
-import fnmatch
 import random
 import shutil
 import subprocess
@@ -35,6 +34,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from benchmarks import machine
 from benchmarks.documents import DocumentError
 from benchmarks.link import Link, LinkError, Network, Ports, VethPair
+from benchmarks.names import is_chosen
 from benchmarks.ports import QUIC_PORT
 from benchmarks.programs import ProgramError
 from benchmarks.transfers.clients import PROGRAMS, Program
@@ -75,7 +75,7 @@ def plan(options: argparse.Namespace) -> Plan:
     """Return what is asked for and can be done here."""
     programs = []
     for program in PROGRAMS:
-        if not _chosen(program.name, options.programs):
+        if not is_chosen(program.name, options.programs):
             continue
         if missing := program.missing():
             print(f"without {program.name}: {'; '.join(missing)}", file=sys.stderr)
@@ -84,16 +84,12 @@ def plan(options: argparse.Namespace) -> Plan:
     return [
         (work.scaled(options.scale), verb, program)
         for work in WORKS
-        if _chosen(work.name, options.works)
+        if is_chosen(work.name, options.works)
         for verb in work.verbs
         for program in programs
         if verb in program.commands
         if work.few or options.all or program.name.startswith(OURS)
     ]
-
-
-def _chosen(name: str, patterns: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns.split(","))
 
 
 def fill(workspace: Workspace, work: Work, seed: int) -> None:

@@ -1,7 +1,6 @@
 """The programs that transfer files, and their command lines."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from typing import Literal
 
 from benchmarks.ends.options import SHARE, USER
 from benchmarks.ports import QUIC_PORT, TCP_PORT
-from benchmarks.programs import SEARCH_PATH
+from benchmarks.programs import missing_programs
 from benchmarks.workspace import Workspace
 
 Verb = Literal["put", "get", "put-file", "get-file", "list", "sync", "check"]
@@ -34,11 +33,7 @@ class Program:
 
     def missing(self) -> list[str]:
         """Return what this machine lacks for it, as sentences."""
-        return [
-            f"{program} is not installed (Debian: apt install {package})"
-            for program, package in self.programs.items()
-            if shutil.which(program, path=SEARCH_PATH) is None
-        ]
+        return missing_programs(self.programs)
 
 
 def _smbquic(name: str, scheme: str, port: int) -> Program:

@@ -1,7 +1,7 @@
 """The samples of a run: their file, their table, and the marks that they are held against."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
@@ -37,7 +37,7 @@ class Results:
 
     def save(self, file: Path, description: dict[str, Any]) -> None:
         """Write everything."""
-        samples = [sample.document() for sample in self.samples]
+        samples = [asdict(sample) for sample in self.samples]
         result = {"scale": self.scale, "samples": samples, "failures": self.failures}
         write(file, {**description, **result})
 

@@ -2,14 +2,14 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
 from benchmarks.transfers.clients import Verb
 
 SMALL = 4096
-BLOCK = 1 << 20
+MEBIBYTE = 1 << 20
 RATE = 100_000_000
 """Bits per second of the emulated link."""
 DELAY = 0.025
@@ -41,9 +41,7 @@ class Work:
         else:
             files = max(round(files * scale), 1)
         folders = min(self.folders, files)
-        return Work(
-            self.name, self.title, self.verbs, files, size, folders, self.emulated, self.few
-        )
+        return replace(self, files=files, size=size, folders=folders)
 
     @property
     def place(self) -> str:
@@ -55,8 +53,8 @@ class Work:
         source = random.Random(seed)
         if self.files == 1:
             with folder.open("wb") as file:
-                for start in range(0, self.size, BLOCK):
-                    file.write(source.randbytes(min(BLOCK, self.size - start)))
+                for start in range(0, self.size, MEBIBYTE):
+                    file.write(source.randbytes(min(MEBIBYTE, self.size - start)))
             return
         width = ceil(self.files / self.folders)
         for number in range(self.files):
@@ -66,7 +64,6 @@ class Work:
             (parent / f"file-{number:06}.txt").write_bytes(source.randbytes(self.size))
 
 
-MEBIBYTE = 1 << 20
 WORKS = (
     Work("small", "1,000 files of 4 KiB", ("put", "get"), 1000),
     Work(
