@@ -55,6 +55,11 @@ _RATE = re.compile(r"\(([\d.]+) (?:KiloBytes|kb|kB)/(?:sec|s)\) \(average")
 _OPERATIONS = re.compile(r"(\w+)\[num/s=(\d+)")
 
 
+def missing() -> list[str]:
+    """Return why smbd cannot be run here, as sentences."""
+    return [] if os.geteuid() == 0 else ["smbd serves only as root"]
+
+
 def user() -> str:
     """Return whom smbd serves: the user that it runs as."""
     return pwd.getpwuid(os.geteuid()).pw_name

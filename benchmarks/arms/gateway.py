@@ -28,6 +28,9 @@ class SmbdArm(SmbArm):
 
     smbd_port: int
 
+    def missing(self) -> list[str]:
+        return super().missing() + samba.missing()
+
     @contextmanager
     def start(self, network: Network, workspace: Workspace) -> Iterator[Running]:
         """Start smbd and the gateway."""

@@ -1,6 +1,5 @@
 """Samba's smbclient and smbd at both ends."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ class SambaArm(Arm):
         self.headers = self.tunnel.headers if self.tunnel else Headers.tcp()
 
     def missing(self) -> list[str]:
-        return super().missing() + ([] if os.geteuid() == 0 else ["smbd serves only as root"])
+        return super().missing() + samba.missing()
 
     @contextmanager
     def start(self, network: Network, workspace: Workspace) -> Iterator[Running]:
