@@ -37,6 +37,7 @@ from tests.fuzz.rows import Row
 from tests.fuzz.servers import MANY
 from tests.fuzz.source import Source, spoiled
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
+from tests.urls import share_url
 
 KINDS = tuple((kind, when) for kind in ("tcp", "quic") for when in ("before", "after"))
 DATAGRAMS = "live-datagrams"
@@ -175,8 +176,7 @@ class Live:
             await asyncio.sleep(min(_PROBE, max(self.until - time.monotonic(), 0)))
 
     async def _probe(self, kind: str) -> None:
-        scheme = {"tcp": "smb", "quic": "smb+quic"}[kind]
-        url = f"{scheme}://{USER}@localhost:{self.server.ports[kind]}/steady"
+        url = share_url(kind, self.server.ports[kind], "steady", user=USER)
         started = time.monotonic()
         try:
             async with (

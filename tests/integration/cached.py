@@ -13,6 +13,7 @@ from smbquic.client.cache import CacheLimits, LeaseCache
 from smbquic.client.share import Share
 from smbquic.pki import PkiDirectory
 from smbquic.server.dispatch import Dispatcher
+from tests.urls import share_url
 
 PASSWORD = "secret"
 
@@ -71,9 +72,8 @@ async def clients(folder: Path, pki: PkiDirectory, transport: str) -> AsyncItera
                 key=pki.server.key,
             )
         )
-        scheme = {"tcp": "smb", "quic": "smb+quic"}[transport]
-        port = serving.listeners[0].rpartition(":")[2]
-        made = Clients(f"{scheme}://alice@localhost:{port}/data", pki, stack, serving.server)
+        url = share_url(transport, serving.listeners[0].rpartition(":")[2])
+        made = Clients(url, pki, stack, serving.server)
         handle = Dispatcher.handle
 
         async def counting(self: Dispatcher, *arguments: Any, **named: Any) -> Any:

@@ -17,6 +17,7 @@ from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
+from tests.urls import share_url
 
 Act = Callable[[smbquic.Share, str], Awaitable[object]]
 
@@ -111,8 +112,7 @@ DISK_ACTS: dict[str, Act] = {
 
 
 async def status_of(server: ServerProcess, transport: str, act: Act, path: str) -> NtStatus:
-    scheme = {"tcp": "smb", "quic": "smb+quic"}[transport]
-    url = f"{scheme}://{USER}@localhost:{server.ports[transport]}/data"
+    url = share_url(transport, server.ports[transport], user=USER)
     ca = server.pki.ca if transport == "quic" else None
     async with smbquic.connect(url, password=PASSWORD, ca=ca) as share:
         try:

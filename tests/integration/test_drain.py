@@ -15,6 +15,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.overload.drain import STOPPING
 from smbquic.pki import PkiDirectory
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
+from tests.urls import share_url
 
 SIZE = 200 << 20
 
@@ -33,8 +34,7 @@ async def serving(pki: PkiDirectory, folder: Path, kind: str) -> AsyncIterator[s
 
 def url_of(server: smbquic.Serving) -> str:
     kind, _, place = server.listeners[0].partition(":")
-    scheme = {"tcp": "smb", "quic": "smb+quic"}[kind]
-    return f"{scheme}://{USER}@localhost:{place.rpartition(':')[2]}/data"
+    return share_url(kind, place.rpartition(":")[2], user=USER)
 
 
 @pytest.mark.parametrize("kind", ["tcp", "quic"])

@@ -22,6 +22,7 @@ from smbquic.wire.read import ReadRequest
 from tests.integration import writing
 from tests.integration.caching import PASSWORD, Caching, caching
 from tests.integration.writing import CHUNK, CHUNKS, CLIENT, NAME, chunk
+from tests.urls import share_url
 
 CUTS = 20
 """How often the connection is lost."""
@@ -38,8 +39,7 @@ class Serving:
     server: Server
 
     def url(self, port: int | None = None) -> str:
-        scheme = {"tcp": "smb", "quic": "smb+quic"}[self.transport]
-        return f"{scheme}://alice:{PASSWORD}@localhost:{port or self.port}/data"
+        return share_url(self.transport, port or self.port, user=f"alice:{PASSWORD}")
 
 
 @pytest.fixture(params=["tcp", "quic"])

@@ -27,6 +27,7 @@ from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
 from tests.integration.caching import PASSWORD, Caching, caching
 from tests.unit.server.smb_client import CreateFields
+from tests.urls import share_url
 
 RH, RWH = READ | HANDLE, READ | WRITE | HANDLE
 ONE, TWO, FOLDER = b"1" * 16, b"2" * 16, b"F" * 16
@@ -56,9 +57,7 @@ async def connect(
                 limits=limits,
             )
         )
-        scheme = {"tcp": "smb", "quic": "smb+quic"}[request.param]
-        port = serving.listeners[0].rpartition(":")[2]
-        url = f"{scheme}://alice@localhost:{port}/data"
+        url = share_url(request.param, serving.listeners[0].rpartition(":")[2])
 
         async def connected() -> Caching:
             return await stack.enter_async_context(caching(url, pki.ca))

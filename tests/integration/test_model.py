@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 import smbquic
 from smbquic.pki import PkiDirectory
 from tests.load.actor import Actor
+from tests.urls import share_url
 
 NAMES = st.sampled_from(["a", "A", "b", "é", "É", "x y"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
@@ -48,9 +49,7 @@ class ShareMachine(RuleBasedStateMachine):
             )
         )
         self.server = serving.server
-        port = serving.listeners[0].rpartition(":")[2]
-        scheme = {"tcp": "smb", "quic": "smb+quic"}[self.transport]
-        url = f"{scheme}://alice@localhost:{port}/data"
+        url = share_url(self.transport, serving.listeners[0].rpartition(":")[2])
         share = await self.stack.enter_async_context(
             smbquic.connect(url, password="secret", ca=self.pki.ca)
         )

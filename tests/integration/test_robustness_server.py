@@ -24,6 +24,7 @@ from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
+from tests.urls import share_url
 
 CONTENT = random.Random(4).randbytes(1_000_000)
 PATIENCE = 60.0
@@ -102,8 +103,7 @@ def server(_server: ServerProcess, log: Log) -> Iterator[ServerProcess]:
 
 @contextlib.asynccontextmanager
 async def connected(server: ServerProcess, transport: str) -> AsyncIterator[smbquic.Share]:
-    scheme = {"tcp": "smb", "quic": "smb+quic"}[transport]
-    url = f"{scheme}://{USER}@localhost:{server.ports[transport]}/data"
+    url = share_url(transport, server.ports[transport], user=USER)
     async with smbquic.connect(url, password=PASSWORD, ca=server.pki.ca, timeout=PATIENCE) as share:
         yield share
 

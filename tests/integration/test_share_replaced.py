@@ -13,6 +13,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.pki import PkiDirectory
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
+from tests.urls import share_url
 
 
 def ls(server: ServerProcess) -> "subprocess.CompletedProcess[str]":
@@ -43,8 +44,7 @@ async def test_a_deleted_folder_is_no_empty_one(
 ) -> None:
     with running_server(tmp_path, pki) as server:
         (server.share / "file").touch()
-        scheme = {"tcp": "smb", "quic": "smb+quic"}[transport]
-        url = f"{scheme}://{USER}@localhost:{server.ports[transport]}/data"
+        url = share_url(transport, server.ports[transport], user=USER)
         ca = pki.ca if transport == "quic" else None
         async with smbquic.connect(url, password=PASSWORD, ca=ca) as share:
             assert await open_file(share) == NtStatus.SUCCESS

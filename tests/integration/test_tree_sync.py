@@ -20,6 +20,7 @@ from smbquic.pki import PkiDirectory
 from tests.integration.program import PASSWORD, TIMEOUT, Served, running, serve_arguments
 from tests.integration.test_copying import Here, started, wait_for
 from tests.unit.client.trees import SECOND, TREES, Files, without_conflicts
+from tests.urls import share_url
 
 TIMED = TREES.map(
     lambda files: {
@@ -27,7 +28,6 @@ TIMED = TREES.map(
     }
 )
 """Trees in which files of the same size and time have the same content."""
-SCHEMES = {"tcp": "smb", "quic": "smb+quic"}
 
 
 def make(folder: Path, files: Files) -> None:
@@ -73,7 +73,7 @@ class Pair:
             )
         )
         port = serving.listeners[0].rpartition(":")[2]
-        url = f"{SCHEMES[transport]}://alice@localhost:{port}/data"
+        url = share_url(transport, port)
         return await self.stack.enter_async_context(
             smbquic.connect(url, password="secret", ca=pki.ca)
         )
