@@ -91,8 +91,14 @@ def _rclone() -> Program:
         return f":smb:{SHARE}/{path}"
 
     def environment(workspace: Workspace, host: str) -> dict[str, str]:
-        command = ["rclone", "obscure", workspace.password]
-        hidden = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        # From standard input: as an argument, a password that begins with "-" would be an option.
+        hidden = subprocess.run(
+            ["rclone", "obscure", "-"],
+            input=workspace.password,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         return {
             "RCLONE_SMB_HOST": host,
             "RCLONE_SMB_PORT": f"{TCP_PORT}",
