@@ -13,6 +13,7 @@ from smbquic.transport.quic.aioquic import configuration as module
 from smbquic.transport.quic.aioquic.configuration import client_configuration, server_configuration
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import ClientTls, ServerTls
+from tests.pem import pem
 
 
 def test_a_key_must_belong_to_its_certificate(pki: PkiDirectory) -> None:
@@ -35,8 +36,8 @@ def test_a_key_must_be_able_to_sign() -> None:
     "key",
     [
         "nothing at all",
-        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        pem("PRIVATE KEY", "AAAA"),
+        pem("ENCRYPTED PRIVATE KEY", "MA=="),
     ],
 )
 def test_a_file_without_a_key(pki: PkiDirectory, tmp_path: Path, key: str) -> None:

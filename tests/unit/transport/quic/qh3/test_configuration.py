@@ -14,6 +14,7 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.qh3 import configuration as module
 from smbquic.transport.quic.qh3.configuration import client_configuration, server_configuration
 from smbquic.transport.quic.tls import ClientTls, ServerTls
+from tests.pem import begin, pem
 
 pytestmark = pytest.mark.engine("qh3")
 
@@ -80,12 +81,9 @@ def test_a_client_may_have_a_certificate(pki: PkiDirectory) -> None:
     [
         ("", "there is no private key in PEM form"),
         ("nothing at all", "there is no private key in PEM form"),
-        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", ""),
-        ("-----BEGIN PRIVATE KEY-----\nnever ends", ""),
-        (
-            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n",
-            "the key has a password",
-        ),
+        (pem("PRIVATE KEY", "AAAA"), ""),
+        (begin("PRIVATE KEY") + "never ends", ""),
+        (pem("ENCRYPTED PRIVATE KEY", "MA=="), "the key has a password"),
     ],
 )
 def test_a_file_without_a_key(pki: PkiDirectory, tmp_path: Path, key: str, words: str) -> None:
