@@ -108,6 +108,12 @@ def test_reads_what_pyspnego_writes(
     assert message.mic == b"m" * 16
 
 
+def test_the_repr_shows_no_proof(logon: Logon) -> None:
+    message = AuthenticateMessage.decode(authenticate(logon))
+    names = f"domain_name={message.domain_name!r}, user_name={message.user_name!r}"
+    assert repr(message) == f"AuthenticateMessage(flags={message.flags!r}, {names})"
+
+
 def test_a_message_of_another_type_is_refused(logon: Logon) -> None:
     with pytest.raises(WireError, match="type 1"):
         NegotiateMessage.decode(authenticate(logon))

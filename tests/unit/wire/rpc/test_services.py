@@ -254,6 +254,15 @@ def test_impacket_reads_our_workstation(level: int) -> None:
     assert theirs[f"wki{level}_ver_major"] == 6
 
 
+def test_impacket_reads_our_request_for_shares() -> None:
+    theirs = srvs.NetrShareEnum(NetrShareEnumRequest(1, "server", 100, 3).encode())
+    assert theirs["ServerName"] == "server\0"
+    assert theirs["InfoStruct"]["Level"] == 1
+    container = theirs["InfoStruct"]["ShareInfo"]["Level1"]
+    assert (container["EntriesRead"], container["Buffer"]) == (0, b"")
+    assert (theirs["PreferedMaximumLength"], theirs["ResumeHandle"]) == (100, 3)
+
+
 def test_we_read_impackets_requests() -> None:
     listing = srvs.NetrShareEnum()
     listing["ServerName"] = "\\\\host\0"
