@@ -437,6 +437,30 @@ def test_python_compiles_in_it(share: Path, mount: Path) -> None:
     assert out.startswith(str(mount))
 
 
+def test_pip_builds_and_installs_in_it(share: Path, mount: Path) -> None:
+    project, installed, temporary = mount / "project", mount / "installed", mount / "tmp"
+    (project / "small").mkdir(parents=True)
+    temporary.mkdir()
+    (project / "small" / "__init__.py").write_text("ANSWER = 42\n")
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "small"\nversion = "1.0"\n'
+    )
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "-q"]
+    # Without the network: what builds it is installed already.
+    offline = ["--no-build-isolation", "--no-deps", "--no-index"]
+    inside = {**os.environ, "TMPDIR": str(temporary)}
+    run(*pip, "wheel", *offline, "-w", mount / "wheels", project, env=inside)
+    [wheel] = (mount / "wheels").iterdir()
+    assert wheel.name == "small-1.0-py2.py3-none-any.whl"
+    run(*pip, "install", *offline, "--target", installed, wheel, env=inside)
+    program = "import small; print(small.ANSWER, small.__file__)"
+    out = run(sys.executable, "-c", program, env={**os.environ, "PYTHONPATH": str(installed)})
+    assert out.split() == ["42", str(installed / "small" / "__init__.py")]
+    assert (share / "installed" / "small-1.0.dist-info" / "RECORD").stat().st_size
+    assert not list(temporary.iterdir())
+
+
 # --- two mounts, and a server that is restarted -------------------------------------------------
 
 
