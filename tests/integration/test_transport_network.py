@@ -158,7 +158,7 @@ async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
     with monkeypatch.context() as patch:
-        patch.setattr(udp.UdpEndpoint, "_open", no_network)
+        patch.setattr(udp, "_open", no_network)
         client.connection.receiver.error_received(OSError(errno.ENETDOWN, "Network is down"))
     await client.send(b"back")
 

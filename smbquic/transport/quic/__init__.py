@@ -9,7 +9,9 @@ from smbquic.lazy import lazy_names
 
 if TYPE_CHECKING:
     from smbquic.transport.quic.client import connect
-    from smbquic.transport.quic.listener import QuicListener, listen
+    from smbquic.transport.quic.connection_ids import ConnectionIdFormat
+    from smbquic.transport.quic.listener import QuicListener, listen, listen_on
+    from smbquic.transport.quic.listener_keys import ListenerKeys
     from smbquic.transport.quic.options import QuicOptions
     from smbquic.transport.quic.tickets import TicketCache
     from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
@@ -18,7 +20,9 @@ else:
         __name__,
         {
             "smbquic.transport.quic.client": ("connect",),
-            "smbquic.transport.quic.listener": ("QuicListener", "listen"),
+            "smbquic.transport.quic.connection_ids": ("ConnectionIdFormat",),
+            "smbquic.transport.quic.listener": ("QuicListener", "listen", "listen_on"),
+            "smbquic.transport.quic.listener_keys": ("ListenerKeys",),
             "smbquic.transport.quic.options": ("QuicOptions",),
             "smbquic.transport.quic.tickets": ("TicketCache",),
             "smbquic.transport.quic.tls": ("ClientTls", "CertificatesByName", "ServerTls"),
@@ -28,10 +32,13 @@ else:
 __all__ = [
     "CertificatesByName",
     "ClientTls",
+    "ConnectionIdFormat",
+    "ListenerKeys",
     "QuicListener",
     "QuicOptions",
     "ServerTls",
     "TicketCache",
     "connect",
     "listen",
+    "listen_on",
 ]

@@ -6,12 +6,11 @@ sent to that address.
 
 import hashlib
 import hmac
-import os
 from struct import Struct
 
 from smbquic.transport.addresses import SocketAddress
+from smbquic.transport.quic.connection_ids import ConnectionIdSource
 from smbquic.transport.quic.packet import (
-    CONNECTION_ID_SIZE,
     MAX_CONNECTION_ID_SIZE,
     parse_initial,
     retry,
@@ -33,17 +32,19 @@ class AddressValidator:
     The server keeps nothing: a token has the time in milliseconds and the connection ID that the
     client used first. It is authenticated together with the address, and with the connection ID
     that the client has to use from then on. It is not encrypted, as the client knows all of it.
+    Listeners with the same `key` accept each other's tokens.
     """
 
-    def __init__(self) -> None:
-        self._key = os.urandom(32)
+    def __init__(self, key: bytes, ids: ConnectionIdSource) -> None:
+        self._key = key
+        self._ids = ids
 
     def retry(self, datagram: bytes, path: Path, now: float) -> bytes | None:
         """Return the Retry packet for a client's first datagram; None if that is not valid."""
         initial = parse_initial(datagram)
         if initial is None:
             return None
-        source_id = os.urandom(CONNECTION_ID_SIZE)
+        source_id = self._ids.new()
         content = _TIME.pack(int(now * 1000)) + initial.destination_id
         return retry(initial, source_id, content + self._tag(content, path[0], source_id))
 

@@ -5,10 +5,11 @@ library hides everything else, such as further streams, which SMB does not use.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from smbquic.transport.base import ClientHello, PathStatistics
+from smbquic.transport.quic.connection_ids import ConnectionIdSource
 from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
@@ -105,13 +106,15 @@ class Acceptance:
 
     `original_id` is the connection ID that the client has chosen for the server. `retry_id` is the
     one that the client was given in a Retry packet, if it got one. `first_datagram` is the size of
-    the client's first datagram, in bytes. `reset_token` makes the tokens of stateless resets. A
-    `restricted` peer may send little until it is authenticated.
+    the client's first datagram, in bytes. `connection_ids` makes all IDs that the client is given,
+    and `reset_token` the tokens of stateless resets. A `restricted` peer may send little until it
+    is authenticated.
     """
 
     original_id: bytes
     first_datagram: int
     retry_id: bytes | None = None
+    connection_ids: ConnectionIdSource = field(default_factory=ConnectionIdSource)
     reset_token: ResetToken | None = None
     restricted: bool = False
 

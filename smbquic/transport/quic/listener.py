@@ -17,10 +17,11 @@ from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import ClientHello, OnConnection
 from smbquic.transport.quic.address_validation import AddressValidator
 from smbquic.transport.quic.connection import QuicConnection
+from smbquic.transport.quic.connection_ids import ConnectionIdSource
 from smbquic.transport.quic.engine import Acceptance, EngineChoice
 from smbquic.transport.quic.half_open import HalfOpenHandshakes
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.packet import CONNECTION_ID_SIZE, source_id
+from smbquic.transport.quic.packet import source_id
 from smbquic.transport.quic.registry import server_engines
 from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.router import Destination, Router
@@ -61,12 +62,33 @@ async def listen(
     )
 
 
+async def listen_on(
+    sock: socket.socket,
+    on_connection: OnConnection,
+    *,
+    certificate: ServerTls | CertificatesByName,
+    max_message_size: int = framing.MAX_MESSAGE_SIZE,
+    max_connections: int = MAX_CONNECTIONS,
+    options: QuicOptions | None = None,
+    limiter: Limiter | None = None,
+) -> "QuicListener":
+    """Accept connections on a UDP socket, such as one of `steering.open_group`.
+
+    The listener closes it with itself. Listeners on the same port need `options` with the same keys
+    and different worker numbers. Raises what `listen` raises, except for the address.
+    """
+    connections = Connections(on_connection, max_connections, limiter)
+    return QuicListener(
+        sock, certificate, connections, options or QuicOptions(), max_message_size, limiter
+    )
+
+
 class QuicListener:
     """A UDP socket that accepts QUIC connections."""
 
     def __init__(
         self,
-        address: Address,
+        address: Address | socket.socket,
         certificate: ServerTls | CertificatesByName,
         connections: Connections,
         options: QuicOptions,
@@ -88,11 +110,14 @@ class QuicListener:
         )
         self._closing = False
         self._lost_before = 0
-        self._validator = AddressValidator()
-        self._router = Router(self._accept, self._reply, self._answer_unmatched)
+        self._id_source = ConnectionIdSource(options.connection_ids)
+        self._validator = AddressValidator(options.keys.address_validation, self._id_source)
+        self._router = Router(
+            self._accept, self._reply, self._answer_unmatched, id_size=self._id_source.size
+        )
         self._endpoint = UdpEndpoint(self._router, local=address)
         self.url = url("quic", endpoint(self._endpoint.local))
-        self._resets = StatelessResets(_secret(certificate), self.url)
+        self._resets = self._stateless_resets()
         logger.info("%s: the QUIC engine is %s", self.url, self.engine)
 
     @property
@@ -117,7 +142,11 @@ class QuicListener:
             logger.info("%s: the QUIC engine is %s now", self.url, self.engine)
         self._certificate = certificate
         self._verifies_clients = _verifies_clients(certificate)
-        self._resets = StatelessResets(_secret(certificate), self.url)
+        self._resets = self._stateless_resets()
+
+    def _stateless_resets(self) -> StatelessResets:
+        secret = self._options.keys.stateless_resets or _private_key(self._certificate)
+        return StatelessResets(secret, self.url)
 
     async def close(self) -> None:
         """Stop accepting, end the connections that were accepted, and wait for both."""
@@ -236,6 +265,7 @@ class QuicListener:
             original_id=original_id or connection_id,
             retry_id=connection_id if original_id else None,
             first_datagram=len(datagram),
+            connection_ids=self._id_source,
             reset_token=self._resets.token,
             restricted=self._limiter is not None,
         )
@@ -277,7 +307,12 @@ class QuicListener:
 
     def _answer_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
         """Answer with a stateless reset, as this server may have lost the connection's state."""
-        reset = self._resets.answer(datagram, datagram[1 : 1 + CONNECTION_ID_SIZE], now)
+        connection_id = datagram[1 : 1 + self._id_source.size]
+        if not self._id_source.is_own(connection_id):
+            # The kernel steers a segment batch by its first datagram: the connection of another one
+            # may be alive in another worker, which has the same tokens.
+            return
+        reset = self._resets.answer(datagram, connection_id, now)
         if reset is not None:
             self._reply(reset, path)
 
@@ -298,7 +333,7 @@ def _verifies_clients(certificate: ServerTls | CertificatesByName) -> bool:
     return any(each.verify is not None for each in all_)
 
 
-def _secret(certificate: ServerTls | CertificatesByName) -> bytes:
+def _private_key(certificate: ServerTls | CertificatesByName) -> bytes:
     """Return a private key, which is still the same after the server was restarted."""
     if isinstance(certificate, CertificatesByName):
         certificate = certificate.default or certificate.all[0]

@@ -1,6 +1,6 @@
 """The options of QUIC connections."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -13,7 +13,9 @@ from smbquic.options.quic import (
     TlsOptions,
 )
 from smbquic.transport.addresses import SocketAddress, is_loopback, is_private
+from smbquic.transport.quic.connection_ids import ConnectionIdFormat
 from smbquic.transport.quic.engine import DatagramSizes
+from smbquic.transport.quic.listener_keys import ListenerKeys
 from smbquic.transport.quic.udp import ethernet_payload, largest_payload
 
 INTERNET_DATAGRAM = SMALLEST_DATAGRAM
@@ -36,6 +38,8 @@ class QuicOptions(EngineOptions, TlsOptions):
     a folder for one qlog file per connection. There may be `max_half_open` handshakes that are not
     complete. From half as many on, clients have to validate their addresses, and each address may
     have `max_half_open_of_address` then. `tickets` says which clients may resume their sessions.
+    `connection_ids` is the format of those that a listener issues, and `keys` are its secret keys;
+    processes that listen on one port need the same `keys`, and each a worker number of its own.
     """
 
     window: int = 16 << 20
@@ -47,6 +51,8 @@ class QuicOptions(EngineOptions, TlsOptions):
     secrets_log: TextIO | None = None
     qlog: Path | None = None
     tickets: TicketPolicy = "auto"
+    connection_ids: ConnectionIdFormat = field(default_factory=ConnectionIdFormat)
+    keys: ListenerKeys = field(default_factory=ListenerKeys, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,7 +14,8 @@ VERSIONS = (VERSION_1, VERSION_2)
 """The supported versions ([RFC9000] 15, [RFC9369] 3.1)."""
 LONG_HEADER, FIXED_BIT = 0x80, 0x40
 CONNECTION_ID_SIZE = 8
-"""Bytes of the connection IDs that this end issues: a short header does not have their length."""
+"""Bytes of the connection IDs that a client issues, and a server that has no server ID. A short
+header does not have their length."""
 MIN_INITIAL_ID_SIZE, MAX_CONNECTION_ID_SIZE = 8, 20
 """Bytes of the first ID that a client chooses for a server ([RFC9000] 7.2), and of any ID in
 versions 1 and 2 ([RFC9000] 17.2)."""

@@ -45,7 +45,8 @@ class Router:
 
     Without `accept` there are only the connections that were added. Other datagrams are dropped,
     except that a client with an unknown version gets a Version Negotiation packet, and that
-    `on_unmatched` is called with what may belong to a former connection.
+    `on_unmatched` is called with what may belong to a former connection. The IDs that were issued
+    have `id_size` bytes.
     """
 
     def __init__(
@@ -53,10 +54,13 @@ class Router:
         accept: Accept | None = None,
         reply: Reply | None = None,
         on_unmatched: OnUnmatched | None = None,
+        *,
+        id_size: int = CONNECTION_ID_SIZE,
     ) -> None:
         self._accept = accept
         self._reply = reply
         self._on_unmatched = on_unmatched
+        self._id_end = 1 + id_size
         self._destinations: dict[bytes, Destination] = {}
         # Those that have received something since the last `batch_received`, in order.
         self._active: dict[Destination, None] = {}
@@ -87,7 +91,7 @@ class Router:
                 datagram, connection_id, path, now
             )
         else:
-            destination = self._destinations.get(datagram[1 : 1 + CONNECTION_ID_SIZE])
+            destination = self._destinations.get(datagram[1 : self._id_end])
             if destination is None and self._on_unmatched is not None:
                 self._on_unmatched(datagram, path, now)
         if destination is not None:
@@ -110,10 +114,10 @@ class Router:
         first = segments[::size]
         if not first or max(first) & LONG_HEADER:
             return None
-        for at in range(1, 1 + CONNECTION_ID_SIZE):
+        for at in range(1, self._id_end):
             if segments[at::size].count(segments[at : at + 1]) != len(first):
                 return None
-        return self._destinations.get(segments[1 : 1 + CONNECTION_ID_SIZE])
+        return self._destinations.get(segments[1 : self._id_end])
 
     def batch_received(self, now: float) -> None:
         """Let each connection that has received something answer, once for the whole batch."""

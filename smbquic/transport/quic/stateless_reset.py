@@ -24,7 +24,8 @@ _SALT = b"smbquic stateless reset"
 class StatelessResets:
     """The tokens of one listener, and the datagrams that carry them.
 
-    `secret` is the private key of the listener's certificate, in any form that does not change.
+    `secret` is the private key of the listener's certificate, or another one that outlives the
+    process, in any form that does not change.
     `place` distinguishes listeners with the same key: a token that one sends must not be good for a
     connection of another ([RFC9000] 21.11).
     """

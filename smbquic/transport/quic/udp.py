@@ -98,15 +98,16 @@ def _interface_mtu(family: socket.AddressFamily, address: SocketAddress) -> int:
 class UdpEndpoint:
     """A non-blocking UDP socket on the event loop.
 
-    With `remote` the socket is connected: it receives from that address only, and a refused port is
-    reported. Raises `OSError` if the address cannot be used.
+    `local` is an address to bind a socket to, or a socket that `bind` has bound, which belongs to
+    this object then. With `remote` the socket is connected: it receives from that address only, and
+    a refused port is reported. Raises `OSError` if the address cannot be used.
     """
 
     def __init__(
         self,
         receiver: UdpReceiver,
         *,
-        local: Address | None = None,
+        local: Address | socket.socket | None = None,
         remote: Address | None = None,
     ) -> None:
         self._receiver = receiver
@@ -116,7 +117,7 @@ class UdpEndpoint:
         self._on_writable: dict[Callable[[], None], None] = {}
         self._segmentation = LINUX
         self._closed = False
-        self._listen_to(self._open(local, remote))
+        self._listen_to(local if isinstance(local, socket.socket) else _open(local, remote))
 
     @property
     def local(self) -> SocketAddress:
@@ -138,7 +139,7 @@ class UdpEndpoint:
 
         Raises `OSError`, and keeps the socket then.
         """
-        fresh = self._open(None, self._remote)
+        fresh = _open(None, self._remote)
         self._forget_socket()
         self._listen_to(fresh)
 
@@ -263,24 +264,35 @@ class UdpEndpoint:
         self._loop.remove_writer(self._socket.fileno())
         self._socket.close()
 
-    @staticmethod
-    def _open(local: Address | None, remote: Address | None) -> socket.socket:
-        family = (local or remote or Address(socket.AF_INET, ("", 0))).family
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            _configure(sock, family)
-            _check_buffers(sock, logging.INFO if local is None else logging.WARNING)
-            if local is not None:
-                if is_wildcard(local.socket_address):
-                    _report_own_address(sock, family)
-                sock.bind(local.socket_address)
-            if remote is not None:
-                sock.connect(remote.socket_address)
-        except OSError:
-            sock.close()
-            raise
-        return sock
+
+def bind(address: Address, *, shared: bool = False) -> socket.socket:
+    """Return a socket on an address, configured as an endpoint needs it; port 0 picks one.
+
+    Several sockets of one user may share the port if each of them is `shared`. Raises `OSError` if
+    the address cannot be used.
+    """
+    return _open(address, None, shared=shared)
+
+
+def _open(local: Address | None, remote: Address | None, *, shared: bool = False) -> socket.socket:
+    family = (local or remote or Address(socket.AF_INET, ("", 0))).family
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        _configure(sock, family)
+        _check_buffers(sock, logging.INFO if local is None else logging.WARNING)
+        if local is not None:
+            if is_wildcard(local.socket_address):
+                _report_own_address(sock, family)
+            if shared:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind(local.socket_address)
+        if remote is not None:
+            sock.connect(remote.socket_address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:

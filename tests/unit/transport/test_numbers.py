@@ -32,6 +32,16 @@ RFC = {
     "_PSK_KE": [0],
     "_PSK_DHE_KE": [1],
     "_BAD_CERTIFICATE": [42],
+    # [RFC9000] 17.2, 17.3.1
+    "_LONG_ID_AT": [6],
+    "_SHORT_ID_AT": [1],
+    # draft-ietf-quic-load-balancers-21, 3, 5.2 and 5.4.2
+    "WORKER_MASK": [0x1F],
+    "MAX_WORKERS": [32],
+    "UNROUTABLE": [0b111],
+    "MIN_NONCE_SIZE": [4],
+    "_ROTATION_SHIFT": [5],
+    "_PASSES": [(1, 2, 3, 4)],
     # [MS-SMB2] 2.1
     "PREFIX_SIZE": [4],
     "LARGEST_MESSAGE": [0xFFFFFF],
@@ -87,6 +97,8 @@ MEASURED = {
     "MAX_SEGMENTS": [60],
     "READS_PER_WAKE_UP": [16],
     "CONNECTION_ID_SIZE": [8],
+    # The keys of connection IDs, and those of listeners.
+    "KEY_SIZE": [16, 32],
     "_TAG_SIZE": [16],
     "FRAMING_ERROR": [1],
     "CLOCK_RESOLUTION": [0.0001],
@@ -110,6 +122,14 @@ LINUX = {
     "IPV6_PMTUDISC_PROBE": [3],
     "IPV6_RECVPKTINFO": [49],
     "IPV6_PKTINFO": [50],
+    "SO_ATTACH_REUSEPORT_CBPF": [51],
+    # <linux/bpf_common.h>
+    "_LDB": [0x30],
+    "_JSET": [0x45],
+    "_JA": [0x05],
+    "_AND": [0x54],
+    "_MOD": [0x94],
+    "_RET": [0x16],
 }
 BBR = {
     # draft-cardwell-iccrg-bbr-congestion-control-00, 4.1 to 4.3
@@ -211,11 +231,17 @@ DEFAULTS = {
         f"{name}(max_message_size)": (8 << 20) + (64 << 10)
         for name in (
             *("tcp.connect", "tcp.listen", "unix.connect"),
-            *("client.connect", "listener.listen"),
+            *("client.connect", "listener.listen", "listener.listen_on"),
         )
     },
     "tcp.connect(keeps_buffers)": True,
-    **{f"{module}.listen(max_connections)": 4096 for module in ("tcp", "listener")},
+    **{
+        f"{name}(max_connections)": 4096
+        for name in ("tcp.listen", "listener.listen", "listener.listen_on")
+    },
+    "ConnectionIdFormat.workers": 1,
+    "hosts.host_and_port(lowest)": 1,
+    "Router.__init__(id_size)": 8,
     "Connections.__init__(limit)": 4096,
     "Inbox.__init__(limit)": 4 << 20,
     "ReceiveBuffers.__init__(limit)": 20 << 20,

@@ -10,6 +10,7 @@ from typing import Any, cast
 from aioquic import tls
 from aioquic._buffer import Buffer as QuicBuffer
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnectionId
 from aioquic.quic.events import ConnectionTerminated
 from aioquic.quic.packet import QuicErrorCode
 from aioquic.quic.packet_builder import QuicPacketBuilder
@@ -71,10 +72,10 @@ class AioquicConnection(ProbingConnection):
         self._offered = resumption.take() if resumption is not None else None
         if self._offered is not None:
             configuration.session_ticket = self._offered.session
-        self._reset_token = acceptance.reset_token if acceptance else None
-        if self._reset_token is not None:
-            # The library makes random tokens, which a server could not give after a restart.
-            self._host_cids[0].stateless_reset_token = self._reset_token(self.host_cid)
+        self._acceptance = acceptance
+        if acceptance is not None:
+            self._name(self._host_cids[0], acceptance)
+            self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
 
         # The library makes its own parts and lets nobody pass others: they are replaced before
         # anything is sent.
@@ -139,12 +140,23 @@ class AioquicConnection(ProbingConnection):
             resumption.keep(session, cast(AioquicContext, self.tls).peer_chain)
 
     def _replenish_connection_ids(self) -> None:
+        before = self._host_cid_seq
         super()._replenish_connection_ids()
-        # Every connection ID has its own token, also those that are announced later
-        # ([RFC9000] 19.15).
-        if self._reset_token is not None:
+        if self._acceptance is not None:
             for each in self._host_cids:
-                each.stateless_reset_token = self._reset_token(each.cid)
+                if each.sequence_number >= before:
+                    self._name(each, self._acceptance)
+
+    @staticmethod
+    def _name(added: QuicConnectionId, acceptance: Acceptance) -> None:
+        """Replace a random connection ID and its random token, before the client is given them.
+
+        The client's datagrams would not come to this worker, and a server could not give the token
+        after a restart. Every ID has its own token ([RFC9000] 19.15).
+        """
+        added.cid = acceptance.connection_ids.new()
+        if acceptance.reset_token is not None:
+            added.stateless_reset_token = acceptance.reset_token(added.cid)
 
     def _discard_epoch(self, epoch: tls.Epoch) -> None:
         """Free the buffers of the handshake: 48 KiB, half of what an idle connection takes."""

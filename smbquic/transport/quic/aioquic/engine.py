@@ -78,6 +78,11 @@ class AioquicEngine(AioquicStatus):
         quic = AioquicConnection(
             replace(
                 configuration,
+                connection_id_length=(
+                    acceptance.connection_ids.size
+                    if acceptance is not None
+                    else configuration.connection_id_length
+                ),
                 max_datagram_size=sizes.start,
                 max_data=int(window),
                 max_stream_data=int(window),

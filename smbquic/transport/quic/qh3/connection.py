@@ -64,6 +64,8 @@ class Qh3Connection(QuicConnection):
         self._offered = resumption.take() if resumption is not None else None
         if self._offered is not None:
             self._configuration.session_ticket = self._offered.session
+        if acceptance is not None:
+            self.host_cid = acceptance.connection_ids.new()
         self._reset_token = acceptance.reset_token if acceptance else None
         self._unread_limit = unread_limit
         self._sizes = sizes

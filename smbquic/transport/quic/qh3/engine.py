@@ -90,7 +90,15 @@ class Qh3Engine(Qh3Status):
         first = acceptance.first_datagram if acceptance is not None else 0
         size = first_size(sizes, is_client=self._is_client, first_datagram=first)
         quic = Qh3Connection(
-            replace(configuration, max_datagram_size=size),
+            replace(
+                configuration,
+                connection_id_length=(
+                    acceptance.connection_ids.size
+                    if acceptance is not None
+                    else configuration.connection_id_length
+                ),
+                max_datagram_size=size,
+            ),
             sizes,
             settings,
             acceptance,

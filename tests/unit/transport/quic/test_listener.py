@@ -10,11 +10,13 @@ from typing import cast
 import pytest
 
 from smbquic.errors import ConnectionClosed, EngineError, HandshakeError, TransportError
+from smbquic.pki import PkiDirectory
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, is_wildcard
 from smbquic.transport.base import ClientHello, MessageTransport, PathStatistics
-from smbquic.transport.quic import listener
+from smbquic.transport.quic import listener, steering
 from smbquic.transport.quic.connection import QuicConnection
+from smbquic.transport.quic.connection_ids import ConnectionIdFormat
 from smbquic.transport.quic.engine import (
     Acceptance,
     CloseReason,
@@ -23,7 +25,8 @@ from smbquic.transport.quic.engine import (
     Engine,
     EngineChoice,
 )
-from smbquic.transport.quic.listener import QuicListener
+from smbquic.transport.quic.listener import QuicListener, listen_on
+from smbquic.transport.quic.listener_keys import ListenerKeys
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import ServerEngines
 from smbquic.transport.quic.router import Router
@@ -444,6 +447,85 @@ async def test_a_datagram_of_a_former_connection_is_answered_with_a_reset(listen
     assert is_reset(answer, StatelessResets(b"key", URL).token(ID))
     assert listening.endpoint.paths == [(TWO, b"")]
     assert listening.receive(b"\x40" + ID) == []
+
+
+@pytest.mark.parametrize(("first", "answers"), [(0, 0), (1, 1), (2, 0), (31, 1)])
+async def test_a_connection_of_another_worker_is_not_reset(
+    listen: Listen, first: int, answers: int
+) -> None:
+    """The kernel may deliver a datagram of another worker in one segment batch with others."""
+    options = QuicOptions(connection_ids=ConnectionIdFormat(worker=1, workers=2))
+    listening = listen(options=options)
+    assert len(listening.receive(bytes([0x40, first]) + bytes(50))) == answers
+
+
+async def test_resets_may_have_a_key_of_their_own(listen: Listen) -> None:
+    keys = ListenerKeys(stateless_resets=b"the key of all workers")
+    listening = listen(options=QuicOptions(keys=keys))
+    [answer] = listening.receive(b"\x40" + ID + bytes(50))
+
+    assert is_reset(answer, StatelessResets(b"the key of all workers", URL).token(ID))
+
+
+async def test_all_ids_of_a_listener_have_its_format(listen: Listen) -> None:
+    format_ = ConnectionIdFormat(server_id=b"server", worker=1, workers=2)
+    listening = listen(options=QuicOptions(connection_ids=format_, max_half_open=2))
+    listening.receive(initial(b"another!"), TWO)
+    [packet] = listening.receive(initial())
+    retry_id, token = packet[13:30], packet[30:-16]
+    assert (packet[12], retry_id[0] % 2, retry_id[1:7]) == (17, 1, b"server")
+
+    listening.receive(initial(retry_id, token=token))
+    _, engine = listening.engines
+    assert (engine.acceptance.original_id, engine.acceptance.retry_id) == (ID, retry_id)
+    assert engine.acceptance.connection_ids.format == format_
+    # The router finds the ID of a short header by its size.
+    engine.ids.issued(b"\1" + bytes(16))
+    listening.receive(b"\x40\1" + bytes(16) + b"more")
+    assert engine.pieces[1:] == [b"\x40\1" + bytes(16) + b"more"]
+
+
+async def test_a_worker_takes_the_token_that_another_one_has_given(listen: Listen) -> None:
+    keys = ListenerKeys()
+    one, two, other = (
+        listen(
+            options=QuicOptions(
+                keys=each,
+                connection_ids=ConnectionIdFormat(worker=worker, workers=2),
+                max_half_open=2,
+            )
+        )
+        for worker, each in ((0, keys), (1, keys), (1, ListenerKeys()))
+    )
+    for each in (one, two, other):
+        each.receive(initial(b"another!"), TWO)
+    again = one.validate(ONE)
+    two.receive(again)
+    assert [engine.acceptance.original_id for engine in two.engines] == [b"another!", ID]
+    other.receive(again)
+    assert len(other.engines) == 1
+
+
+async def test_a_listener_takes_a_socket(pki: PkiDirectory) -> None:
+    """Datagrams that had arrived before wait in the socket."""
+    [sock] = steering.open_group(Address(socket.AF_INET, ("127.0.0.1", 0)), 1)
+    address = sock.getsockname()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(address)
+        client.send(b"\x40" + ID + bytes(50))
+        client.setblocking(False)
+        accepting = await listen_on(
+            sock, served, certificate=ServerTls(pki.server.certificate, pki.server.key)
+        )
+        assert accepting.url == f"quic://127.0.0.1:{address[1]}"
+        answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 100), 10)
+        await accepting.close()
+    assert len(answer) == 43
+    assert sock.fileno() == -1
+
+
+async def served(transport: MessageTransport) -> None:
+    """Serve nothing."""
 
 
 async def test_a_closed_listener_ends_what_has_begun_and_accepts_nothing(listen: Listen) -> None:

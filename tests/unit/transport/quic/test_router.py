@@ -241,6 +241,22 @@ def test_what_looks_like_part_of_an_unknown_connection_is_reported() -> None:
     assert unmatched == [(other, PATH, 2.0)] * 2
 
 
+@pytest.mark.parametrize("size", [1, 8, 20])
+def test_a_short_header_has_an_id_of_the_size_that_was_issued(size: int) -> None:
+    router, destination = Router(id_size=size), FakeDestination()
+    datagram = b"\x40" + bytes(range(size)) + b"more"
+    router.add(bytes(range(size)), destination)
+    router.datagram_received(datagram, PATH, 1.0)
+    other = bytearray(datagram)
+    other[size] ^= 1
+    router.datagram_received(bytes(other), PATH, 1.0)
+    router.segments_received(datagram + datagram, len(datagram), PATH, 1.0)
+    router.segments_received(datagram + bytes(other), len(datagram), PATH, 1.0)
+
+    got = [each[0] for each in destination.got]
+    assert got == [datagram, datagram + datagram, datagram]
+
+
 def test_initial_packets_of_one_size_are_of_no_connection_whose_id_they_spell() -> None:
     server, other = RoutingServer(), FakeDestination()
     datagram = long_header()

@@ -625,7 +625,7 @@ async def test_a_rebind_that_fails_keeps_the_socket(
         raise OSError(errno.EADDRNOTAVAIL, "no address")
 
     with monkeypatch.context() as patch:
-        patch.setattr(UdpEndpoint, "_open", staticmethod(fail))
+        patch.setattr(udp, "_open", fail)
         with pytest.raises(OSError, match="no address"):
             endpoint.rebind()
 

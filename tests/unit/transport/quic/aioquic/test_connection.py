@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from smbquic.pki import PkiDirectory
+from smbquic.transport.quic.connection_ids import ConnectionIdFormat, ConnectionIdSource
 from smbquic.transport.quic.engine import (
     STATELESS_RESET,
     Acceptance,
@@ -67,6 +68,29 @@ def test_each_connection_id_has_the_token_that_is_made_of_it(pki: PkiDirectory) 
 
     assert len(quic._host_cids) > 1
     assert all(each.stateless_reset_token == token_of(each.cid) for each in quic._host_cids)
+
+
+def test_all_connection_ids_are_those_of_the_listener(pki: PkiDirectory) -> None:
+    source = ConnectionIdSource(ConnectionIdFormat(server_id=b"server", worker=1, workers=3))
+    identity = ServerTls(pki.server.certificate, pki.server.key)
+    engine = server_engine(identity, QuicOptions(engine="aioquic"))[1](
+        DatagramSizes(1200, 1200),
+        NoIds(),
+        Acceptance(original_id=bytes(8), first_datagram=1200, connection_ids=source),
+    )
+    quic = library(engine)
+    first = engine.connection_id
+    assert quic._local_initial_source_connection_id == quic._host_cids[0].cid == first
+    quic._replenish_connection_ids()
+    kept = [each.cid for each in quic._host_cids]
+    del quic._host_cids[0]
+    quic._replenish_connection_ids()
+
+    issued = [each.cid for each in quic._host_cids]
+    # Those that the client may have been given stay.
+    assert issued[:-1] == kept[1:]
+    assert all(source.is_own(each) and each[1:7] == b"server" for each in (first, *issued))
+    assert {len(each) for each in issued} == {17}
 
 
 def test_only_the_client_opens_a_stream(simulate: Simulate) -> None:
