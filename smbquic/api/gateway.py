@@ -1,6 +1,7 @@
 """The function that runs a gateway: QUIC for SMB servers that have none."""
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -27,9 +28,11 @@ from smbquic.options.keywords import keywords
 from smbquic.options.model import values_of
 from smbquic.options.server import Listen, ListenerOptions
 from smbquic.overload.memory import memory_limit
-from smbquic.overload.open_file_budget import sockets_limit
+from smbquic.overload.open_file_budget import descriptor_limit, sockets_limit
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport.quic import QuicListener
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -130,10 +133,17 @@ async def gateway(
         stack.push_async_callback(made.close)
         listening = QuicListening(certificates, options, made.connection_limiter, audit)
         listeners = []
+        # Each connection has a socket to a back end.
+        most = max(sockets_limit() // len(addresses), 1)
+        if most < options.limits.connections:
+            _log.warning(
+                "each listener takes at most %d clients at a time, as this process may have %d"
+                " descriptors: raise their number (ulimit -n, or LimitNOFILE of systemd)",
+                most,
+                descriptor_limit(),
+            )
         for address in addresses:
             with listening_on(address):
-                # Each connection has a socket to a back end.
-                most = max(sockets_limit() // len(addresses), 1)
                 listeners.append(await listening.listen(address, made.serve, most=most))
             stack.push_async_callback(listeners[-1].close)
         running = RunningGateway(made, [each.url for each in listeners], certificates, listeners)

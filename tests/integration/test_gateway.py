@@ -500,3 +500,14 @@ async def test_what_cannot_be_run(pki: PkiDirectory) -> None:
 def test_without_a_host_it_listens_on_all_addresses() -> None:
     assert ListenAddress.parse("quic://:443") == ListenAddress("quic", "0.0.0.0", 443)
     assert str(ListenAddress.parse("quic://:0")) == "quic://0.0.0.0:0"
+
+
+async def test_too_few_descriptors_are_told(
+    pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("smbquic.api.gateway.sockets_limit", lambda: 480)
+    for most, told_of_it in ((480, False), (481, True)):
+        limits = Limits(connections=most)
+        async with simulated(1) as [backend], running(pki, backend, limits=limits):
+            pass
+        assert ("takes at most 480 clients" in caplog.text) == told_of_it

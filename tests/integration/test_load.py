@@ -7,7 +7,8 @@ import pytest
 
 from smbquic.pki import PkiDirectory
 from tests.interop.processes import running_server
-from tests.load import memory
+from tests.load import gateways, memory
+from tests.load.gateways import GatewayPlan
 from tests.load.run import LoadPlan, run
 
 
@@ -33,3 +34,14 @@ def test_memory_comes_back_after_a_crowd(tmp_path: Path, pki: PkiDirectory, engi
                 break
             sleep(0.1)
         assert server.memory() - before < 32 << 20
+
+
+def test_clients_of_two_gateways_when_one_of_three_servers_is_killed() -> None:
+    plan = GatewayPlan(clients=60, processes=1, newcomers=4)
+    result = gateways.run(plan)
+    assert result.faults == []
+    assert result.clients_of == {0: 20, 1: 20, 2: 20}
+    assert (result.ended, result.untouched) == (20, 40)
+    assert result.newcomers_of.total() == 8
+    assert result.killed not in result.newcomers_of
+    assert len(list(gateways.lines(plan, result))) == 9

@@ -96,6 +96,10 @@ class ServerProcess:
     log: Path
     pki: PkiDirectory
 
+    def kill(self) -> None:
+        """Kill it, as the kernel does a process that takes too much memory."""
+        os.kill(self.pid, signal.SIGKILL)
+
     def memory(self) -> int:
         """The memory that it has resident, in bytes."""
         return self._status("VmRSS")
@@ -228,6 +232,11 @@ class Smbd:
     port: int
     share: Path
     user: str
+    pid: int = 0
+
+    def kill(self) -> None:
+        """Kill it, with the processes that it has made for its clients."""
+        os.killpg(self.pid, signal.SIGKILL)
 
     def url(self, share: str = "data") -> str:
         """The URL of a share of it, for its user."""
@@ -344,7 +353,7 @@ def running_smbd(folder: Path, *, multi_channel: bool = False) -> Iterator[Smbd]
             while b"READY=1" not in notifications.recv(4096):
                 pass
             _await_listener(port)
-            yield Smbd(port, share, user)
+            yield Smbd(port, share, user, process.pid)
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             stop(process)
