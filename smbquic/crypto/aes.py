@@ -1,8 +1,13 @@
-"""AES for single blocks: what formats use that are no messages, such as QUIC connection IDs."""
+"""AES for what is no SMB message: single blocks, and secrets that others keep for us."""
 
+import os
+
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 BLOCK_SIZE = 16
+_NONCE_SIZE = 12
 
 
 class AesBlockCipher:
@@ -15,3 +20,27 @@ class AesBlockCipher:
     def encrypt(self, block: bytes) -> bytes:
         """Return the encryption of a block of 16 bytes."""
         return self._encryptor.update(block)
+
+
+class SecretBox:
+    """Encrypts and authenticates what only the owner of the key may read and make (AES-GCM).
+
+    The nonces are random: one key of 16 or 32 bytes is good for 2^32 secrets
+    ([NIST SP 800-38D] 8.3).
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+
+    def encrypt(self, secret: bytes) -> bytes:
+        """Return the secret, encrypted; it is 28 bytes longer."""
+        nonce = os.urandom(_NONCE_SIZE)
+        return nonce + self._aead.encrypt(nonce, secret, None)
+
+    def decrypt(self, encrypted: bytes) -> bytes | None:
+        """Return the secret; None if it was not encrypted with this key."""
+        try:
+            return self._aead.decrypt(encrypted[:_NONCE_SIZE], encrypted[_NONCE_SIZE:], None)
+        except (InvalidTag, ValueError):
+            # ValueError is how the library refuses a nonce that is too short.
+            return None

@@ -1,9 +1,9 @@
 """Handshakes that build on an earlier one, and clients that they must not accept."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from smbquic.errors import HandshakeError
 from smbquic.pki import PkiDirectory, Purpose, Trust, init, verify
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport, Peer
-from smbquic.transport.quic.tickets import SERVER_LIFETIME, TicketCache, TicketStore
+from smbquic.transport.quic.tickets import SERVER_LIFETIME, TicketCache, TicketIssuer
 from tests.integration.pairing import Pairing
 
 certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
@@ -73,10 +73,18 @@ class ResumingEnds:
             await transport.send(await transport.receive())
 
     async def listen(
-        self, certificate: quic.ServerTls | quic.CertificatesByName | None = None
+        self,
+        certificate: quic.ServerTls | quic.CertificatesByName | None = None,
+        *,
+        port: int = 0,
+        options: quic.QuicOptions | None = None,
     ) -> None:
         self.listener = await self.pairing.listen(
-            "127.0.0.1", 0, self.serve, certificate=certificate or self.identity
+            "127.0.0.1",
+            port,
+            self.serve,
+            certificate=certificate or self.identity,
+            options=options,
         )
 
     async def visit(self, host: str = "localhost", trust: quic.ClientTls | None = None) -> Peer:
@@ -95,20 +103,6 @@ async def ends(pairing: Pairing, pki: PkiDirectory) -> AsyncIterator[ResumingEnd
     yield made
     if hasattr(made, "listener"):
         await made.listener.close()
-
-
-@pytest.fixture
-def stores(monkeypatch: pytest.MonkeyPatch) -> list[TicketStore]:
-    """Return the ticket stores of a test's servers, in the order in which they were made."""
-    made: list[TicketStore] = []
-    original = TicketStore.__init__
-
-    def note(self: TicketStore, *arguments: Any, **more: Any) -> None:
-        original(self, *arguments, **more)
-        made.append(self)
-
-    monkeypatch.setattr(TicketStore, "__init__", note)
-    return made
 
 
 async def test_the_second_handshake_builds_on_the_first(ends: ResumingEnds) -> None:
@@ -176,29 +170,33 @@ async def test_where_the_engine_does_the_checking_nothing_is_resumed(
     assert [(await ends.visit(trust=trust)).resumed for _ in range(2)] == [False, False]
 
 
-def forget(store: TicketStore, clock: list[float]) -> None:
-    store._sessions.clear()
-
-
-def grow_old(store: TicketStore, clock: list[float]) -> None:
-    clock[0] += SERVER_LIFETIME
-
-
-def expire(store: TicketStore, clock: list[float]) -> None:
-    for _, session in store._sessions.values():
-        session.not_valid_after -= timedelta(days=2)
-
-
-@pytest.mark.parametrize("lose", [forget, grow_old, expire])
-async def test_a_ticket_that_the_server_will_not_take_costs_nothing_but_time(
-    ends: ResumingEnds, stores: list[TicketStore], lose: Callable[[TicketStore, list[float]], None]
-) -> None:
-    clock = [1000.0]
-    await ends.listen()
-    (store,) = stores
-    store._clock = lambda: clock[0]
+async def test_any_listener_with_the_same_keys_takes_a_ticket(ends: ResumingEnds) -> None:
+    options = quic.QuicOptions(keys=quic.ListenerKeys())
+    await ends.listen(options=options)
     await ends.visit()
-    lose(store, clock)
+    await ends.listener.close()
+    # As if the process had been started again.
+    await ends.listen(options=options, port=ends.port)
+    assert (await ends.visit()).resumed
+    await ends.listener.close()
+    await ends.listen(port=ends.port)
+
+    assert not (await ends.visit()).resumed
+
+
+async def test_a_ticket_that_has_expired_costs_nothing_but_time(
+    ends: ResumingEnds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = [0.0]
+    original = TicketIssuer.__init__
+
+    def begin(self: TicketIssuer, key: bytes, **more: Any) -> None:
+        original(self, key, lambda: time.time() + late[0], **more)
+
+    monkeypatch.setattr(TicketIssuer, "__init__", begin)
+    await ends.listen()
+    await ends.visit()
+    late[0] = SERVER_LIFETIME
     again = await ends.visit()
 
     assert not again.resumed
@@ -228,7 +226,7 @@ async def test_a_ticket_without_its_secret_is_refused(ends: ResumingEnds) -> Non
 
 
 async def test_a_new_certificate_makes_the_server_forget(
-    ends: ResumingEnds, stores: list[TicketStore], tmp_path: Path
+    ends: ResumingEnds, tmp_path: Path
 ) -> None:
     await ends.listen()
     await ends.visit()
@@ -238,7 +236,14 @@ async def test_a_new_certificate_makes_the_server_forget(
     with pytest.raises(HandshakeError) as caught:
         await ends.visit()
     assert caught.value.reason == "unknown-ca"
-    assert len(stores) == 2
+
+
+async def test_the_same_certificate_read_again_takes_its_tickets(ends: ResumingEnds) -> None:
+    await ends.listen()
+    await ends.visit()
+    ends.listener.reload()
+
+    assert (await ends.visit()).resumed
 
 
 # Clients that have to show a certificate.
@@ -271,9 +276,7 @@ async def test_a_ticket_from_before_does_not_get_around_the_demand(ends: Resumin
 
 
 @certifying
-async def test_a_ticket_for_one_name_does_not_open_another(
-    ends: ResumingEnds, stores: list[TicketStore]
-) -> None:
+async def test_a_ticket_for_one_name_does_not_open_another(ends: ResumingEnds) -> None:
     names = {"localhost": ends.identity, "127.0.0.1": ends.identity}
     await ends.listen(quic.CertificatesByName({**names, "inner.test": ends.demanding}))
     await ends.visit()

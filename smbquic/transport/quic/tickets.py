@@ -1,26 +1,28 @@
 """Tickets, by which TLS sessions are resumed without a certificate ([RFC8446] 2.2).
 
-A ticket is good for one handshake, and not for early data: SMB requests must not be replayed. A
-server drops its sessions with its certificate, and keeps none of clients that have to show
-theirs. docs/decisions/0017-resumption-and-resets.md
+A ticket is not good for early data: SMB requests must not be replayed. A server accepts those of
+its present certificate only, and none of clients that have to show theirs.
+docs/decisions/0017-resumption-and-resets.md
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from struct import Struct
+from typing import Any
 
+from smbquic.crypto.aes import SecretBox
 from smbquic.options.client import Tickets
 from smbquic.options.quic import TicketPolicy
 
 LONGEST = 7 * 86400.0
 """Seconds that a client may keep a ticket, even if its server allows more ([RFC8446] 4.6.1)."""
 CLIENT_TICKETS = 64
-SERVER_TICKETS = 4096
-SERVER_LIFETIME = 86400.0
-"""Seconds for which a server keeps a session: the lifetime of the tickets that the engines send."""
+SERVER_LIFETIME = 86400
+"""Seconds for which a server accepts a ticket."""
 
+_SESSION = Struct(">QH")
+"""When a ticket was issued, in seconds as of `time.time()`, and the cipher suite."""
 _PSK_KE, _PSK_DHE_KE = 0, 1
 
 Key = tuple[object, ...]
@@ -89,53 +91,58 @@ class Resumption:
         self.cache.put(self.key, Ticket(session, chain, time.time() + min(lifetime, LONGEST)))
 
 
-class SessionTicket(Protocol):
-    """A ticket as both engines have it."""
+@dataclass(frozen=True, slots=True)
+class ServerSession:
+    """A session that a client may resume, with the attributes that both engines read."""
 
-    ticket: bytes
+    cipher_suite: int
+    resumption_secret: bytes = field(repr=False)
+    is_valid: bool = True
 
 
-class TicketStore:
-    """The sessions that a server keeps for one certificate, each of which is resumed once.
+class TicketIssuer:
+    """The tickets of a server for one certificate.
 
-    The oldest are dropped beyond `limit`, and after `SERVER_LIFETIME`. `policy` says which clients
-    get a ticket; if none do, there is no store.
+    A ticket is the session itself, encrypted ([RFC8446] 4.6.1): the server keeps nothing, and any
+    process with the same `key` of 32 bytes accepts it, for `SERVER_LIFETIME`. A client may use it
+    more than once. `policy` says which clients get a ticket; if none do, there is no issuer.
     """
 
     def __init__(
         self,
-        limit: int = SERVER_TICKETS,
-        clock: Callable[[], float] = time.monotonic,
+        key: bytes,
+        clock: Callable[[], float] = time.time,
         policy: TicketPolicy = "auto",
     ) -> None:
-        self._policy = policy
-        self._limit = limit
+        self._box = SecretBox(key)
         self._clock = clock
-        self._sessions: OrderedDict[bytes, tuple[float, Any]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._sessions)
+        self._policy = policy
 
     def offers(self, modes: Sequence[int] | None) -> bool:
         """Return whether a client that offers these `psk_key_exchange_modes` gets a ticket.
 
-        With `auto`, a client gets none if it offers no modes, or psk_ke ([RFC8446] 4.2.9): a TLS
-        library does so by itself, in programs that may not expect a ticket. Samba's client frees
-        its session once it is connected, and crashes on a ticket. QUIC libraries, which resume,
-        offer psk_dhe_ke alone.
+        It needs psk_dhe_ke, as the engines resume in no other mode. With `auto`, a client gets none
+        if it offers psk_ke, too ([RFC8446] 4.2.9): a TLS library does so by itself, in programs
+        that may not expect a ticket. Samba's client frees its session once it is connected, and
+        crashes on a ticket. QUIC libraries, which resume, offer psk_dhe_ke alone.
         """
-        if self._policy == "auto":
-            return modes is not None and _PSK_DHE_KE in modes and _PSK_KE not in modes
-        return True
+        if modes is None or _PSK_DHE_KE not in modes:
+            return False
+        return self._policy == "always" or _PSK_KE not in modes
 
-    def keep(self, session: SessionTicket) -> None:
-        """Keep a session for which a client was given a ticket."""
-        now = self._clock()
-        self._sessions[session.ticket] = now + SERVER_LIFETIME, session
-        while len(self._sessions) > self._limit or next(iter(self._sessions.values()))[0] <= now:
-            self._sessions.popitem(last=False)
+    def issue(self, cipher_suite: int, resumption_secret: bytes) -> bytes:
+        """Return a ticket for a session."""
+        return self._box.encrypt(
+            _SESSION.pack(int(self._clock()), cipher_suite) + resumption_secret
+        )
 
-    def take(self, identity: bytes) -> Any:
-        """Remove and return the session of a ticket; None if it is unknown or has expired."""
-        expires, session = self._sessions.pop(identity, (0.0, None))
-        return session if self._clock() < expires else None
+    def accept(self, ticket: bytes) -> ServerSession | None:
+        """Return the session of a ticket; None if it is unknown or has expired."""
+        content = self._box.decrypt(ticket)
+        if content is None:
+            return None
+        issued, cipher_suite = _SESSION.unpack_from(content)
+        # Another machine's clock may be ahead, but not for as long as a ticket is good.
+        if abs(self._clock() - issued) >= SERVER_LIFETIME:
+            return None
+        return ServerSession(cipher_suite, content[_SESSION.size :])

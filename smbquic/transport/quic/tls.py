@@ -5,6 +5,7 @@ made, so that renewed ones are found.
 """
 
 import hashlib
+import hmac
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from smbquic.errors import ConnectError, HandshakeError, TransportError
 from smbquic.options.client import Tickets
 from smbquic.options.quic import TicketPolicy
 from smbquic.transport.quic.engine import CRYPTO_ERROR, CloseReason
-from smbquic.transport.quic.tickets import TicketCache, TicketStore
+from smbquic.transport.quic.tickets import TicketCache, TicketIssuer
 
 ALPN = "smb"
 
@@ -83,14 +84,16 @@ class ServerTls:
         if self.client_ca is not None and self.verify is None:
             raise ValueError("client_ca needs verify, which verifies the chain with it")
 
-    def ticket_store(self, policy: TicketPolicy) -> TicketStore | None:
-        """Return a store for the sessions with this certificate; None if clients may not resume.
+    def ticket_issuer(self, policy: TicketPolicy, key: bytes) -> TicketIssuer | None:
+        """Return what makes tickets for this certificate; None if clients may not resume.
 
-        Clients that have to show a certificate have to show it each time.
+        Clients that have to show a certificate have to show it each time. Tickets for another
+        certificate with the same `key` are not accepted. Raises `OSError`.
         """
         if self.verify is not None or policy == "never":
             return None
-        return TicketStore(policy=policy)
+        own_key = hmac.digest(key, b"smbquic ticket" + pem(self.certificate), hashlib.sha256)
+        return TicketIssuer(own_key, policy=policy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""AES in single blocks, with the samples of the standard."""
+"""AES in single blocks, with the samples of the standard, and secrets that others keep."""
 
 import pytest
 
-from smbquic.crypto.aes import AesBlockCipher
+from smbquic.crypto.aes import AesBlockCipher, SecretBox
 
 # [NIST SP 800-38A] F.1.1 and F.1.5: the plaintext is the same for both keys.
 PLAIN = (
@@ -25,3 +25,23 @@ SAMPLES = {
 def test_samples_of_the_standard(key: str, encrypted: tuple[str, ...]) -> None:
     cipher = AesBlockCipher(bytes.fromhex(key))
     assert tuple(cipher.encrypt(bytes.fromhex(block)).hex() for block in PLAIN) == encrypted
+
+
+@pytest.mark.parametrize("secret", [b"", b"a secret"])
+def test_a_secret_is_read_with_its_key_only(secret: bytes) -> None:
+    box = SecretBox(bytes(32))
+    one, two = box.encrypt(secret), box.encrypt(secret)
+    assert one != two
+    assert len(one) == len(secret) + 28
+    assert SecretBox(bytes(32)).decrypt(one) == box.decrypt(two) == secret
+    assert SecretBox(bytes(31) + b"1").decrypt(one) is None
+
+
+def test_a_secret_that_was_changed_is_not_read() -> None:
+    box = SecretBox(bytes(32))
+    encrypted = box.encrypt(b"a secret")
+    for index in range(len(encrypted)):
+        changed = bytearray(encrypted)
+        changed[index] ^= 1
+        assert box.decrypt(bytes(changed)) is None
+        assert box.decrypt(encrypted[:index]) is None

@@ -62,7 +62,6 @@ DOCUMENTED = {
     "UNAUTHENTICATED_WINDOW": [128 << 10],
     "SEND_MEMORY": [96 << 20],
     "RATE": [1000],
-    "SERVER_TICKETS": [4096],
     # docs/explanation/states.md
     "FLUSH_TIMEOUT": [2.0],
     # docs/explanation/quic-engines.md
@@ -91,6 +90,8 @@ MEASURED = {
     "REFUSED_FOR": [2.0],
     "REMEMBERED": [8],
     "CLIENT_TICKETS": [64],
+    # docs/decisions/0017-resumption-and-resets.md
+    "SERVER_LIFETIME": [86400],
     "_PHRASE_LIMIT": [300],
     "ANCILLARY_SIZE": [128],
     "MAX_SEGMENTED": [64_000],
@@ -246,7 +247,7 @@ DEFAULTS = {
     "Inbox.__init__(limit)": 4 << 20,
     "ReceiveBuffers.__init__(limit)": 20 << 20,
     "TicketCache.__init__(limit)": 64,
-    "TicketStore.__init__(limit)": 4096,
+    "ServerSession.is_valid": True,
     "Engine.close(application)": True,
 }
 DEFAULTS_OF_AIOQUIC = {"AioquicEngine.close(application)": True}

@@ -75,7 +75,7 @@ def certificates_by_name(names: CertificatesByName, options: QuicOptions) -> Cho
         id(identity): ServerIdentity(
             server_configuration(identity, options),
             identity.verify,
-            identity.ticket_store(options.tickets),
+            identity.ticket_issuer(options.tickets, options.keys.tickets),
         )
         for identity in names.all
     }

@@ -38,7 +38,7 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
         # The part that is common to all: the certificate is chosen when the client has asked.
         configuration = server_configuration(identity.all[0], options)
         return partial(AioquicEngine, configuration, HandshakeSettings(), choose)
-    tickets = identity.ticket_store(options.tickets)
+    tickets = identity.ticket_issuer(options.tickets, options.keys.tickets)
     settings = HandshakeSettings(verify=identity.verify, tickets=tickets)
     return partial(AioquicEngine, server_configuration(identity, options), settings, None)
 

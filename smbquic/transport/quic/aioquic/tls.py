@@ -4,7 +4,7 @@ Private names of the library are used, as in `connection.py`.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import ClassVar, NamedTuple, cast
 
 from aioquic import tls
 from aioquic._buffer import Buffer as QuicBuffer
@@ -12,7 +12,7 @@ from aioquic.quic.configuration import QuicConfiguration
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.engine import Verify
-from smbquic.transport.quic.tickets import TicketStore
+from smbquic.transport.quic.tickets import TicketIssuer
 from smbquic.transport.quic.tls import malformed_certificate, wrong_key
 from smbquic.transport.quic.tls_context import ContextPolicy
 
@@ -25,7 +25,7 @@ class ServerIdentity(NamedTuple):
 
     configuration: QuicConfiguration
     verify: Verify | None
-    tickets: TicketStore | None
+    tickets: TicketIssuer | None
 
 
 ChooseCertificate = Callable[[str], ServerIdentity | None]
@@ -49,6 +49,7 @@ class AioquicContext(ContextPolicy, tls.Context):
     """
 
     alert = AioquicAlert
+    library: ClassVar = tls
     peer_chain: tuple[bytes, ...]
     choose_certificate: ChooseCertificate | None
 
@@ -61,7 +62,7 @@ class AioquicContext(ContextPolicy, tls.Context):
         is_client: bool,
         groups: tuple[tls.Group, ...],
         choose_certificate: ChooseCertificate | None = None,
-        tickets: TicketStore | None = None,
+        tickets: TicketIssuer | None = None,
         chain: tuple[bytes, ...] = (),
     ) -> None:
         """Change the class of a context that has not begun yet to this one.
@@ -90,8 +91,11 @@ class AioquicContext(ContextPolicy, tls.Context):
         self.group = next((group for group in shares if group in self._supported_groups), None)
         if self.choose_certificate is not None:
             self._use(self.choose_certificate(self.client_hello_name))
-        self.offer_ticket(hello)
         super()._server_handle_hello(input_buf, initial_buf, handshake_buf)
+
+    def _server_handle_finished(self, input_buf: QuicBuffer, output_buf: QuicBuffer) -> None:
+        super()._server_handle_finished(input_buf, output_buf)
+        self.give_ticket(output_buf)
 
     def _client_handle_hello(self, input_buf: QuicBuffer, output_buf: QuicBuffer) -> None:
         start = input_buf.tell()
@@ -115,7 +119,7 @@ class AioquicContext(ContextPolicy, tls.Context):
         self.certificate_private_key = identity.configuration.private_key
         self.verify = identity.verify
         self._request_client_certificate = identity.verify is not None
-        self.keep_sessions_in(identity.tickets)
+        self.use_tickets(identity.tickets)
 
     def _set_peer_certificate(self, certificate: tls.Certificate) -> None:
         self.peer_chain = tuple(der for der, _ in certificate.certificates)

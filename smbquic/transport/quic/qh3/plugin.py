@@ -32,7 +32,9 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
     from smbquic.transport.quic.qh3.send_queue import SendMemory
 
     assert isinstance(identity, ServerTls), "the registry takes qh3 only for one certificate"
-    settings = HandshakeSettings(tickets=identity.ticket_store(options.tickets))
+    settings = HandshakeSettings(
+        tickets=identity.ticket_issuer(options.tickets, options.keys.tickets)
+    )
     return partial(Qh3Engine, server_configuration(identity, options), settings, SendMemory())
 
 

@@ -4,7 +4,7 @@ Private names of the library are used, as in `connection.py`.
 """
 
 import time
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from qh3 import tls
 from qh3._hazmat import Buffer as QuicBuffer
@@ -15,7 +15,7 @@ from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError
 
 from smbquic.transport.addresses import is_ip_address
 from smbquic.transport.quic.engine import CRYPTO_ERROR
-from smbquic.transport.quic.tickets import TicketStore
+from smbquic.transport.quic.tickets import TicketIssuer
 from smbquic.transport.quic.tls import ALPN, malformed_certificate, wrong_key
 from smbquic.transport.quic.tls_context import ContextPolicy, HandshakeSettings
 
@@ -42,6 +42,7 @@ class Qh3Context(ContextPolicy, tls.Context):
     """TLS of qh3, in which a server's certificate is verified here."""
 
     alert = Qh3Alert
+    library: ClassVar = tls
     _failed: bool
     _resumed_chain: tuple[bytes, ...]
 
@@ -50,7 +51,7 @@ class Qh3Context(ContextPolicy, tls.Context):
         cls,
         context: tls.Context,
         settings: HandshakeSettings,
-        tickets: TicketStore | None,
+        tickets: TicketIssuer | None,
         chain: tuple[bytes, ...],
         groups: tuple[tls.Group, ...],
     ) -> None:
@@ -136,8 +137,9 @@ class Qh3Context(ContextPolicy, tls.Context):
         self.group = next((group for group in shares if group in _KNOWN_GROUPS), None)
         if self.group not in self._supported_groups:
             raise Qh3Alert(40, "no common group to exchange keys in")
-        self.offer_ticket(hello)
         super()._server_handle_hello(input_buf, *buffers)
+        # The last buffer is that of 1-RTT packets.
+        self.give_ticket(buffers[-1])
 
     def _process_certificate(self, certificate: tls.Certificate) -> None:
         if not certificate.certificates:

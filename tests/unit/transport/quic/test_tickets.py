@@ -4,14 +4,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smbquic.options.quic import TicketPolicy
-from smbquic.transport.quic.tickets import Key, Resumption, Ticket, TicketCache, TicketStore
+from smbquic.transport.quic.tickets import (
+    Key,
+    Resumption,
+    ServerSession,
+    Ticket,
+    TicketCache,
+    TicketIssuer,
+)
 from tests.unit.clock import Clock
 
-# The numbers themselves, so that a change of one of them is noticed.
+# The number itself, so that a change of it is noticed.
 LONGEST = 7 * 86400.0
-SERVER_LIFETIME = 86400.0
 
 
 @dataclass
@@ -105,46 +113,45 @@ def test_a_ticket_whose_certificates_will_not_do_any_more_is_lost() -> None:
 
 # The server.
 
-
-def test_a_server_takes_each_ticket_once(clock: Clock) -> None:
-    store = TicketStore(clock=clock)
-    session = TlsSession(b"1")
-    store.keep(session)
-
-    assert [store.take(b"1"), store.take(b"1"), store.take(b"2")] == [session, None, None]
+KEY = bytes(range(32))
+SECRET = bytes(range(48))
 
 
-def test_a_server_forgets_what_is_too_old(clock: Clock) -> None:
-    store = TicketStore(clock=clock)
-    store.keep(TlsSession(b"1"))
-    store.keep(TlsSession(b"2"))
-    clock.now += SERVER_LIFETIME + 1.0
+def test_any_server_with_the_key_accepts_a_ticket(clock: Clock) -> None:
+    made = TicketIssuer(KEY, clock).issue(0x1302, SECRET)
+    other = TicketIssuer(KEY, clock)
 
-    assert store.take(b"1") is None
-    store.keep(TlsSession(b"3"))
-    assert len(store) == 1
+    assert other.accept(made) == other.accept(made) == ServerSession(0x1302, SECRET)
+    assert ServerSession(0x1302, SECRET).is_valid
+    assert TicketIssuer(bytes(32), clock).accept(made) is None
 
 
-def test_a_session_has_expired_when_its_lifetime_is_over(clock: Clock) -> None:
-    store = TicketStore(clock=clock)
-    store.keep(TlsSession(b"1"))
-    store.keep(TlsSession(b"2"))
-    clock.now += SERVER_LIFETIME - 1.0
-    assert store.take(b"1") is not None
-    clock.now += 1.0
-    store.keep(TlsSession(b"3"))
+def test_a_ticket_shows_nothing_of_its_session(clock: Clock) -> None:
+    issuer = TicketIssuer(KEY, clock)
+    one, two = issuer.issue(0x1301, SECRET), issuer.issue(0x1301, SECRET)
 
-    assert len(store) == 1
+    assert SECRET[:8] not in one
+    assert one[:12] != two[:12]
+    assert "ServerSession" in repr(issuer.accept(one))
+    assert repr(SECRET) not in repr(issuer.accept(one))
 
 
-def test_a_server_forgets_the_oldest_where_there_are_too_many(clock: Clock) -> None:
-    store = TicketStore(2, clock)
-    for name in (b"1", b"2", b"3"):
-        store.keep(TlsSession(name))
+@pytest.mark.parametrize(
+    ("seconds", "accepted"),
+    [(0, True), (86_399, True), (86_400, False), (-86_399, True), (-86_400, False)],
+)
+def test_a_ticket_is_good_for_a_day(clock: Clock, seconds: int, accepted: bool) -> None:
+    clock.now = 1e6
+    issuer = TicketIssuer(KEY, clock)
+    made = issuer.issue(0x1301, SECRET)
+    clock.now += seconds
 
-    assert len(store) == 2
-    assert store.take(b"1") is None
-    assert store.take(b"3") is not None
+    assert (issuer.accept(made) is not None) is accepted
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_ticket_is_unknown(data: bytes) -> None:
+    assert TicketIssuer(KEY).accept(data) is None
 
 
 @pytest.mark.parametrize(
@@ -157,17 +164,19 @@ def test_a_server_forgets_the_oldest_where_there_are_too_many(clock: Clock) -> N
         ("auto", [], False),
         ("auto", None, False),
         ("always", [0, 1], True),
-        ("always", None, True),
+        ("always", [1], True),
+        # The engines could not resume the session.
+        ("always", [0], False),
+        ("always", None, False),
     ],
 )
 def test_who_gets_a_ticket(policy: TicketPolicy, modes: list[int] | None, offered: bool) -> None:
-    assert TicketStore(policy=policy).offers(modes) is offered
+    assert TicketIssuer(KEY, policy=policy).offers(modes) is offered
 
 
 def test_how_many_tickets_are_kept() -> None:
-    cache, store = TicketCache(), TicketStore()
+    cache = TicketCache()
     for number in range(5000):
         cache.put(HERE, ticket(str(number)))
-        store.keep(TlsSession(str(number).encode()))
 
-    assert (len(cache), len(store)) == (64, 4096)
+    assert len(cache) == 64

@@ -183,16 +183,31 @@ def test_what_is_trusted_and_shown_has_a_fingerprint(tmp_path: Path) -> None:
     assert ClientTls(ca=one).fingerprint() == ClientTls(ca=one).fingerprint()
 
 
-def test_sessions_are_kept_unless_clients_show_certificates_or_the_policy_forbids_it() -> None:
+def test_clients_resume_unless_they_show_certificates_or_the_policy_forbids_it() -> None:
     server = ServerTls(b"certificate", b"key")
-    always, auto = server.ticket_store("always"), server.ticket_store("auto")
+    always, auto = (server.ticket_issuer(policy, b"key") for policy in ("always", "auto"))
 
     assert always is not None
     assert auto is not None
-    assert (always.offers(None), auto.offers(None)) == (True, False)
-    assert server.ticket_store("never") is None
+    assert (always.offers([0, 1]), auto.offers([0, 1])) == (True, False)
+    assert server.ticket_issuer("never", b"key") is None
     certified = ServerTls(b"certificate", b"key", verify=lambda chain: None)
-    assert certified.ticket_store("always") is None
+    assert certified.ticket_issuer("always", b"key") is None
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "accepted"),
+    [(b"certificate", b"key", True), (b"another", b"key", False), (b"certificate", b"own", False)],
+)
+def test_a_ticket_is_for_one_certificate_and_one_key(
+    certificate: bytes, key: bytes, accepted: bool
+) -> None:
+    one = ServerTls(b"certificate", b"private").ticket_issuer("auto", b"key")
+    other = ServerTls(certificate, b"private").ticket_issuer("auto", key)
+    assert one is not None
+    assert other is not None
+
+    assert (other.accept(one.issue(1, b"secret")) is not None) is accepted
 
 
 def test_only_certificates_are_taken_out_of_a_file() -> None:

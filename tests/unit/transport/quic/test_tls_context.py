@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from smbquic.errors import HandshakeError
-from smbquic.transport.quic.tickets import TicketStore
+from smbquic.transport.quic.tickets import ServerSession, TicketIssuer
 from smbquic.transport.quic.tls_context import ContextPolicy
+
+KEY = bytes(range(32))
 
 
 class Alert(Exception):
@@ -15,15 +17,18 @@ class Alert(Exception):
 
 
 class FakeTlsContext(ContextPolicy):
-    """Has the policy, and nothing of a library's context but its callbacks."""
+    """Has the policy, and nothing of a library's context but what it needs."""
 
     alert = Alert
+    library = SimpleNamespace(
+        NewSessionTicket=SimpleNamespace,
+        push_new_session_ticket=lambda output, message: output.append(message),
+    )
     get_session_ticket_cb: Any = None
     new_session_ticket_cb: Any = None
 
-
-class ResumedSession:
-    ticket = b"1"
+    def _build_session_ticket(self, message: Any, extensions: list[object]) -> Any:
+        return SimpleNamespace(cipher_suite=0x1301, resumption_secret=b"secret")
 
 
 def hello(**more: Any) -> Any:
@@ -52,37 +57,41 @@ def test_a_client_keeps_its_own_callback() -> None:
     assert context.new_session_ticket_cb is print
 
 
-def test_a_server_resumes_each_session_once_and_not_with_early_data() -> None:
+def given_tickets(context: FakeTlsContext) -> list[Any]:
+    output: list[Any] = []
+    context.give_ticket(output)
+    return output
+
+
+def test_a_server_resumes_the_session_of_its_ticket_and_not_with_early_data() -> None:
     context = FakeTlsContext()
-    context.begin(None, TicketStore())
+    context.begin(None, TicketIssuer(KEY))
     context.read_client_hello(hello())
-    session = ResumedSession()
-    for early_data, expected in ((False, session), (True, None)):
-        context.new_session_ticket_cb(session)
-        context.read_client_hello(hello(early_data=early_data))
-        assert context.get_session_ticket_cb(b"1") is expected
-    context.keep_sessions_in(None)
+    (one,), (two,) = given_tickets(context), given_tickets(context)
+    assert one.ticket_lifetime == 86400
+    # [RFC8446] 4.6.1: a fresh number for each ticket.
+    assert one.ticket_age_add != two.ticket_age_add
+    assert 0 <= one.ticket_age_add < 1 << 32
 
-    assert context.get_session_ticket_cb is context.new_session_ticket_cb is None
+    assert context.get_session_ticket_cb(one.ticket) == ServerSession(0x1301, b"secret")
+    assert context.get_session_ticket_cb(b"another") is None
+    context.read_client_hello(hello(early_data=True))
+    assert context.get_session_ticket_cb(one.ticket) is None
+    context.use_tickets(None)
+    assert context.get_session_ticket_cb is None
+    assert given_tickets(context) == []
 
 
-@pytest.mark.parametrize(("modes", "offered"), [([1], True), ([0, 1], False), (None, False)])
+@pytest.mark.parametrize(("modes", "count"), [([1], 1), ([0, 1], 0), (None, 0)])
 def test_a_client_that_may_not_expect_a_ticket_gets_none(
-    modes: list[int] | None, offered: bool
+    modes: list[int] | None, count: int
 ) -> None:
     context = FakeTlsContext()
-    context.begin(None, TicketStore())
-    context.offer_ticket(hello(psk_key_exchange_modes=modes))
+    context.begin(None, TicketIssuer(KEY))
+    assert given_tickets(context) == []
+    context.read_client_hello(hello(psk_key_exchange_modes=modes))
 
-    assert (context.new_session_ticket_cb is not None) is offered
-
-
-def test_a_server_without_tickets_offers_none() -> None:
-    context = FakeTlsContext()
-    context.begin(None, None)
-    context.offer_ticket(hello(psk_key_exchange_modes=None))
-
-    assert context.new_session_ticket_cb is None
+    assert len(given_tickets(context)) == count
 
 
 def test_a_refusal_ends_the_handshake_with_its_alert() -> None:

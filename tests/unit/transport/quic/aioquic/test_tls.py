@@ -9,7 +9,7 @@ from aioquic import tls
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.aioquic.tls import AioquicAlert, AioquicContext, ServerIdentity
 from smbquic.transport.quic.engine import Verify
-from smbquic.transport.quic.tickets import TicketStore
+from smbquic.transport.quic.tickets import TicketIssuer
 
 pytestmark = pytest.mark.engine("aioquic")
 
@@ -39,7 +39,7 @@ def context(verify: Verify | None = None, *, is_client: bool = False, **more: An
     return made
 
 
-def identity(verify: Verify | None, tickets: TicketStore | None = None) -> ServerIdentity:
+def identity(verify: Verify | None, tickets: TicketIssuer | None = None) -> ServerIdentity:
     configuration: Any = SimpleNamespace(
         certificate="leaf", certificate_chain=["intermediate"], private_key="key"
     )
@@ -77,9 +77,9 @@ def test_a_name_without_a_certificate_is_refused(name: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("verify", [None, accept])
-@pytest.mark.parametrize("tickets", [None, TicketStore()])
+@pytest.mark.parametrize("tickets", [None, TicketIssuer(bytes(32))])
 def test_a_server_uses_the_certificate_for_the_name(
-    verify: Verify | None, tickets: TicketStore | None
+    verify: Verify | None, tickets: TicketIssuer | None
 ) -> None:
     made = context()
     made._use(identity(verify, tickets))
@@ -118,7 +118,7 @@ def test_a_server_reads_the_hello_and_leaves_it_to_the_library(
 
     def choose(name: str) -> ServerIdentity:
         asked.append(name)
-        return identity(None, TicketStore(policy="auto"))
+        return identity(None, TicketIssuer(bytes(32)))
 
     key_share = None if shares is None else [(each, b"") for each in shares]
     monkeypatch.setattr(tls, "pull_client_hello", lambda buffer: hello(key_share=key_share))
@@ -133,7 +133,7 @@ def test_a_server_reads_the_hello_and_leaves_it_to_the_library(
     assert asked == ["fs.example"]
     assert made.group == group
     assert made.certificate == "leaf"
-    # The client may not be able to handle a ticket.
+    # The library would send tickets that only this process could recognize.
     assert made.new_session_ticket_cb is None
 
 
