@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.interop.processes import (
     ServerProcess,
     Smbd,
     empty,
+    running_gateway,
     running_relay,
     running_server,
     running_smbd,
@@ -87,11 +89,26 @@ def shared_smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smbd]:
         yield smbd
 
 
+@pytest.fixture(scope="module")
+def smbd_gateway(
+    shared_smbd: Smbd, pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """A gateway to smbd."""
+    folder = tmp_path_factory.mktemp("gateway")
+    with running_gateway(folder, pki, shared_smbd.share, [shared_smbd.port]) as gateway:
+        yield gateway
+
+
 @pytest.fixture
-def smbd(shared_smbd: Smbd) -> Smbd:
-    """The same with an empty share."""
+def smbd(request: pytest.FixtureRequest, shared_smbd: Smbd) -> Iterator[Smbd]:
+    """The same with an empty share; with the parameter ``gateway``, through a gateway."""
     empty(shared_smbd.share)
-    return shared_smbd
+    if getattr(request, "param", "tcp") == "tcp":
+        yield shared_smbd
+        return
+    gateway: ServerProcess = request.getfixturevalue("smbd_gateway")
+    with _unharmed(gateway):
+        yield replace(shared_smbd, gateway=gateway.ports["quic"], ca=gateway.pki.ca)
 
 
 @pytest.fixture

@@ -226,13 +226,16 @@ class Smbclient:
 class Smbd:
     """A running smbd: the folder `share` as ``data``, ``sealed`` (encrypted), ``readonly``, ...
 
-    ... as ``versions`` with snapshots in its folder ``.snapshots``, and as ``streams``.
+    ... as ``versions`` with snapshots in its folder ``.snapshots``, and as ``streams``. `gateway`
+    is the QUIC port of the gateway that clients go through, and `ca` its certificate authority.
     """
 
     port: int
     share: Path
     user: str
     pid: int = 0
+    gateway: int = 0
+    ca: Path | None = None
 
     def kill(self) -> None:
         """Kill it, with the processes that it has made for its clients."""
@@ -240,7 +243,8 @@ class Smbd:
 
     def url(self, share: str = "data") -> str:
         """The URL of a share of it, for its user."""
-        return f"smb://{self.user}@localhost:{self.port}/{share}"
+        scheme, port = ("smb+quic", self.gateway) if self.gateway else ("smb", self.port)
+        return f"{scheme}://{self.user}@localhost:{port}/{share}"
 
 
 needs_smbd = [
@@ -248,6 +252,8 @@ needs_smbd = [
     pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root"),
 ]
 """Marks of tests that start smbd."""
+directly_and_through_a_gateway = pytest.mark.parametrize("smbd", ["tcp", "gateway"], indirect=True)
+"""Mark of tests that use the fixture `smbd` in both ways."""
 
 _SMB_CONF = """
 [global]

@@ -1,4 +1,4 @@
-"""The uses of a share by programs, on Debian's smbd behind the gateway."""
+"""Debian's smbd behind the gateway: other clients, a server that is killed, encryption."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,6 @@ from smbquic.api.gateway import RunningGateway, gateway
 from smbquic.api.relay import relay
 from smbquic.options.gateway import PoolOptions
 from smbquic.pki import PkiDirectory
-from tests.integration.using import USES, Use
 from tests.interop.processes import PASSWORD, Smbclient, Smbd, needs_smbd, running_smbd
 
 pytestmark = needs_smbd
@@ -30,21 +29,6 @@ async def running(smbd: Smbd, pki: PkiDirectory) -> AsyncIterator[RunningGateway
         key=pki.server.key,
     ) as running:
         yield running
-
-
-@pytest.mark.parametrize("use", USES.values(), ids=USES)
-async def test_uses(running: RunningGateway, smbd: Smbd, pki: PkiDirectory, use: Use) -> None:
-    name = "streams" if use is USES["streams"] else "data"  # by default smbd has none
-    port = running.listeners[0].rpartition(":")[2]
-    url = f"smb+quic://{smbd.user}@localhost:{port}/{name}"
-    async with smbquic.connect(url, password=PASSWORD, ca=pki.ca) as share:
-        await use(share)
-    status = running.status()
-    [backend] = status["pools"][0]["backends"]
-    assert backend["state"] == "up"
-    assert backend["total"] >= 1
-    assert status["commands"]["TREE_CONNECT"] >= 1
-    assert not status["refused"]
 
 
 @pytest.mark.debian("smbclient")

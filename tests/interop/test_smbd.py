@@ -15,11 +15,12 @@ from smbquic.client.connection import ClientConnection
 from smbquic.client.session import Session
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.settings import DIALECTS, ClientSettings
-from smbquic.transport import tcp
+from smbquic.transport import quic, tcp
+from smbquic.transport.base import MessageTransport
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
-from tests.interop.processes import PASSWORD, Smbd, needs_smbd
+from tests.interop.processes import PASSWORD, Smbd, directly_and_through_a_gateway, needs_smbd
 
 pytestmark = needs_smbd
 
@@ -32,7 +33,9 @@ async def share(request: pytest.FixtureRequest, smbd: Smbd) -> AsyncIterator[Sha
     encrypted = request.param == "encrypted"
     policy = EncryptionPolicy.REQUIRED if encrypted else EncryptionPolicy.ALLOWED
     name = "sealed" if request.param == "sealed share" else "data"
-    async with smbquic.connect(smbd.url(name), password=PASSWORD, encryption=policy) as share:
+    async with smbquic.connect(
+        smbd.url(name), password=PASSWORD, ca=smbd.ca, encryption=policy
+    ) as share:
         yield share
 
 
@@ -41,7 +44,12 @@ async def connected(
     smbd: Smbd, settings: ClientSettings, name: str = "data"
 ) -> AsyncIterator[Share]:
     """The share, with more say in how it is reached than `smbquic.connect` gives."""
-    transport = await tcp.connect("localhost", smbd.port)
+    transport: MessageTransport
+    if smbd.gateway:
+        trust = quic.ClientTls(ca=smbd.ca)
+        transport = await quic.connect("localhost", smbd.gateway, trust=trust)
+    else:
+        transport = await tcp.connect("localhost", smbd.port)
     connection = await ClientConnection.open(transport, settings, server_name="localhost")
     try:
         session = await Session.logon(
@@ -106,6 +114,7 @@ async def test_everything_in_every_dialect_encrypted(
         await use_files_and_folders(share, smbd.share, tmp_path)
 
 
+@directly_and_through_a_gateway
 @pytest.mark.parametrize("cipher", list(Cipher))
 async def test_everything_with_every_cipher(smbd: Smbd, tmp_path: Path, cipher: Cipher) -> None:
     settings = ClientSettings(
@@ -118,6 +127,7 @@ async def test_everything_with_every_cipher(smbd: Smbd, tmp_path: Path, cipher: 
         await use_files_and_folders(share, smbd.share, tmp_path)
 
 
+@directly_and_through_a_gateway
 @pytest.mark.parametrize("algorithm", list(SigningAlgorithm))
 async def test_everything_with_every_signing_algorithm(
     smbd: Smbd, tmp_path: Path, algorithm: SigningAlgorithm
@@ -130,6 +140,7 @@ async def test_everything_with_every_signing_algorithm(
         await use_files_and_folders(share, smbd.share, tmp_path)
 
 
+@directly_and_through_a_gateway
 async def test_a_tree_goes_there_and_back(share: Share, smbd: Smbd, tmp_path: Path) -> None:
     tree = {
         f"d{number % 5}/e{number % 3}/f {number}": CONTENT[: number * 99] for number in range(150)
@@ -161,6 +172,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     }
 
 
+@directly_and_through_a_gateway
 async def test_a_folder_of_thousands_is_listed_whole(share: Share, smbd: Smbd) -> None:
     names = {f"a-rather-long-name-to-fill-the-answers-{number:04}" for number in range(3000)}
     for name in names:
@@ -169,6 +181,7 @@ async def test_a_folder_of_thousands_is_listed_whole(share: Share, smbd: Smbd) -
     assert len(await share.listdir(pattern="*-123?")) == 10
 
 
+@directly_and_through_a_gateway
 @pytest.mark.parametrize("name", ["Grüße", "日本語 ファイル", "I😀I", "ß", "a'b & c;d", "%41"])
 async def test_names_are_unicode(share: Share, smbd: Smbd, name: str) -> None:
     await share.mkdir(name)
@@ -179,6 +192,7 @@ async def test_names_are_unicode(share: Share, smbd: Smbd, name: str) -> None:
     assert await share.read_bytes(f"{name}/{name}.txt") == b"content"
 
 
+@directly_and_through_a_gateway
 async def test_what_is_known_of_a_file(share: Share, smbd: Smbd) -> None:
     await share.write_bytes("file", bytes(1000))
     await share.utime("file", modified=11 * 10**17, accessed=10**18, created=9 * 10**17)
@@ -200,6 +214,7 @@ async def test_what_is_known_of_a_file(share: Share, smbd: Smbd) -> None:
     assert volume.file_system == "NTFS"
 
 
+@directly_and_through_a_gateway
 async def test_a_file_is_read_and_written_in_place(share: Share, smbd: Smbd) -> None:
     async with share.open("file", "w+b") as file:
         await file.write(bytes(100))
@@ -214,6 +229,7 @@ async def test_a_file_is_read_and_written_in_place(share: Share, smbd: Smbd) -> 
     assert (smbd.share / "file").read_bytes() == bytes(40) + b"in the middle" + bytes(7) + b"end"
 
 
+@directly_and_through_a_gateway
 async def test_what_is_refused(share: Share, smbd: Smbd) -> None:
     (smbd.share / "folder").mkdir()
     (smbd.share / "folder" / "file").write_bytes(b"content")
@@ -239,9 +255,10 @@ async def test_what_is_refused(share: Share, smbd: Smbd) -> None:
     assert files_in(smbd.share) == {"folder/file": b"content", "other": b"content"}
 
 
+@directly_and_through_a_gateway
 async def test_a_read_only_share_gives_and_does_not_take(smbd: Smbd, tmp_path: Path) -> None:
     (smbd.share / "file").write_bytes(b"content")
-    async with smbquic.connect(smbd.url("readonly"), password=PASSWORD) as share:
+    async with smbquic.connect(smbd.url("readonly"), password=PASSWORD, ca=smbd.ca) as share:
         assert await share.read_bytes("file") == b"content"
         for change in (
             share.write_bytes("new", b""),
@@ -255,15 +272,17 @@ async def test_a_read_only_share_gives_and_does_not_take(smbd: Smbd, tmp_path: P
     assert files_in(smbd.share) == {"file": b"content"}
 
 
+@directly_and_through_a_gateway
 async def test_a_wrong_password_is_refused(smbd: Smbd) -> None:
     with pytest.raises(smbquic.AuthenticationError) as caught:
-        async with smbquic.connect(smbd.url(), password="wrong"):
+        async with smbquic.connect(smbd.url(), password="wrong", ca=smbd.ca):
             pass
     assert caught.value.status == NtStatus.LOGON_FAILURE
 
 
+@directly_and_through_a_gateway
 async def test_an_unknown_share_is_refused(smbd: Smbd) -> None:
     with pytest.raises(smbquic.NotFoundError) as caught:
-        async with smbquic.connect(smbd.url("nowhere"), password=PASSWORD):
+        async with smbquic.connect(smbd.url("nowhere"), password=PASSWORD, ca=smbd.ca):
             pass
     assert caught.value.status == NtStatus.BAD_NETWORK_NAME

@@ -14,16 +14,16 @@ from smbquic.client.share import Share
 from smbquic.errors import NotFoundError
 from smbquic.protocol.response import Response
 from smbquic.wire.message import Message
-from tests.interop.processes import PASSWORD, Smbd, needs_smbd
+from tests.interop.processes import PASSWORD, Smbd, directly_and_through_a_gateway, needs_smbd
 
-pytestmark = needs_smbd
+pytestmark = [*needs_smbd, directly_and_through_a_gateway]
 
 
 class Clients:
     """Connects clients to the share, and knows how many messages they have sent."""
 
-    def __init__(self, url: str, stack: AsyncExitStack) -> None:
-        self.url = url
+    def __init__(self, smbd: Smbd, stack: AsyncExitStack) -> None:
+        self.url, self.ca = smbd.url(), smbd.ca
         self.stack = stack
         self.messages = 0
         compound = ClientConnection.compound
@@ -41,7 +41,9 @@ class Clients:
         stack.enter_context(patch.object(ClientConnection, "compound", counting))
 
     async def share(self) -> Share:
-        return await self.stack.enter_async_context(smbquic.connect(self.url, password=PASSWORD))
+        return await self.stack.enter_async_context(
+            smbquic.connect(self.url, password=PASSWORD, ca=self.ca)
+        )
 
     async def cache(self) -> LeaseCache:
         cache = LeaseCache(await self.share(), CacheLimits(pause=0, listed_seconds=1000))
@@ -56,7 +58,7 @@ async def connect(smbd: Smbd) -> AsyncIterator[Clients]:
     (smbd.share / "d" / "a").write_bytes(b"content")
     (smbd.share / "d" / "b").write_bytes(b"more")
     async with AsyncExitStack() as stack:
-        yield Clients(smbd.url(), stack)
+        yield Clients(smbd, stack)
 
 
 async def names(cache: LeaseCache, path: str) -> list[str]:

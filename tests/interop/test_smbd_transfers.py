@@ -10,16 +10,16 @@ import pytest
 import smbquic
 from smbquic.storage.partial import is_unfinished
 from smbquic.wire.fscc.attributes import FileAttributes
-from tests.interop.processes import PASSWORD, Smbd, needs_smbd
+from tests.interop.processes import PASSWORD, Smbd, directly_and_through_a_gateway, needs_smbd
 
-pytestmark = needs_smbd
+pytestmark = [*needs_smbd, directly_and_through_a_gateway]
 
 SIZE = 40 << 20
 
 
 @pytest.fixture
 async def share(smbd: Smbd) -> AsyncIterator[smbquic.Share]:
-    async with smbquic.connect(smbd.url(), password=PASSWORD) as share:
+    async with smbquic.connect(smbd.url(), password=PASSWORD, ca=smbd.ca) as share:
         yield share
 
 

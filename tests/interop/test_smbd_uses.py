@@ -6,9 +6,9 @@ import pytest
 
 import smbquic
 from tests.integration.using import USES, Use
-from tests.interop.processes import PASSWORD, Smbd, needs_smbd
+from tests.interop.processes import PASSWORD, Smbd, directly_and_through_a_gateway, needs_smbd
 
-pytestmark = needs_smbd
+pytestmark = [*needs_smbd, directly_and_through_a_gateway]
 
 
 async def test_previous_versions(smbd: Smbd) -> None:
@@ -23,7 +23,7 @@ async def test_previous_versions(smbd: Smbd) -> None:
     (smbd.share / "folder").mkdir()
     (smbd.share / "folder" / "file").write_bytes(b"now")
     url = smbd.url("versions")
-    async with smbquic.connect(url, password=PASSWORD) as share:
+    async with smbquic.connect(url, password=PASSWORD, ca=smbd.ca) as share:
         snapshots = await share.snapshots()
         assert snapshots == [
             datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC),
@@ -46,5 +46,5 @@ async def test_previous_versions(smbd: Smbd) -> None:
 async def test_uses(smbd: Smbd, use: Use) -> None:
     name = "streams" if use is USES["streams"] else "data"  # by default smbd has none
     url = smbd.url(name)
-    async with smbquic.connect(url, password=PASSWORD) as share:
+    async with smbquic.connect(url, password=PASSWORD, ca=smbd.ca) as share:
         await use(share)
