@@ -55,7 +55,9 @@ async def status_socket(serving: StatusSource) -> AsyncIterator[None]:
             try:
                 await stack.enter_async_context(_listen_for_status(serving))
             except OSError as error:
-                _log.info("`smbquic status` will not find this server: %s", error)
+                # Whoever names a folder relies on the socket, such as for a health check.
+                level = logging.WARNING if "RUNTIME_DIRECTORY" in os.environ else logging.INFO
+                _log.log(level, "`smbquic status` will not find this server: %s", error)
         yield
 
 

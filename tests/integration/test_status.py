@@ -151,3 +151,23 @@ async def test_without_a_place_for_its_socket_a_server_serves(
         url = serving.listeners[0].replace("tcp://", "smb://alice@") + "/data"
         async with smbquic.connect(url, password="secret") as share:
             assert await share.listdir() == []
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_named_folder_that_cannot_be_used_is_warned_about(
+    named: bool,
+    obstacle: None,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if named:
+        monkeypatch.setenv("RUNTIME_DIRECTORY", str(place))
+    async with (
+        smbquic.serve({"data": tmp_path}, {"alice": "secret"}, ["tcp://127.0.0.1:0"]) as serving,
+        module.status_socket(serving),
+    ):
+        pass
+    warned = [each for each in caplog.messages if "will not find this server" in each]
+    assert len(warned) == named
