@@ -44,6 +44,9 @@ from smbquic.transport.refusals import Refusal
 NEXT_BACKEND = 0.5
 """Seconds until the next back end is tried beside one that does not answer."""
 
+MOST_TIMEOUTS = 3
+"""Times in a row that TCP has sent something again to a back end which fails its checks, too."""
+
 REFUSED_CREDENTIALS = frozenset(
     {
         NtStatus.NO_SUCH_USER,
@@ -136,6 +139,21 @@ class GatewayConnection:
     def is_working(self) -> bool:
         """Whether something waits for the back end, or to be sent to the client."""
         return self.pending_bytes > 0
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the back end's machine acknowledges nothing any more, not even by TCP.
+
+        A back end that is only slow, or whose smbd hangs, still acknowledges.
+        """
+        if self._upstream is None:
+            return False
+        return (self._upstream.statistics().timeouts or 0) >= MOST_TIMEOUTS
+
+    def leave_backend(self) -> None:
+        """Disconnect the client from a back end that is gone without a word."""
+        if self.ended is None:
+            self._refuse(GatewayRefusal.BACKEND_LOST, "its back end acknowledges nothing")
 
     async def run(self) -> None:
         """Serve the client until one end of the connection has disconnected."""

@@ -43,7 +43,7 @@ class Gateway(LimitedService[GatewayConnection]):
         super().__init__({}, limits, audit)
         self.backend_options = backends
         self.pools = PoolTable(pools, backends)
-        self.health = HealthMonitor()
+        self.health = HealthMonitor(self._disconnect_unanswered)
         self.counts = TrafficCounts()
         self.bytes_received = self.bytes_sent = 0
         self._services = GatewayServices(
@@ -72,6 +72,15 @@ class Gateway(LimitedService[GatewayConnection]):
         self.backend_options = backends
         self._services.affinity.seconds = backends.affinity_seconds
         self.health.watch(self.pools, backends)
+
+    def _disconnect_unanswered(self, backend: Backend) -> None:
+        """Disconnect clients of a back end that is down and no longer acknowledges what they send.
+
+        So that they go to another one. TCP would take a quarter of an hour to find out.
+        """
+        for connection in list(self.connections):
+            if connection.backend is backend and connection.is_unanswered:
+                connection.leave_backend()
 
     async def serve(self, transport: MessageTransport) -> None:
         """Serve one connection to its end."""

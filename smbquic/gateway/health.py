@@ -56,13 +56,24 @@ def _check_answer(message: memoryview) -> None:
         raise RemoteProtocolError(f"its answer to a NEGOTIATE cannot be read: {error}") from error
 
 
+def _ignore(_: Backend) -> None:
+    """Do nothing."""
+
+
 class HealthMonitor:
-    """Checks of all back ends, as long as it runs. `spread` gives numbers between -1 and 1."""
+    """Checks of all back ends, as long as it runs.
+
+    `on_down` is called after each failed check of a back end that is down. `spread` gives numbers
+    between -1 and 1.
+    """
 
     def __init__(
         self,
+        on_down: Callable[[Backend], object] = _ignore,
+        *,
         spread: Callable[[], float] = lambda: random.uniform(-1.0, 1.0),  # noqa: S311
     ) -> None:
+        self._on_down = on_down
         self._spread = spread
         self._tasks: dict[Backend, asyncio.Task[None]] = {}
 
@@ -92,6 +103,8 @@ class HealthMonitor:
             except (SmbError, OSError) as error:
                 _log.info("a check of the back end %s failed: %s", backend.url, error)
                 backend.check_failed(str(error))
+                if not backend.is_up:
+                    self._on_down(backend)
             else:
                 backend.succeeded()
             # A client that could not be connected wants to know at once; not so the next hundred.

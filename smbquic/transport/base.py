@@ -53,16 +53,18 @@ class ClientHello:
 
 @dataclass(frozen=True, slots=True)
 class PathStatistics:
-    """Measurements on the path of a connection; all None over TCP, where only the kernel has them.
+    """Measurements on the path of a connection; over TCP, where the kernel has them, mostly None.
 
     `round_trip` is in seconds, smoothed, and None before the first measurement. `datagram_size` is
     the UDP payload of a full datagram in bytes. `lost_packets` were declared lost, so that their
-    contents were sent again.
+    contents were sent again. `timeouts` is how often in a row something was sent again that the
+    peer has not acknowledged; None except over TCP on Linux.
     """
 
     round_trip: float | None = None
     datagram_size: int | None = None
     lost_packets: int | None = None
+    timeouts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

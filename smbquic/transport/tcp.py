@@ -11,6 +11,8 @@ import asyncio
 import logging
 import os
 import socket
+import struct
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from time import monotonic
@@ -44,6 +46,9 @@ FLUSH_TIMEOUT = 2.0
 """Seconds that a connection which is closed waits for the peer to take what was sent."""
 KEEP_ALIVE_IDLE = 10
 """Seconds without traffic until the kernel probes the peer."""
+
+_TCP_INFO = struct.Struct("4B")
+"""The beginning of Linux's `struct tcp_info`: state, ca_state, retransmits, probes."""
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +125,18 @@ async def listen(
         backlog=BACKLOG,
     )
     return TcpListener(server, connections)
+
+
+def _timeouts(sock: socket.socket) -> int | None:
+    """Return how often in a row the kernel has sent something again; None where it is not known."""
+    if sys.platform != "linux":
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    except OSError:
+        return None  # the socket is closed
+    _, _, retransmits, probes = _TCP_INFO.unpack(info)
+    return int(retransmits + probes)
 
 
 class TcpListener:
@@ -224,8 +241,9 @@ class TcpTransport(asyncio.BufferedProtocol):
             self._transport.close()
 
     def statistics(self) -> PathStatistics:
-        """Return nothing: only the kernel knows."""
-        return PathStatistics()
+        """Return what the kernel tells; see `MessageTransport.statistics`."""
+        sock: socket.socket = self._transport.get_extra_info("socket")
+        return PathStatistics(timeouts=_timeouts(sock))
 
     def drop(self, reason: str) -> None:
         """End the connection at once; see `MessageTransport.drop`."""

@@ -4,7 +4,7 @@ import asyncio
 
 from smbquic.errors import ConnectError
 from smbquic.transport import framing
-from smbquic.transport.base import MessageTransport, Peer
+from smbquic.transport.base import MessageTransport, PathStatistics, Peer
 from smbquic.transport.tcp import TcpTransport
 
 
@@ -43,6 +43,10 @@ class UnixTransport(TcpTransport):
     @keep_alive.setter
     def keep_alive(self, wanted: bool) -> None:
         """Do nothing."""
+
+    def statistics(self) -> PathStatistics:
+        """Return nothing: there is no path."""
+        return PathStatistics()
 
     def _describe(self) -> Peer:
         path = str(self._transport.get_extra_info("peername"))

@@ -54,6 +54,11 @@ class SimulatedBackend:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
+    def stop_listening(self) -> None:
+        """Refuse new connections; those that are there go on."""
+        assert self._server is not None
+        self._server.close()
+
     async def kill(self) -> None:
         """As a process that is killed: the port refuses, and every connection is reset."""
         assert self._server is not None

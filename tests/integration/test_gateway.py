@@ -18,8 +18,9 @@ from smbquic.options.limits import Limits
 from smbquic.overload.refusals import ServerRefusal
 from smbquic.pki import PkiDirectory
 from smbquic.transport import quic
-from smbquic.transport.base import MessageTransport
+from smbquic.transport.base import MessageTransport, PathStatistics
 from smbquic.transport.refusals import Refusal
+from smbquic.transport.tcp import TcpTransport
 from smbquic.wire.header import Command, Header
 from tests.integration.auditing import AuditRecords
 from tests.integration.backends import GUID, SimulatedBackend, simulated
@@ -273,6 +274,35 @@ async def test_a_back_end_that_dies_ends_its_clients_only(pki: PkiDirectory) -> 
         states = {each.url: each.state for each in made.gateway.pools.pools[0].backends}
         assert states == {dead.url: "down", alive.url: "up"}
         await echoed(two)
+
+
+async def test_a_back_end_that_vanishes_ends_its_clients_too(
+    pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeouts: dict[str, int] = {}
+
+    def statistics(transport: TcpTransport) -> PathStatistics:
+        return PathStatistics(timeouts=timeouts.get(f"tcp://127.0.0.1:{transport.peer.remote[1]}"))
+
+    monkeypatch.setattr(TcpTransport, "statistics", statistics)
+    async with (
+        simulated(2) as backends,
+        running(pki, *backends) as made,
+        client(made, pki, 0) as one,
+        client(made, pki, 1) as two,
+    ):
+        vanished, alive = sorted(backends, key=lambda each: each.clients != [GUID % 0])
+        states = {each.url: each for each in made.gateway.pools.pools[0].backends}
+        # Those that do not acknowledge, but answer checks, and those that only fail checks, stay.
+        timeouts[alive.url] = 3
+        vanished.stop_listening()
+        await eventually(lambda: states[vanished.url].failed >= 2)
+        await echoed(one)
+        await echoed(two)
+        timeouts[vanished.url] = 3
+        assert told(GatewayRefusal.BACKEND_LOST) in await ended(one)
+        await echoed(two)
+        assert made.gateway.refusals.counts[GatewayRefusal.BACKEND_LOST] == 1
 
 
 async def test_a_back_end_that_comes_back_gets_clients_again(pki: PkiDirectory) -> None:

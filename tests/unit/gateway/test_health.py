@@ -91,13 +91,15 @@ async def test_a_back_end_is_checked_again_and_again(monkeypatch: pytest.MonkeyP
             raise outcome
 
     states: list[str] = []
+    down: list[Backend] = []
     monkeypatch.setattr(module, "check", checked)
     backend = Backend(BackendAddress("nas"), failures=2)
-    monitor = HealthMonitor(lambda: -1.0)
+    monitor = HealthMonitor(down.append, spread=lambda: -1.0)
     pool = Pool(PoolOptions(backends=["tcp://nas"], proxy_protocol=True), [backend])
     monitor.watch([pool], BackendOptions(health_interval=0.1))
     await eventually(lambda: len(states) >= 5)
     assert states[:5] == ["up", "up", "up", "down", "up"]
+    assert down == [backend]
     assert set(preambles) == {header_for_check()}
     monitor.stop()
     assert backend.on_failure is None

@@ -21,6 +21,7 @@ NUMBERS = {
     "MOST_STATUSES": [64],
     "CONNECT_TIMEOUT": [5.0],
     "NEXT_BACKEND": [0.5],
+    "MOST_TIMEOUTS": [3],
     "NEXT_SERVER": [1.0],
     "JITTER": [0.1],
     "SOON": [0.25],

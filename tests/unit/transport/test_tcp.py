@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.transport import framing, tcp
-from smbquic.transport.base import MessageTransport
+from smbquic.transport.base import MessageTransport, PathStatistics
 from smbquic.transport.framing import prefix
 from smbquic.transport.resolver import Resolution, Resolver, StaticResolver
 from smbquic.transport.tcp import TcpTransport
@@ -570,3 +571,29 @@ async def test_no_preamble_writes_nothing() -> None:
 
     assert wire.written == []
     wire.lose()
+
+
+# --- what the kernel tells --------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+async def test_statistics_count_what_is_not_acknowledged() -> None:
+    wire = Wire(TcpTransport(1 << 20))
+
+    class Kernel:
+        def getsockopt(self, level: int, option: int, size: int) -> bytes:
+            assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_INFO)
+            return bytes([1, 4, 3, 2, 99, 99])[:size]
+
+    assert wire.protocol.statistics() == PathStatistics(timeouts=0)
+    ours, wire.socket = wire.socket, Kernel()  # type: ignore[assignment]
+    assert wire.protocol.statistics() == PathStatistics(timeouts=5)
+    wire.socket = ours
+    wire.lose()
+    assert wire.protocol.statistics() == PathStatistics()
+
+
+def test_elsewhere_it_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with socket.socket() as sock:
+        assert tcp._timeouts(sock) is None

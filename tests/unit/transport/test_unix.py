@@ -26,6 +26,7 @@ async def test_messages_and_a_preamble(tmp_path: Path) -> None:
     assert transport.peer.remote == (str(path), 0)
     transport.keep_alive = True
     assert transport.keep_alive
+    assert transport.statistics().timeouts is None
     await transport.send(b"yes")
 
     assert bytes(await transport.receive()) == b"no"
