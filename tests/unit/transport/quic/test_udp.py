@@ -281,6 +281,16 @@ async def test_rebinding_changes_the_port_and_nothing_else(open_endpoint: Open) 
     assert receiver.datagrams == [b"welcome"]
 
 
+async def test_no_call_of_a_socket_waits(open_endpoint: Open) -> None:
+    server = open_endpoint(FakeReceiver(), local=LOOPBACK)
+    client = open_endpoint(FakeReceiver(), remote=at(server))
+
+    assert not server._socket.getblocking()
+    assert not client._socket.getblocking()
+    client.rebind()
+    assert not client._socket.getblocking()
+
+
 async def test_a_port_in_use_is_an_os_error(open_endpoint: Open) -> None:
     endpoint = open_endpoint(FakeReceiver(), local=LOOPBACK)
     with pytest.raises(OSError, match="in use"):

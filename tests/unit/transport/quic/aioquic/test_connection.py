@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from aioquic.quic.packet import QuicFrameType
 
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic.connection_ids import ConnectionIdFormat, ConnectionIdSource
@@ -101,3 +102,23 @@ def test_only_the_client_opens_a_stream(simulate: Simulate) -> None:
         bidirectional, unidirectional = quic._local_max_streams_bidi, quic._local_max_streams_uni
         assert (bidirectional.value, bidirectional.sent) == (streams, streams)
         assert (unidirectional.value, unidirectional.sent) == (0, 0)
+
+
+def test_larger_windows_are_those_of_open_streams_as_well(simulate: Simulate) -> None:
+    simulation = simulate(engines="aioquic")
+    simulation.establish()
+    quic = library(simulation.server)
+    stream = quic._get_or_create_stream(QuicFrameType.STREAM_BASE, 0)
+    before = (
+        quic._local_max_data.value,
+        quic._local_max_stream_data_bidi_remote,
+        stream.max_stream_data_local,
+    )
+    quic.max_segments += 5
+    quic.raise_windows(1_000)
+
+    assert quic._local_max_data.value == before[0] + 1_000
+    assert quic._local_max_stream_data_bidi_remote == before[1] + 1_000
+    assert stream.max_stream_data_local == before[2] + 1_000
+    assert stream.receiver.max_segments == quic.max_segments
+    assert quic._get_or_create_stream(QuicFrameType.STREAM_BASE, 0) is stream
