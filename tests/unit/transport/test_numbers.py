@@ -178,6 +178,11 @@ QH3 = {
     "ACK_DELAY_EXPONENT": [3],
     "MAX_ACK_DELAY": [0.025],
     "CONNECTION_IDS": [8],
+    "LOOKS_AT": [64],
+    # [RFC9000] 19.15, [RFC9001] 5.4.2
+    "_FRAME_HEAD": [4],
+    "_TOKEN_SIZE": [16],
+    "_LONGEST_NUMBER": [4],
     "INITIAL_RTT": [0.1],
     # [RFC9001] 6.6
     "KEY_LIFETIME": [1 << 22],

@@ -15,6 +15,7 @@ from qh3.quic.tls_bridge import QuicTlsBridge
 
 from smbquic.transport.quic.engine import Acceptance, DatagramSizes
 from smbquic.transport.quic.packet import VERSION_1
+from smbquic.transport.quic.qh3.announcements import Announcements
 from smbquic.transport.quic.qh3.core import MeteredCore
 from smbquic.transport.quic.qh3.tls import Qh3Context, Qh3TlsBridge
 from smbquic.transport.quic.tls_context import HandshakeSettings
@@ -41,7 +42,8 @@ class Qh3Configuration(QuicConfiguration):
 class Qh3Connection(QuicConnection):
     """A connection with one stream, whose core keeps what the application has no room for.
 
-    `unread_limit` is what the core may deliver ahead of the application, in bytes.
+    `unread_limit` is what the core may deliver ahead of the application, in bytes. With
+    `has_random_ids` the connection IDs that the core makes up may be announced to the peer.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Qh3Connection(QuicConnection):
         self._offered = resumption.take() if resumption is not None else None
         if self._offered is not None:
             self._configuration.session_ticket = self._offered.session
+        self.has_random_ids = acceptance is None or acceptance.connection_ids.format.is_random
         if acceptance is not None:
             self.host_cid = acceptance.connection_ids.new()
         self._reset_token = acceptance.reset_token if acceptance else None
@@ -140,6 +143,12 @@ class Qh3Connection(QuicConnection):
         )
         self._tls = bridge
         return bridge
+
+    def announcements(self) -> Announcements:
+        """Return what takes announcements of connection IDs out of the core's packets."""
+        metered: Any = self._core
+        tls_bridge: Any = self._tls
+        return Announcements(metered.send_key, len(tls_bridge.remote_initial_source_connection_id))
 
     def _keep_ticket(self, session: tls.SessionTicket) -> None:
         resumption = self._settings.resumption

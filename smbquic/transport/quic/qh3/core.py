@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from qh3 import tls
+
 from smbquic.transport.quic.engine import CloseReason
 
 _OVER = ("closing", "draining", "terminated")
@@ -27,6 +29,8 @@ class MeteredCore:
         self.pieces: list[bytes] = []
         self.finished = False
         self.close_reason: CloseReason | None = None
+        # For `Announcements`.
+        self.send_key: tuple[Any, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.core, name)
@@ -73,6 +77,12 @@ class MeteredCore:
     def _end(self, close_reason: CloseReason) -> None:
         # The first reason counts.
         self.close_reason = self.close_reason or close_reason
+
+    def install_packet_key(self, direction: str, epoch: int, *key: Any) -> None:
+        """Give the core a key, and keep the one for sending 1-RTT packets."""
+        if direction == "send" and epoch == tls.Epoch.ONE_RTT:
+            self.send_key = key
+        self.core.install_packet_key(direction, epoch, *key)
 
     # The third number of a report is how many packets were authenticated and new.
 

@@ -25,6 +25,7 @@ from smbquic.transport.quic.engine import (
     Security,
 )
 from smbquic.transport.quic.path_validation import PathValidator
+from smbquic.transport.quic.qh3.announcements import Announcements
 from smbquic.transport.quic.qh3.connection import Qh3Configuration, Qh3Connection
 from smbquic.transport.quic.qh3.core_access import DirectAccess
 from smbquic.transport.quic.qh3.path_mtu import PathMtuMonitor, first_size, probe_timeout
@@ -80,6 +81,7 @@ class Qh3Engine(Qh3Status):
         self._sent = 0
         self._next_key_update = KEY_LIFETIME
         self._core_address = CORE_ADDRESS[4]
+        self._announcements: Announcements | None = None
         self._paths = PathValidator()
         self._validation_due = False
         self._authenticated = 0
@@ -247,6 +249,8 @@ class Qh3Engine(Qh3Status):
             core.send_ping(VALIDATE_PATH if self._validation_due else self._path_mtu.trial)
             self._validation_due = False
             self._sender.poll(core, now, datagrams)
+        if self._announcements is not None and self._announcements.pending:
+            datagrams = [self._announcements.taken_out(each) for each in datagrams]
         self._sent += len(datagrams)
         # Not before the handshake is confirmed ([RFC9001] 6.1).
         if self._sent >= self._next_key_update and self._quic._handshake_confirmed:
@@ -334,7 +338,7 @@ class Qh3Engine(Qh3Status):
                     else:
                         self._path_mtu.acknowledged(uid, self._received_at)
                 case events.ConnectionIdIssued():
-                    self._ids.issued(event.connection_id)
+                    self._issued(event.connection_id)
                 case events.ConnectionIdRetired():
                     self._ids.retired(event.connection_id)
                 # SMB has one stream for everything: without either direction nothing can go on.
@@ -349,6 +353,14 @@ class Qh3Engine(Qh3Status):
             self._check_handshake()
         if self.close_reason is None:
             self._check_closed()
+
+    def _issued(self, connection_id: bytes) -> None:
+        if self._quic.has_random_ids:
+            self._ids.issued(connection_id)
+            return
+        if self._announcements is None:
+            self._announcements = self._quic.announcements()
+        self._announcements.hide(connection_id)
 
     def _check_handshake(self) -> None:
         if self._handshake is None or self.close_reason is not None or not self._confirmed:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, cast
 
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
+from smbquic.transport.quic.connection_ids import ConnectionIdSource
 from smbquic.transport.quic.engine import Acceptance, CloseReason, DatagramSizes, Engine, Security
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import client_engine, server_engine
@@ -140,7 +141,11 @@ class Simulation:
             self._server = make(
                 self.sizes,
                 self.server_ids,
-                Acceptance(original_id=datagram[6 : 6 + datagram[5]], first_datagram=len(datagram)),
+                Acceptance(
+                    original_id=datagram[6 : 6 + datagram[5]],
+                    first_datagram=len(datagram),
+                    connection_ids=ConnectionIdSource(self.server_options.connection_ids),
+                ),
             )
         path = self.client_path if name == "server" else SERVER
         self.engine(name).receive(datagram, path, self.now)
