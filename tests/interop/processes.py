@@ -270,6 +270,7 @@ _SMB_CONF = """
   private dir = {state}
   ncalrpc dir = {state}
   passdb backend = tdbsam:{state}/passdb.tdb
+  username map = {state}/users
   log file = {state}/log
   log level = 1
   disable spoolss = yes
@@ -322,19 +323,33 @@ def _await_listener(port: int) -> None:
 
 
 @contextlib.contextmanager
-def running_smbd(folder: Path, *, multi_channel: bool = False) -> Iterator[Smbd]:
-    """Run Debian's smbd, which has to be done as root; its one user is whoever we are."""
-    share, state, configuration = folder / "share", folder / "state", folder / "smb.conf"
-    share.mkdir()
+def running_smbd(
+    folder: Path,
+    *,
+    multi_channel: bool = False,
+    share: Path | None = None,
+    alias: str = "",
+    password: str = PASSWORD,
+) -> Iterator[Smbd]:
+    """Run Debian's smbd, which has to be done as root; its one user is whoever we are.
+
+    `share` is the folder that it serves, by default one in `folder`, and `alias` another name of
+    the user.
+    """
+    state, configuration = folder / "state", folder / "smb.conf"
+    if share is None:
+        share = folder / "share"
+        share.mkdir()
     state.mkdir()
     port, user = _free_port(), pwd.getpwuid(os.geteuid()).pw_name
     several = "yes" if multi_channel else "no"
     configuration.write_text(
         _SMB_CONF.format(port=port, share=share, state=state, multi_channel=several)
     )
+    (state / "users").write_text(f"{user} = {alias}\n" if alias else "")
     subprocess.run(
         ["smbpasswd", "-c", configuration, "-a", "-s", user],
-        input=f"{PASSWORD}\n{PASSWORD}\n",
+        input=f"{password}\n{password}\n",
         text=True,
         check=True,
         capture_output=True,
