@@ -78,6 +78,7 @@ def gateway(config_file: Path | None, *, given: Given, as_json: bool) -> None:
             ),
             announce=partial(_announce, ca=prepared.ca, as_json=as_json),
             use=_use,
+            reloads="certificates, access rules and pools",
             as_root=_AS_ROOT,
             as_json=as_json,
         )

@@ -91,13 +91,15 @@ async def run_until_stopped(
     *,
     announce: Callable[[R], None],
     use: Callable[[R, config.Configuration | None], None],
+    reloads: str,
     as_root: str,
     as_json: bool,
 ) -> None:
     """Run what `starting` starts until the program is asked to stop and the clients have finished.
 
     `announce` prints that it is ready. `use` is called on SIGHUP, with the configuration file if
-    there is one. `as_root` is the warning for a program that stays root.
+    there is one; `reloads` says what it uses of that. `as_root` is the warning for a program that
+    stays root.
     """
     settings = prepared.settings
     seconds = settings.limits.drain_seconds
@@ -106,7 +108,13 @@ async def run_until_stopped(
         drop_privileges(prepared.account, prepared.watched, settings.audit, as_root)
 
         def hang_up() -> None:
-            reload(prepared.config_file, sinks, lambda base: use(running, base), as_json=as_json)
+            reload(
+                prepared.config_file,
+                sinks,
+                lambda base: use(running, base),
+                what=reloads,
+                as_json=as_json,
+            )
 
         async with status_socket(running):
             # The handlers first: a program that reads the announcement may send a signal at once.

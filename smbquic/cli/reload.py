@@ -16,11 +16,13 @@ def reload(
     sinks: Iterable[Sink | None],
     use: Callable[[config.Configuration | None], None],
     *,
+    what: str,
     as_json: bool,
 ) -> None:
     """Read the configuration file again and call `use` with it; a wrong one changes nothing.
 
-    Reopen the audit files of `sinks` too, as another program may have moved them away.
+    The messages call what is reloaded `what`. Reopen the audit files of `sinks` too, as another
+    program may have moved them away.
     """
     for sink in sinks:
         if not isinstance(sink, RotatingFile):
@@ -32,11 +34,11 @@ def reload(
     try:
         use(config.load(config_file) if config_file else None)
     except (SmbError, OSError, ValueError) as error:
-        warn(f"not reloaded, the former certificates and rules stay: {error}")
+        warn(f"not reloaded, the former {what} stay: {error}")
         if as_json:
             emit({"event": "reload-refused", "reason": str(error)})
         return
     if as_json:
         emit({"event": "reloaded"})
     else:
-        click.echo("reloaded certificates and access rules")
+        click.echo(f"reloaded {what}")

@@ -152,6 +152,7 @@ def serve(
             api.serve(plan.shares, settings.users, **plan.options()),
             announce=lambda serving: _announce(plan.announcement(serving), as_json=as_json),
             use=_use,
+            reloads="certificates and access rules",
             as_root=_AS_ROOT,
             as_json=as_json,
         )
