@@ -16,9 +16,8 @@ from smbquic.api.listening import (
     certificates_status,
     decision_by,
     listeners_status,
-    resident,
-    use_certificates,
 )
+from smbquic.api.worker_listening import quic_listening
 from smbquic.errors import UrlError
 from smbquic.gateway.gateway import Gateway
 from smbquic.observe.audit import AuditLog
@@ -26,11 +25,10 @@ from smbquic.options.certificate import IdentityFiles
 from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.keywords import keywords
 from smbquic.options.model import values_of
-from smbquic.options.server import Listen, ListenerOptions
+from smbquic.options.server import Listen, ListenerOptions, Workers
 from smbquic.overload.memory import memory_limit
 from smbquic.overload.open_file_budget import descriptor_limit, sockets_limit
 from smbquic.pki.reload import ServerCertificates
-from smbquic.transport.quic import QuicListener
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +39,7 @@ class GatewayOptions(ListenerOptions, BackendOptions, IdentityOptions):
 
     listen: Listen = ("quic://localhost",)
     _: KW_ONLY
+    workers: Workers = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,12 @@ class RunningGateway:
 
     gateway: Gateway
     listeners: list[str]
-    certificates: ServerCertificates
-    _quic: list[QuicListener]
+    _quic: QuicListening
+
+    @property
+    def certificates(self) -> ServerCertificates:
+        """The certificates of its listeners."""
+        return self._quic.certificates
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
         """Close idle connections, and accept no new ones.
@@ -58,7 +61,12 @@ class RunningGateway:
         Returns when no client is left, after `seconds`, or once `hurry` is set. Connections that
         are left are closed when the gateway ends.
         """
+        self._quic.drain()
         await self.gateway.drain(seconds, hurry)
+
+    def become(self, uid: int, gid: int, groups: Sequence[int]) -> None:
+        """Have the worker processes change to a user permanently, as this process has."""
+        self._quic.become(uid, gid, groups)
 
     def reload(
         self,
@@ -82,7 +90,7 @@ class RunningGateway:
 
     def apply(self) -> None:
         """Use the certificates that were read, and disconnect clients that their rules refuse."""
-        use_certificates(self.certificates, self._quic, self.gateway.connections)
+        self._quic.apply(self.gateway.connections)
 
     def status(self) -> dict[str, Any]:
         """Return what the gateway is doing. The values are plain, ready for JSON."""
@@ -93,9 +101,10 @@ class RunningGateway:
             "certificates": certificates_status(self.certificates),
             "memory": {
                 "limit": self.memory_limit,
-                "resident": resident(),
+                "resident": self._quic.resident(),
                 "waiting": self.gateway.slow_peers.waiting,
             },
+            "workers": self._quic.workers(),
             **self.gateway.status(),
         }
 
@@ -105,7 +114,10 @@ class RunningGateway:
         # A client has a connection of its own to a back end; locks and files are the back end's.
         listeners = len(self.listeners)
         limits = replace(self.gateway.limits, user_memory=0)
-        return memory_limit(limits, quic=listeners, tcp=listeners, shares=0, opens=0)
+        workers = len(self._quic.workers())
+        return memory_limit(
+            limits, quic=listeners, tcp=listeners, shares=0, opens=0, workers=workers
+        )
 
 
 @keywords(GatewayOptions)
@@ -131,26 +143,38 @@ async def gateway(
     made = Gateway(pools, backends, certificates, options.limits, audit)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(made.close)
-        listening = QuicListening(certificates, options, made.connection_limiter, audit)
+        listening = quic_listening(
+            certificates, options, made.connection_limiter, audit, options.workers
+        )
+        stack.push_async_callback(listening.close)
         listeners = []
-        # Each connection has a socket to a back end.
-        most = max(sockets_limit() // len(addresses), 1)
-        if most < options.limits.connections:
-            _log.warning(
-                "each listener takes at most %d clients at a time, as this process may have %d"
-                " descriptors: raise their number (ulimit -n, or LimitNOFILE of systemd)",
-                most,
-                descriptor_limit(),
-            )
+        limit = _connections_of_listener(options, per_connection=2 if listening.has_sockets else 1)
         for address in addresses:
             with listening_on(address):
-                listeners.append(await listening.listen(address, made.serve, most=most))
+                listeners.append(await listening.listen(address, made.serve, limit))
             stack.push_async_callback(listeners[-1].close)
-        running = RunningGateway(made, [each.url for each in listeners], certificates, listeners)
+        await listening.start()
+        running = RunningGateway(made, [each.url for each in listeners], listening)
         made.start()
         watching = asyncio.create_task(certificates.watch(running.apply))
         stack.callback(watching.cancel)
         yield running
+
+
+def _connections_of_listener(options: GatewayOptions, *, per_connection: int) -> int:
+    """Return how many connections each listener takes, if each has so many sockets.
+
+    That is one to a back end, and maybe one to a worker process.
+    """
+    most = max(sockets_limit() // per_connection // len(options.listen), 1)
+    if most < options.limits.connections:
+        _log.warning(
+            "each listener takes at most %d clients at a time, as this process may have %d"
+            " descriptors: raise their number (ulimit -n, or LimitNOFILE of systemd)",
+            most,
+            descriptor_limit(),
+        )
+    return min(options.limits.connections, most)
 
 
 def _address(text: str) -> ListenAddress:

@@ -1,7 +1,6 @@
 """The QUIC listeners of a server or a gateway, and new certificates while they run."""
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,9 @@ from smbquic.pki.access import Decision
 from smbquic.pki.explain import days_left
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport import quic
-from smbquic.transport.base import MessageTransport, OnConnection, Peer
+from smbquic.transport.base import Listener, MessageTransport, OnConnection, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
+from smbquic.transport.quic.engine import EngineChoice
 
 _log = logging.getLogger(__name__)
 
@@ -74,31 +74,82 @@ class AcceptedConnection(Protocol):
         """Return the users that have logged on."""
 
 
-@dataclass(frozen=True, slots=True)
 class QuicListening:
-    """The certificates and options with which QUIC listeners listen."""
+    """The QUIC listeners of a server or a gateway, and their certificates.
 
-    certificates: ServerCertificates
-    options: ListenerOptions
-    limiter: ConnectionLimiter
-    audit: AuditLog
+    `has_sockets` says whether each connection has a socket in this process.
+    """
 
-    async def listen(
-        self, address: ListenAddress, serve: OnConnection, *, most: int | None = None
-    ) -> QuicListener:
-        """Accept connections at an address, `most` at a time; raises what `quic.listen` raises."""
-        limit = self.options.limits.connections
+    has_sockets = False
+
+    def __init__(
+        self,
+        certificates: ServerCertificates,
+        options: ListenerOptions,
+        limiter: ConnectionLimiter,
+        audit: AuditLog,
+    ) -> None:
+        self.certificates = certificates
+        self.limits = options.limits
+        self.options = _quic_options(options)
+        self.limiter = limiter
+        self.audit = audit
+        self._listeners: list[QuicListener] = []
+
+    async def listen(self, address: ListenAddress, serve: OnConnection, limit: int) -> Listener:
+        """Accept connections at an address, `limit` at a time; raises what `quic.listen` raises."""
         listener = await quic.listen(
             address.host,
             address.port,
             serve,
             certificate=self.certificates.names,
-            max_connections=limit if most is None else min(limit, most),
-            options=_quic_options(self.options),
+            max_connections=limit,
+            options=self.options,
             limiter=self.limiter,
         )
         listener.on_failed = self.audit.handshake_failed
+        self._listeners.append(listener)
         return listener
+
+    async def start(self) -> None:
+        """Start what all listeners need. Raises `ListenError`."""
+
+    def reload(self) -> None:
+        """Use the certificates that were read, for connections from now on."""
+        for listener in self._listeners:
+            listener.reload(self.certificates.names)
+
+    def drain(self) -> None:
+        """Accept no new connections, beyond what the limiter does."""
+
+    def become(self, uid: int, gid: int, groups: Sequence[int]) -> None:
+        """Change other processes to a user, as this process has been."""
+
+    async def close(self) -> None:
+        """Stop what `start` has started, once all listeners are closed."""
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Return what `smbquic status` shows of each listener, by its URL."""
+        return {
+            each.url: listener_status(each.engine, each.lost_packets) for each in self._listeners
+        }
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Return what `smbquic status` shows of the worker processes."""
+        return []
+
+    def apply(self, connections: Iterable[AcceptedConnection]) -> None:
+        """Use the certificates that were read, and disconnect clients that their rules refuse."""
+        self.reload()
+        for connection in list(connections):
+            peer = connection.transport.peer
+            if peer.kind != "quic":
+                continue
+            refusal = self.certificates.refusal(peer, connection.users())
+            if refusal is not None:
+                _log.warning("%s: closed by new access rules: %s", connection.name, refusal.reason)
+                connection.trail.decided(refusal)
+                connection.transport.close("access denied")
 
 
 def _quic_options(options: ListenerOptions) -> QuicOptions:
@@ -116,25 +167,6 @@ def decision_by(certificates: ServerCertificates) -> Callable[[Peer], Decision |
     return lambda peer: certificates.decide(peer.server_name, peer.certificates)
 
 
-def use_certificates(
-    certificates: ServerCertificates,
-    listeners: Iterable[QuicListener],
-    connections: Iterable[AcceptedConnection],
-) -> None:
-    """Use the certificates that were read, and disconnect clients that their rules refuse."""
-    for listener in listeners:
-        listener.reload(certificates.names)
-    for connection in list(connections):
-        peer = connection.transport.peer
-        if peer.kind != "quic":
-            continue
-        refusal = certificates.refusal(peer, connection.users())
-        if refusal is not None:
-            _log.warning("%s: closed by new access rules: %s", connection.name, refusal.reason)
-            connection.trail.decided(refusal)
-            connection.transport.close("access denied")
-
-
 def certificates_status(certificates: ServerCertificates | None) -> list[dict[str, Any]]:
     """Return what `smbquic status` shows of the certificates."""
     identities = certificates.identities if certificates is not None else []
@@ -148,27 +180,17 @@ def certificates_status(certificates: ServerCertificates | None) -> list[dict[st
     ]
 
 
-def listeners_status(
-    urls: Sequence[str], over_quic: Iterable[QuicListener]
-) -> list[dict[str, Any]]:
+def listeners_status(urls: Sequence[str], over_quic: QuicListening | None) -> list[dict[str, Any]]:
     """Return what `smbquic status` shows of the listeners."""
-    by_url = {listener.url: listener for listener in over_quic}
-    return [_listener_status(url, by_url.get(url)) for url in urls]
+    by_url = over_quic.status() if over_quic is not None else {}
+    others = dict.fromkeys(("engine", "engine_reason", "lost_packets"))
+    return [{"url": url, **by_url.get(url, others)} for url in urls]
 
 
-def _listener_status(url: str, over_quic: QuicListener | None) -> dict[str, Any]:
+def listener_status(engine: EngineChoice, lost_packets: int) -> dict[str, Any]:
+    """Return what `smbquic status` shows of one QUIC listener."""
     return {
-        "url": url,
-        "engine": over_quic and over_quic.engine.engine,
-        "engine_reason": over_quic and over_quic.engine.reason,
-        "lost_packets": over_quic and over_quic.lost_packets,
+        "engine": engine.engine,
+        "engine_reason": engine.reason,
+        "lost_packets": lost_packets,
     }
-
-
-def resident() -> int | None:
-    """Return the resident memory of this process in bytes; None where the system has no `/proc`."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 from smbquic.api.listen import ListenAddress, listening_on
-from smbquic.api.listening import IdentityOptions, QuicListening, decision_by
+from smbquic.api.listening import (
+    IdentityOptions,
+    QuicListening,
+    decision_by,
+)
 from smbquic.api.serving import Serving
+from smbquic.api.worker_listening import quic_listening
 from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.service_binding import AcceptedTargetNames
@@ -19,7 +24,7 @@ from smbquic.auth.users import UserStore
 from smbquic.observe.audit import AuditLog
 from smbquic.options.keywords import keywords
 from smbquic.options.model import Option
-from smbquic.options.server import Listen, ServerOptions
+from smbquic.options.server import Listen, ServerOptions, Workers
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import ServerSettings, SigningPolicy, dialects_from
 from smbquic.server.access import AccessPolicy
@@ -28,7 +33,6 @@ from smbquic.server.share import ServedShare
 from smbquic.storage import Storage, open_storage
 from smbquic.transport import tcp
 from smbquic.transport.base import Listener
-from smbquic.transport.quic import QuicListener
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class ServeOptions(ServerOptions, IdentityOptions):
 
     listen: Listen = ("quic://localhost", "tcp://localhost")
     _: KW_ONLY
+    workers: Workers = 0
     audit_files: Annotated[
         bool, Option("Record every open, rename, link and deletion of a file as well.")
     ] = False
@@ -91,10 +96,15 @@ async def serve(
         stack.push_async_callback(server.close)
         listening = None
         if shown is not None:
-            listening = QuicListening(shown, options, server.connection_limiter, server.audit)
-        listeners = [await _listen(server, address, listening, stack) for address in addresses]
-        over_quic = [listener for listener in listeners if isinstance(listener, QuicListener)]
-        serving = Serving(server, server.listeners, shown, over_quic)
+            listening = quic_listening(
+                shown, options, server.connection_limiter, server.audit, options.workers
+            )
+            stack.push_async_callback(listening.close)
+        for address in addresses:
+            await _listen(server, address, listening, stack)
+        if listening is not None:
+            await listening.start()
+        serving = Serving(server, server.listeners, listening)
         if shown is not None:
             watching = asyncio.create_task(shown.watch(serving.apply))
             stack.callback(watching.cancel)
@@ -144,29 +154,39 @@ async def _listen(
     address: ListenAddress,
     listening: QuicListening | None,
     stack: AsyncExitStack,
-) -> Listener:
+) -> None:
     """Serve the clients that come to an address, until `stack` is closed."""
     with listening_on(address):
         if address.transport == "tcp":
             listener = await _listen_tcp(server, address)
         else:
             assert listening is not None
-            listener = await listening.listen(address, server.serve)
+            has_sockets = listening.has_sockets
+            listener = await listening.listen(
+                address,
+                server.serve,
+                _limit_of_sockets(server) if has_sockets else server.limits.connections,
+            )
     stack.push_async_callback(listener.close)
     server.listeners.append(listener.url)
-    return listener
 
 
 async def _listen_tcp(server: Server, address: ListenAddress) -> Listener:
-    # Each connection has a descriptor, and so only part of those that the process may have.
-    limit = min(server.limits.connections, server.files.budget.connections)
     return await tcp.listen(
         address.host,
         address.port,
         server.serve,
-        max_connections=limit,
+        max_connections=_limit_of_sockets(server),
         limiter=server.connection_limiter,
     )
+
+
+def _limit_of_sockets(server: Server) -> int:
+    """Return how many connections with a socket each there may be.
+
+    They get only part of the descriptors that the process may have.
+    """
+    return min(server.limits.connections, server.files.budget.connections)
 
 
 def _served_shares(

@@ -3,21 +3,16 @@
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from smbquic.api.listening import (
-    certificates_status,
-    listeners_status,
-    resident,
-    use_certificates,
-)
+from smbquic.api.listening import QuicListening, certificates_status, listeners_status
+from smbquic.observe.process_usage import resident
 from smbquic.options.certificate import IdentityFiles
 from smbquic.overload.memory import memory_limit
 from smbquic.pki.reload import ServerCertificates
 from smbquic.server.server import Server
 from smbquic.server.session import UserSession
-from smbquic.transport.quic import QuicListener
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +21,12 @@ class Serving:
 
     server: Server
     listeners: list[str]
-    certificates: ServerCertificates | None = None
-    _quic: list[QuicListener] = field(default_factory=list)
+    _quic: QuicListening | None = None
+
+    @property
+    def certificates(self) -> ServerCertificates | None:
+        """The certificates of its QUIC listeners."""
+        return self._quic.certificates if self._quic is not None else None
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
         """Let clients finish their requests, and accept no new ones.
@@ -35,7 +34,14 @@ class Serving:
         Returns when no client is left, after `seconds`, or once `hurry` is set. Connections that
         are left are closed when serving ends.
         """
+        if self._quic is not None:
+            self._quic.drain()
         await self.server.drain(seconds, hurry)
+
+    def become(self, uid: int, gid: int, groups: Sequence[int]) -> None:
+        """Have the worker processes change to a user permanently, as this process has."""
+        if self._quic is not None:
+            self._quic.become(uid, gid, groups)
 
     def status(self) -> dict[str, Any]:
         """Return what the server is doing: listeners, certificates, shares and sessions.
@@ -59,7 +65,7 @@ class Serving:
             },
             "memory": {
                 "limit": self.memory_limit,
-                "resident": resident(),
+                "resident": self._quic.resident() if self._quic is not None else resident(),
                 "waiting": self.server.slow_peers.waiting,
                 "of_users": self.server.user_memory.used,
                 "limit_of_users": self.server.user_memory.total,
@@ -71,18 +77,21 @@ class Serving:
             },
             "failed_deletions": self.server.files.failed_deletions,
             "refused": {str(why): count for why, count in self.server.refusals.counts.items()},
+            "workers": self._quic.workers() if self._quic is not None else [],
             "sessions": sessions,
         }
 
     @property
     def memory_limit(self) -> int:
         """The bytes of memory that the server needs at most, by its limits."""
+        quic = len(self._quic.status()) if self._quic is not None else 0
         return memory_limit(
             self.server.limits,
-            quic=len(self._quic),
-            tcp=len(self.listeners) - len(self._quic),
+            quic=quic,
+            tcp=len(self.listeners) - quic,
             shares=len(self.server.shares),
             opens=self.server.files.budget.total,
+            workers=len(self._quic.workers()) if self._quic is not None else 0,
         )
 
     def reload(self, certificates: Sequence[IdentityFiles] | None = None) -> None:
@@ -97,8 +106,8 @@ class Serving:
 
     def apply(self) -> None:
         """Use the certificates that were read, and disconnect clients that their rules refuse."""
-        if self.certificates is not None:
-            use_certificates(self.certificates, self._quic, self.server.connections)
+        if self._quic is not None:
+            self._quic.apply(self.server.connections)
 
 
 def _session_status(session: UserSession) -> dict[str, Any]:

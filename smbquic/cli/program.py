@@ -20,6 +20,7 @@ from smbquic.cli.status import StatusSource, status_socket
 from smbquic.observe.audit import Sink
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.server_certificate import ServerCertificate
+from smbquic.workers.pool import default_workers
 
 
 class Running(StatusSource, Protocol):
@@ -27,6 +28,9 @@ class Running(StatusSource, Protocol):
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
         """Close idle connections until none is left, for `seconds`, or until `hurry` is set."""
+
+    def become(self, uid: int, gid: int, groups: Sequence[int]) -> None:
+        """Have the worker processes change to a user permanently, as this process has."""
 
 
 R = TypeVar("R", bound=Running)
@@ -49,8 +53,10 @@ class Prepared:
 
     def options(self) -> dict[str, Any]:
         """Return the keywords that `smbquic.serve` and `api.gateway` both have."""
+        workers = self.settings.workers
         return {
             "listen": self.settings.listen,
+            "workers": default_workers() if workers is None else workers,
             "certificates": self.certificates,
             "audit": self.audit,
             "audit_unauthenticated": self.audit_unauthenticated,
@@ -106,6 +112,8 @@ async def run_until_stopped(
     sinks = (prepared.audit, prepared.audit_unauthenticated)
     async with starting as running:
         drop_privileges(prepared.account, prepared.watched, settings.audit, as_root)
+        if prepared.account is not None:
+            running.become(prepared.account.uid, prepared.account.gid, prepared.account.groups)
 
         def hang_up() -> None:
             reload(

@@ -55,6 +55,7 @@ class AuditEvent(StrEnum):
     RENAME = "rename"
     LINK = "link"
     DELETE = "delete"
+    WORKER = "worker"
 
 
 class Sink(Protocol):
@@ -218,22 +219,9 @@ class AuditLog:
 
     def handshake_failed(self, address: str, error: Exception, client: ClientHello) -> None:
         """Record a handshake that failed, and what its client had sent until then."""
-        if self._sink is None:
-            return
-        common: dict[str, Any] = {"transport": "quic", "address": address}
-        if client.server_name:
-            common["server_name"] = client.server_name
-        if client.certificates:
-            common["chain"] = _fingerprints(client.certificates)
-            common["client_certificate"] = common["chain"][0]
-        denied = error.__cause__
-        if isinstance(denied, AccessDenied):
-            decision = _decision(denied.decision)
-            self.record_unauthenticated(AuditEvent.ACCESS_DECISION, **common, **decision)
-        reason = error.reason if isinstance(error, HandshakeError) else "no-handshake"
-        self.record_unauthenticated(
-            AuditEvent.HANDSHAKE_FAILURE, **common, reason=reason, message=str(error)
-        )
+        if self._sink is not None:
+            for event, fields in handshake_failure(address, error, client):
+                self.record_unauthenticated(event, **fields)
 
     @property
     def separates(self) -> bool:
@@ -317,6 +305,27 @@ class Trail:
     def decided(self, decision: Decision, user: str | None = None) -> None:
         """Record what was decided about the client, or about its logon as `user`."""
         self.record(AuditEvent.ACCESS_DECISION, **_decision(decision), user=user)
+
+
+def handshake_failure(
+    address: str, error: Exception, client: ClientHello
+) -> list[tuple[AuditEvent, dict[str, Any]]]:
+    """Return the events, with their fields, for a handshake that failed."""
+    common: dict[str, Any] = {"transport": "quic", "address": address}
+    if client.server_name:
+        common["server_name"] = client.server_name
+    if client.certificates:
+        common["chain"] = _fingerprints(client.certificates)
+        common["client_certificate"] = common["chain"][0]
+    reason = error.reason if isinstance(error, HandshakeError) else "no-handshake"
+    failure = common | {"reason": reason, "message": str(error)[:_TEXT_LIMIT]}
+    denied = error.__cause__
+    if not isinstance(denied, AccessDenied):
+        return [(AuditEvent.HANDSHAKE_FAILURE, failure)]
+    return [
+        (AuditEvent.ACCESS_DECISION, common | _decision(denied.decision)),
+        (AuditEvent.HANDSHAKE_FAILURE, failure),
+    ]
 
 
 def who(identity: Identity) -> dict[str, Any]:

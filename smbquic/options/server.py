@@ -36,6 +36,16 @@ Listen = Annotated[
 """The addresses that a server listens on; each group that has it sets its own default."""
 
 
+MAX_WORKERS = 32
+
+_WORKERS = (
+    "Processes that do the work of QUIC, so that it takes more than one processor core; 0 does it"
+    " in the server's own process. Linux only."
+)
+Workers = Annotated[int, Option(_WORKERS, maximum=MAX_WORKERS)]
+"""The number of worker processes: none by default in a program, unlike on the command line."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LogonOptions(Options):
     """Options for logons: who may log on, and how the server knows that a logon is meant for it."""
@@ -156,6 +166,16 @@ class ProcessOptions(Options):
             default="whoever started it",
             flag="--run-as",
             metavar="USER[:GROUP]",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        Option(
+            _WORKERS,
+            maximum=MAX_WORKERS,
+            default="one for each core beyond the first two",
+            flag="--workers",
+            metavar="N",
         ),
     ] = None
     private_names: Annotated[

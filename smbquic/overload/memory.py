@@ -14,18 +14,26 @@ DESCRIPTORS = 32 << 20
 """Bytes of the security descriptors of folders that are remembered for a share."""
 OPEN = 5 << 10
 """Bytes of an open file."""
+WORKER = 96 << 20
+"""Bytes of the program of a worker process."""
 
 
-def memory_limit(limits: Limits, *, quic: int, tcp: int, shares: int, opens: int) -> int:
-    """Return how many bytes a server needs at most.
+def memory_limit(
+    limits: Limits, *, quic: int, tcp: int, shares: int, opens: int, workers: int = 0
+) -> int:
+    """Return how many bytes a server needs at most, with its worker processes.
 
     `quic` and `tcp` count its listeners, and `opens` is how many files may be open.
     """
     connections = CONNECTION * (quic + tcp) + ENGINE * quic
+    if workers:
+        # A connection takes memory in the main process, too.
+        connections += CONNECTION * quic
     return (
         PROGRAM
+        + workers * (WORKER + ENGINES)
         + limits.connections * connections
-        + (ENGINES if quic else 0)
+        + (ENGINES if quic and not workers else 0)
         + limits.buffers
         + limits.all_user_memory
         + shares * (NAMES + DESCRIPTORS)

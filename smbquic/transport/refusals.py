@@ -70,14 +70,14 @@ class Refusals:
         self._clock = clock
         self._reported: dict[Refusal, tuple[float, int]] = {}
 
-    def add(self, reason: Refusal, client: str) -> None:
-        """Count one more; `client` is its address, or its address and port."""
-        self.counts[reason] += 1
-        now, count = self._clock(), self.counts[reason]
+    def add(self, reason: Refusal, client: str, count: int = 1) -> None:
+        """Count one more, or `count`; `client` is the (last) address, with or without its port."""
+        self.counts[reason] += count
+        now, counted = self._clock(), self.counts[reason]
         before, reported = self._reported.get(reason, (None, 0))
         if before is None or now - before >= REPORT_INTERVAL:
-            self._reported[reason] = now, count
-            self._report(reason, client, count - reported)
+            self._reported[reason] = now, counted
+            self._report(reason, client, counted - reported)
 
 
 def log_refusal(reason: Refusal, client: str, count: int) -> None:

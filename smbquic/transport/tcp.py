@@ -155,9 +155,13 @@ class TcpListener:
 
 
 class TcpTransport(asyncio.BufferedProtocol):
-    """A `MessageTransport` over one TCP connection."""
+    """A `MessageTransport` over one TCP connection.
+
+    `flush_timeout` is how many seconds one that is closed waits for the peer.
+    """
 
     peer: Peer
+    flush_timeout = FLUSH_TIMEOUT
 
     def __init__(
         self,
@@ -370,15 +374,26 @@ class TcpTransport(asyncio.BufferedProtocol):
         body = start + framing.PREFIX_SIZE
         if body > held:
             return start
-        length = framing.message_length(self._buffer[start:body], self.max_message_size)
+        length = self._record_length(self._buffer[start:body])
         end = body + length
         if end <= held:
-            self._put(memoryview(bytearray(self._buffer[body:end])))
+            self._take_record(self._buffer[start], self._buffer[body:end])
             return end
         if length > SMALL_MESSAGE:
             self._begin(length, self._buffer[body:held])
             return held
         return start
+
+    def _record_length(self, head: memoryview) -> int:
+        """Return the length of the record with this prefix: of a message, on TCP.
+
+        Raises `RemoteProtocolError`.
+        """
+        return framing.message_length(head, self.max_message_size)
+
+    def _take_record(self, _kind: int, body: memoryview) -> None:
+        """Take a record out of the shared buffer; `kind` is the first byte of its prefix."""
+        self._put(memoryview(bytearray(body)))
 
     def _begin(self, length: int, arrived: memoryview) -> None:
         used = self._buffers.take(length) if self._buffers is not None else None
@@ -407,4 +422,4 @@ class TcpTransport(asyncio.BufferedProtocol):
             self._closing = str(error)
             self._inbox.end(error)
             self.resume_writing()
-            self._flush_timer = self._loop.call_later(FLUSH_TIMEOUT, self._transport.abort)
+            self._flush_timer = self._loop.call_later(self.flush_timeout, self._transport.abort)

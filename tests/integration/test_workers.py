@@ -1,0 +1,265 @@
+"""A server and a gateway with worker processes, over real sockets."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import smbquic
+from smbquic.api import server as api
+from smbquic.api.gateway import RunningGateway, gateway
+from smbquic.api.serving import Serving
+from smbquic.errors import ConnectionClosed, HandshakeError, ListenError, SmbError
+from smbquic.options.certificate import IdentityFiles
+from smbquic.options.gateway import PoolOptions
+from smbquic.options.limits import Limits
+from smbquic.options.quic import EngineName
+from smbquic.pki import PkiDirectory
+from tests.integration.auditing import AuditRecords
+from tests.integration.pairing import ENGINES
+from tests.polling import eventually
+
+PASSWORD = "correct horse"
+TIMEOUT = 60.0
+
+
+def identity(pki: PkiDirectory, **rules: Any) -> IdentityFiles:
+    server = pki.server
+    return IdentityFiles(certificate=server.certificate, key=server.key, default=True, **rules)
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, pki: PkiDirectory, engine: EngineName = "auto", **options: Any
+) -> AsyncIterator[Serving]:
+    """A server with two workers, or as many as the options say."""
+    options = {
+        "certificates": [identity(pki)],
+        "workers": 2,
+        **options,
+    }
+    async with api.serve(
+        {"data": folder}, {"alice": PASSWORD}, ["quic://127.0.0.1:0"], engine=engine, **options
+    ) as running:
+        yield running
+
+
+def url_of(running: Serving | RunningGateway, user: str = "alice") -> str:
+    return f"smb+quic://{user}@localhost:{running.listeners[0].rpartition(':')[2]}/data"
+
+
+def connected(running: Serving | RunningGateway, pki: PkiDirectory, **options: Any) -> Any:
+    options = {"password": PASSWORD, "ca": pki.ca, "reconnect_timeout": 0, **options}
+    return smbquic.connect(url_of(running), timeout=TIMEOUT, **options)
+
+
+async def connections_by_worker(
+    stack: AsyncExitStack, running: Serving | RunningGateway, pki: PkiDirectory
+) -> dict[int, smbquic.Share]:
+    """A connection through each of the workers, by the worker's process id."""
+    found: dict[int, smbquic.Share] = {}
+    before = Counter({each["pid"]: each["connections"] for each in running.status()["workers"]})
+    while len(found) < len(before):
+        share = await stack.enter_async_context(connected(running, pki))
+        now = Counter({each["pid"]: each["connections"] for each in running.status()["workers"]})
+        [pid] = now - before
+        before = now
+        found[pid] = share
+    return found
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> EngineName:
+    name: EngineName = request.param
+    return name
+
+
+async def work(share: smbquic.Share, folder: Path) -> None:
+    """What clients do: files in both directions, some of them large, folders, and listings."""
+    content = os.urandom(10_000_000)
+    (folder / "content").write_bytes(content)
+    await share.mkdir("folder")
+    await share.put(folder / "content", "folder/file")
+    await share.get("folder/file", folder / "copy")
+    assert (folder / "copy").read_bytes() == content
+    async with share.open("folder/file", "rb") as file:
+        assert await file.read(5) == content[:5]
+    assert [each.name async for each in share.scandir("folder")] == ["file"]
+    await share.rename("folder/file", "other")
+    await share.remove("other")
+    with pytest.raises(FileNotFoundError):
+        await share.stat("other")
+
+
+async def test_clients_of_a_server(pki: PkiDirectory, tmp_path: Path, engine: EngineName) -> None:
+    (tmp_path / "share").mkdir()
+    async with (
+        serving(tmp_path / "share", pki, engine) as running,
+        connected(running, pki, engine=engine) as share,
+    ):
+        await work(share, tmp_path)
+        [session] = running.status()["sessions"]
+        assert (session["transport"], session["engine"]) == ("quic", engine)
+        assert session["round_trip_ms"] > 0
+        [listener] = running.status()["listeners"]
+        assert listener["engine"] == engine
+
+
+async def test_clients_of_a_gateway(pki: PkiDirectory, tmp_path: Path, engine: EngineName) -> None:
+    (tmp_path / "share").mkdir()
+    async with (
+        api.serve(
+            {"data": tmp_path / "share"},
+            {"alice": PASSWORD},
+            ["tcp://127.0.0.1:0"],
+            extended_protection=False,
+        ) as server,
+        gateway(
+            [PoolOptions(backends=server.listeners)],
+            listen=["quic://127.0.0.1:0"],
+            certificate=pki.server.certificate,
+            key=pki.server.key,
+            engine=engine,
+            workers=2,
+        ) as running,
+        connected(running, pki, engine=engine) as share,
+    ):
+        await work(share, tmp_path)
+        found = running.status()
+        assert [each["restarts"] for each in found["workers"]] == [0, 0]
+        assert sum(each["connections"] for each in found["workers"]) == found["connections"] == 1
+
+
+async def test_a_worker_that_is_killed(pki: PkiDirectory, tmp_path: Path) -> None:
+    """Its connections end, those of others go on, and another one takes its place."""
+    (tmp_path / "file").write_text("content")
+    records = AuditRecords()
+    async with serving(tmp_path, pki, audit=records) as running, AsyncExitStack() as stack:
+        killed, other = (await connections_by_worker(stack, running, pki)).items()
+        os.kill(killed[0], signal.SIGKILL)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await killed[1].stat("file")
+        assert (await other[1].stat("file")).size == 7
+        record = await records.first("worker")
+        assert record["reason"] == "killed by SIGKILL"
+        await eventually(lambda: None not in [e["pid"] for e in running.status()["workers"]])
+        assert sorted(each["restarts"] for each in running.status()["workers"]) == [0, 1]
+        again = await connections_by_worker(stack, running, pki)
+        assert other[0] in again
+        assert killed[0] not in again
+        for share in (*again.values(), other[1]):
+            assert (await share.stat("file")).size == 7
+
+
+async def test_a_worker_that_ends_again_and_again(
+    pki: PkiDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        waits.append(seconds)
+        await sleep(0)
+
+    async with serving(tmp_path, pki, workers=1) as running:
+        monkeypatch.setattr("smbquic.workers.process.asyncio.sleep", noted)
+        for restarts in range(1, 4):
+            [worker] = running.status()["workers"]
+            os.kill(worker["pid"], signal.SIGKILL)
+            await eventually(
+                lambda restarts=restarts: (
+                    running.status()["workers"][0]["restarts"] == restarts
+                    and running.status()["workers"][0]["pid"] is not None
+                )
+            )
+        assert [each for each in waits if each >= 0.5] == [0.5, 1.0]
+        async with connected(running, pki) as share:
+            await share.mkdir("folder")
+
+
+async def test_workers_that_cannot_start(
+    pki: PkiDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(ListenError, match="worker 0 has ended while it started"):
+        async with serving(tmp_path, pki):
+            pass
+
+
+async def test_refused_certificates_are_recorded(pki: PkiDirectory, tmp_path: Path) -> None:
+    records = AuditRecords()
+    rules = {"client_ca": pki.ca, "allow": ["subject:CN=somebody else"]}
+    rules_only = identity(pki, **rules)
+    async with serving(tmp_path, pki, certificates=[rules_only], audit=records) as running:
+        with pytest.raises(SmbError):
+            async with connected(
+                running, pki, client_certificate=pki.client.certificate, client_key=pki.client.key
+            ):
+                pass
+        decision = await records.first("access-decision")
+        failure = await records.first("handshake-failure")
+    assert not decision["granted"]
+    assert failure["reason"] == "access-denied"
+    assert decision["client_certificate"] == failure["chain"][0]
+    assert failure["server_name"] == "localhost"
+
+
+async def test_new_rules_disconnect_a_client(pki: PkiDirectory, tmp_path: Path) -> None:
+    trusting = identity(pki, client_ca=pki.ca)
+    shown = {"client_certificate": pki.client.certificate, "client_key": pki.client.key}
+    async with (
+        serving(tmp_path, pki, certificates=[trusting]) as running,
+        AsyncExitStack() as stack,
+    ):
+        share = await stack.enter_async_context(connected(running, pki, **shown))
+        await share.mkdir("folder")
+        assert share.peer.encrypted
+        denied = identity(pki, client_ca=pki.ca, allow=["subject:CN=somebody else"])
+        running.reload([denied])
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await share.stat("folder")
+        with pytest.raises(HandshakeError):
+            async with connected(running, pki, **shown) as share:
+                await share.stat("folder")
+
+
+async def test_limits_of_an_address_hold_for_all_workers(pki: PkiDirectory, tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path, pki, limits=Limits(connections_of_address=3)) as running,
+        AsyncExitStack() as stack,
+    ):
+        for _ in range(3):
+            await stack.enter_async_context(connected(running, pki))
+        with pytest.raises(SmbError):
+            async with smbquic.connect(url_of(running), password=PASSWORD, ca=pki.ca, timeout=1):
+                pass
+        assert running.status()["refused"]["connections-of-address"] > 0
+        assert running.status()["connections"] == 3
+
+
+async def test_draining(pki: PkiDirectory, tmp_path: Path) -> None:
+    async with serving(tmp_path, pki) as running, AsyncExitStack() as stack:
+        share = await stack.enter_async_context(connected(running, pki))
+        async with share.open("file", "wb", buffering=0) as file:
+            draining = asyncio.create_task(running.drain(600, asyncio.Event()))
+            await file.write(b"one")
+            with pytest.raises(SmbError):
+                async with smbquic.connect(
+                    url_of(running), password=PASSWORD, ca=pki.ca, timeout=1
+                ):
+                    pass
+            await file.write(b"two")
+        async with asyncio.timeout(TIMEOUT):
+            await draining
+        with pytest.raises(ConnectionClosed, match="the server is stopping"):
+            while True:
+                await share.stat("file")
+    assert (tmp_path / "file").read_bytes() == b"onetwo"
