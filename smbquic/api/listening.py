@@ -8,6 +8,7 @@ from typing import Annotated, Any, Protocol
 
 from smbquic.api.listen import ListenAddress
 from smbquic.observe.audit import AuditLog, Sink, Trail
+from smbquic.observe.process_usage import resident
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.model import Option, Options, values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
@@ -137,6 +138,11 @@ class QuicListening:
     def workers(self) -> list[dict[str, Any]]:
         """Return what `smbquic status` shows of the worker processes."""
         return []
+
+    def resident(self) -> int | None:
+        """Return the resident memory of all processes in bytes; None where it is not known."""
+        here = resident()
+        return here and here + sum(each["resident"] or 0 for each in self.workers())
 
     def apply(self, connections: Iterable[AcceptedConnection]) -> None:
         """Use the certificates that were read, and disconnect clients that their rules refuse."""

@@ -159,12 +159,16 @@ class WorkerProcess:
     async def _listen(self, control: ControlChannel) -> None:
         """Act on what the process says, until it has ended."""
         while (line := await control.receive()) is not None:
-            try:
-                self._received(*line)
-            except (ValueError, TypeError, KeyError, IndexError) as error:
-                _log.error("worker %d has sent what cannot be read: %s", self.number, error)
+            self.received(*line)
 
-    def _received(self, what: str, value: Any) -> None:
+    def received(self, what: str, value: Any) -> None:
+        """Act on a record of the process; one that cannot be read is logged."""
+        try:
+            self._act_on(what, value)
+        except (ValueError, TypeError, KeyError) as error:
+            _log.error("worker %d has sent what cannot be read: %s", self.number, error)
+
+    def _act_on(self, what: str, value: Any) -> None:
         services = self._services
         if what == "ready":
             self.ready.set()
