@@ -161,17 +161,31 @@ def _gateway_lines(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _common_lines(found: dict[str, Any]) -> Iterator[str]:
-    """Yield what a server and a gateway both have: refusals, listeners and certificates."""
+    """Yield what servers and gateways both have: refusals, listeners, workers, certificates."""
     if found["refused"]:
         yield f"  refused: {_counts(found['refused'])}"
     for each in found["listeners"]:
         engine = _engine(each) if each["engine"] else ""
         yield f"  listens on {each['url']}{engine}"
+    for each in found["workers"]:
+        yield _worker_line(each)
     for each in found["certificates"]:
         yield (
             f"  certificate for {', '.join(each['names'])}: {each['days_left']} days left,"
             f" {each['file']}"
         )
+
+
+def _worker_line(worker: dict[str, Any]) -> str:
+    restarts = f", {worker['restarts']} restarts" if worker["restarts"] else ""
+    if worker["pid"] is None:
+        return f"  worker {worker['number']} is about to be started again{restarts}"
+    return (
+        f"  worker {worker['number']}, process {worker['pid']}:"
+        f" {worker['connections']} connections,"
+        f" {worker['processor_seconds'] or 0:.0f} s of processor time,"
+        f" memory {(worker['resident'] or 0) >> 20} MiB{restarts}"
+    )
 
 
 def _counts(counts: dict[str, int]) -> str:

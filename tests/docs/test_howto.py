@@ -111,6 +111,16 @@ def test_the_gateway(machine: ReaderMachine) -> None:
         reader.leave_out("Set-SmbServerConfiguration", why="for Windows")
 
 
+def test_workers(machine: ReaderMachine) -> None:
+    server, admin = machine.terminal("server"), machine.terminal("admin")
+    with Reader(machine, "docs/howto/workers.md") as reader:
+        reader.start("smbquic serve", server, ready=READY)
+        shown = admin.run("smbquic status")
+        assert "worker 0, process" in shown
+        assert "worker 1, process" in shown
+        reader.leave_out("  worker 0, process", why="it was printed before")
+
+
 def test_containers(machine: ReaderMachine) -> None:
     shutil.copytree(ROOT / "examples", machine.home / "examples")
     admin = machine.terminal("admin")

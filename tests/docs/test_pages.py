@@ -25,6 +25,7 @@ REPLAYED = {
     "docs/howto/sync.md": "test_howto.py",
     "docs/howto/python-ecosystem.md": "test_howto.py",
     "docs/howto/use-a-share.md": "test_howto.py",
+    "docs/howto/workers.md": "test_howto.py",
     "docs/reference/api.md": "test_api.py",
     "docs/reference/command-line.md": "test_command_line.py",
     "docs/tutorial/first-share.md": "test_newcomer.py",

@@ -49,5 +49,3 @@ async def test_no_more_waits_than_the_limit() -> None:
         for _ in range(sent - 1):
             assert json.loads(await asyncio.to_thread(lines.readline)) == ["log", text]
         assert json.loads(await asyncio.to_thread(lines.readline)) == ["important", None]
-
-

@@ -1,6 +1,5 @@
 """The limits on handshakes in a worker."""
 
-import asyncio
 from functools import partial
 
 from smbquic.options.limits import Limits
@@ -8,6 +7,7 @@ from smbquic.overload.refusals import ServerRefusal
 from smbquic.overload.scheduler import MAX_POSTPONED_OF_ADDRESS
 from smbquic.transport.refusals import ListenerRefusal
 from smbquic.workers.limiter import CollectedRefusals, HandshakeLimiter
+from tests.polling import eventually
 from tests.unit.workers.joined import Client
 
 
@@ -42,8 +42,7 @@ async def test_datagrams_of_strangers_are_bounded() -> None:
     for number in range(MAX_POSTPONED_OF_ADDRESS + 1):
         limiter.postpone("192.0.2.1", 1200, partial(received.append, number))
     assert limiter.collected.take() == [("busy", "192.0.2.1", 1)]
-    while len(received) < MAX_POSTPONED_OF_ADDRESS:
-        await asyncio.sleep(0)
+    await eventually(lambda: len(received) == MAX_POSTPONED_OF_ADDRESS)
 
 
 async def test_work_for_users_counts() -> None:

@@ -14,7 +14,10 @@ async def test_a_record_arrives_with_its_level_and_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     here, there = socket.socketpair()
-    worker, main = await ControlChannel.open(here, 1 << 20), await ControlChannel.open(there, 1 << 20)
+    worker, main = (
+        await ControlChannel.open(here, 1 << 20),
+        await ControlChannel.open(there, 1 << 20),
+    )
     logger = logging.getLogger("smbquic.of-a-worker")
     logger.propagate = False
     handler = log.ControlHandler(worker)

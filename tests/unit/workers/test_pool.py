@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from smbquic.observe.audit import AuditLog
+from smbquic.options.certificate import IdentityFiles
 from smbquic.options.limits import Limits
 from smbquic.options.server import MAX_WORKERS
 from smbquic.pki import PkiDirectory
-from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport.quic import connection_ids
 from smbquic.transport.quic.options import QuicOptions

@@ -25,7 +25,11 @@ def made() -> tuple[WorkerProcess, Refusals, Lines]:
     def settings(*_: int) -> Any:
         raise NotImplementedError
 
-    return WorkerProcess(1, WorkerServices([], settings, AuditLog(lines), refusals)), refusals, lines
+    return (
+        WorkerProcess(1, WorkerServices([], settings, AuditLog(lines), refusals)),
+        refusals,
+        lines,
+    )
 
 
 async def test_what_a_worker_reports() -> None:

@@ -14,6 +14,7 @@ SETTINGS = WorkerSettings(
         engine="aioquic",
         congestion="bbr",
         tls_ciphers=["AES-256-GCM"],
+        tls_groups=["X25519"],
         connection_ids=ConnectionIdFormat(
             server_id=b"\0\xff", key=bytes(range(16)), worker=1, workers=2
         ),
