@@ -152,7 +152,8 @@ def _gateway_lines(found: dict[str, Any]) -> Iterator[str]:
         names = f" for {', '.join(pool['names'])}" if pool["names"] else ""
         yield f"  pool {printable(pool['name'])}{names}"
         for each in pool["backends"]:
-            reason = f", {printable(each['reason'])}" if each["reason"] else ""
+            # One that is up may have failed once.
+            reason = f"; it failed last: {printable(each['reason'])}" if each["reason"] else ""
             weight = f", weight {each['weight']}" if each["weight"] > 1 else ""
             yield (
                 f"    {each['url']} is {each['state']}{weight}: {each['connections']} connections,"

@@ -1,5 +1,6 @@
-"""`smbquic status` where what answers is not a server of this version."""
+"""`smbquic status` on answers that servers seldom give, or that are none."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -49,3 +50,29 @@ def test_what_is_no_server(
     answer.append(b"220 mail.example ESMTP")
     assert main(["status"]) == ExitCode.TRANSPORT
     assert f"{tmp_path / '1.sock'}: this is not the answer of a server" in capsys.readouterr().err
+
+
+def test_a_back_end_that_has_failed(
+    answer: list[bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = dict.fromkeys(("connections", "logged_on", "received", "sent"), 0)
+    lists = dict.fromkeys(("listeners", "certificates", "workers"), ())
+    backend = {"weight": 1, "connections": 0, "total": 0}
+    backends = [
+        {**backend, "url": "tcp://a:445", "state": "up", "reason": "a did not answer"},
+        {**backend, "url": "tcp://b:445", "state": "drained", "reason": None},
+    ]
+    status = {
+        **{"name": "gw", "pid": 1, "draining": False, "refused": {}, "failures": {}},
+        **counts,
+        **lists,
+        "memory": {"resident": None},
+        "pools": [{"name": "files", "names": [], "backends": backends}],
+    }
+    answer.append(json.dumps(status).encode())
+    assert main(["status"]) == ExitCode.DONE
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  pool files",
+        "    tcp://a:445 is up: 0 connections, 0 altogether; it failed last: a did not answer",
+        "    tcp://b:445 is drained: 0 connections, 0 altogether",
+    ]
