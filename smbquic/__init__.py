@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     )
     from smbquic.ntstatus import NtStatus
     from smbquic.options.client import SessionOptions
+    from smbquic.options.connection_ids import ConnectionIdOptions
     from smbquic.options.filter import FilterOptions
     from smbquic.options.limits import Limits
     from smbquic.options.sync import ComparisonOptions, SyncOptions
@@ -91,6 +92,7 @@ __all__ = [
     "ConfigError",
     "ConnectError",
     "ConnectionClosed",
+    "ConnectionIdOptions",
     "DeletionsLeftOut",
     "DeniedError",
     "DirectoryExpectedError",
@@ -235,6 +237,7 @@ _load = lazy_names(
         "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
         "smbquic.options.client": ("SessionOptions",),
         "smbquic.options.filter": ("FilterOptions",),
+        "smbquic.options.connection_ids": ("ConnectionIdOptions",),
         "smbquic.options.limits": ("Limits",),
         "smbquic.options.sync": ("ComparisonOptions", "SyncOptions"),
         "smbquic.options.transfer": ("TransferOptions",),

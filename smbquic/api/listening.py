@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
+from smbquic.api.connection_ids import connection_id_format
 from smbquic.api.listen import ListenAddress
 from smbquic.observe.audit import AuditLog, Sink, Trail
 from smbquic.observe.process_usage import resident
@@ -165,6 +166,7 @@ def _quic_options(options: ListenerOptions) -> QuicOptions:
         max_half_open=options.limits.half_open,
         max_half_open_of_address=options.limits.half_open_of_address,
         tickets=options.tls_tickets,
+        connection_ids=connection_id_format(options.connection_ids),
     )
 
 

@@ -21,6 +21,7 @@ from smbquic.cli.program import prepare, run_until_stopped
 from smbquic.gateway.pool import PoolTable
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.gateway import PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.model import values_of
@@ -37,6 +38,7 @@ _AS_ROOT = "the gateway runs as root: add --run-as USER"
     ListenerOptions,
     ProcessOptions,
     IdentityFiles,
+    ConnectionIdOptions,
     Limits,
     AuditOptions,
     files_exist=True,

@@ -14,6 +14,7 @@ from smbquic.options.kinds import (
     Choice,
     Duration,
     FilePath,
+    Hexadecimal,
     Kind,
     Names,
     Number,
@@ -140,7 +141,7 @@ def _attributes(declared: Declared, *, files_exist: bool) -> dict[str, Any]:
         case Number() as number:
             kind = _range(number)
             return {"type": kind, "default": default, "metavar": number.unit.upper() or None}
-        case Rate() | Duration() | Permissions() as kind:
+        case Rate() | Duration() | Permissions() | Hexadecimal() as kind:
             return {"type": KindType(kind), "default": default}
         case Choice() as choice:
             name = None if default is None else choice.name(default)

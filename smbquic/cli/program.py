@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from smbquic import config
+from smbquic.api.connection_ids import connection_id_format
 from smbquic.api.listen import check_listen
 from smbquic.api.stop import stop_event
 from smbquic.cli.loop import frozen_program, notify_systemd, on_hangup, run
@@ -75,6 +76,7 @@ def prepare(settings: config.Configuration, given: Given, config_file: Path | No
     `given` are the values of `IdentityFiles` that the command line gave.
     """
     run(check_listen(settings.listen))
+    connection_id_format(settings.connection_ids)
     certificates, ca = certificates_of(settings, given, config_file)
     account = account_of(settings.run_as)
     audit, unauthenticated = open_audits(settings.audit, account)

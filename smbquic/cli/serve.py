@@ -28,6 +28,7 @@ from smbquic.client.url import PORTS
 from smbquic.errors import EXAMPLE_PORT, ListenError
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.model import values_of
 from smbquic.options.server import DEFAULT_LISTEN, ProgramOptions, ServerOptions
@@ -98,7 +99,14 @@ class _Plan:
     metavar="NAME[:PASSWORD]",
     help="A user who may log on. Repeatable.",
 )
-@takes(ProgramOptions, IdentityFiles, Limits, AuditOptions, files_exist=True)
+@takes(
+    ProgramOptions,
+    IdentityFiles,
+    ConnectionIdOptions,
+    Limits,
+    AuditOptions,
+    files_exist=True,
+)
 @json_option
 def serve(
     folders: tuple[Path, ...],

@@ -7,6 +7,7 @@ from typing import Any
 from smbquic.auth.users import UserStore
 from smbquic.config.reader import Configuration
 from smbquic.options.audit import AuditOptions
+from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.model import declared
 from smbquic.options.server import ProgramOptions
@@ -26,6 +27,8 @@ def merged(base: Configuration, given: Mapping[type, Mapping[str, Any]]) -> Conf
     for name, each in declared(ProgramOptions).items():
         if each.option.adds and name in values:
             values[name] = (*getattr(base, name), *values[name])
+    if connection_ids := given[ConnectionIdOptions]:
+        values["connection_ids"] = replace(base.connection_ids, **connection_ids)
     if limits := given[Limits]:
         values["limits"] = replace(base.limits, **limits)
     if audit := given[AuditOptions]:

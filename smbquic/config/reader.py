@@ -10,6 +10,7 @@ from smbquic.config.document import Document
 from smbquic.config.schema import (
     AUDIT,
     CERTIFICATE,
+    CONNECTION_IDS,
     GATEWAY,
     LIMITS,
     POOLS,
@@ -22,6 +23,7 @@ from smbquic.gateway.backend import BackendAddress
 from smbquic.gateway.pool import PoolTable
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
@@ -61,6 +63,12 @@ class _Reader:
             self._document.check(("listen",), UrlError, ListenAddress.parse, address)
         for name in values.get("private_names", ()):
             self._document.check(("private_names",), ValueError, general_name, name)
+        if "connection_ids" in document:
+            values["connection_ids"] = ConnectionIdOptions(
+                **self._document.table(
+                    ("connection_ids",), CONNECTION_IDS, document["connection_ids"]
+                )
+            )
         if "limits" in document:
             values["limits"] = Limits(
                 **self._document.table(("limits",), LIMITS, document["limits"])

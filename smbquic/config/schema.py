@@ -3,6 +3,7 @@
 from smbquic.config.section import Section, section_of
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
@@ -14,9 +15,10 @@ CERTIFICATE = section_of("certificate", "[[certificate]]", IdentityFiles)
 USERS = Section(
     "users", "[users]", 'NAME = "password". A users file keeps no passwords: prefer it.', {}
 )
+CONNECTION_IDS = section_of("connection_ids", "[connection_ids]", ConnectionIdOptions)
 LIMITS = section_of("limits", "[limits]", Limits)
 AUDIT = section_of("audit", "[audit]", AuditOptions)
 GATEWAY = section_of("gateway", "[gateway]", BackendOptions)
 POOLS = section_of("gateway.pools", "[gateway.pools.NAME]", PoolOptions)
 
-SECTIONS = (TOP, SHARES, CERTIFICATE, USERS, LIMITS, AUDIT, GATEWAY, POOLS)
+SECTIONS = (TOP, SHARES, CERTIFICATE, USERS, CONNECTION_IDS, LIMITS, AUDIT, GATEWAY, POOLS)

@@ -181,6 +181,31 @@ class Permissions(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class Hexadecimal(Kind):
+    """Bytes, written as hexadecimal digits: ``c0ffee``."""
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return 'hexadecimal digits in quotes, "c0ffee"'
+
+    def read(self, value: object) -> bytes:
+        """Return the bytes."""
+        if isinstance(value, str) and re.fullmatch("(?:[0-9a-fA-F]{2})+", value):
+            return bytes.fromhex(value)
+        raise self._wrong(value)
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for a value that is no bytes."""
+        if not isinstance(value, bytes):
+            raise self._wrong(value)
+
+    def shown(self, value: Any) -> str:
+        """Return a value as it is written in the configuration file."""
+        return f'"{value.hex()}"'
+
+
+@dataclass(frozen=True, slots=True)
 class Text(Kind):
     """Any string."""
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.connection_ids import DEFAULT_CONNECTION_IDS, ConnectionIdOptions
 from smbquic.options.gateway import DEFAULT_BACKENDS, BackendOptions, PoolOptions
 from smbquic.options.headings import CERTIFICATE, PROTOCOL, TLS
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
@@ -145,6 +146,9 @@ class ListenerOptions(EngineOptions, TlsOptions):
             heading=TLS,
         ),
     ] = "auto"
+    connection_ids: Annotated[
+        ConnectionIdOptions, Option("The connection IDs, for a load balancer in front.")
+    ] = DEFAULT_CONNECTION_IDS
     limits: Annotated[Limits, Option("How much clients may hold.")] = DEFAULT_LIMITS
 
 

@@ -6,10 +6,12 @@ from typing import Any
 from smbquic.auth.users import UserStore
 from smbquic.config import Configuration, merged
 from smbquic.options.audit import AuditOptions
+from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
 
-NOTHING: dict[type, dict[str, Any]] = {ProgramOptions: {}, Limits: {}, AuditOptions: {}}
+GROUPS = (ProgramOptions, ConnectionIdOptions, Limits, AuditOptions)
+NOTHING: dict[type, dict[str, Any]] = {group: {} for group in GROUPS}
 
 
 def base() -> Configuration:
@@ -19,6 +21,7 @@ def base() -> Configuration:
         users=users,
         listen=("tcp://localhost",),
         target_names=("router",),
+        connection_ids=ConnectionIdOptions(server_id=b"1", rotation=2),
         limits=Limits(opens=7),
         audit=AuditOptions(file=Path("audit"), keep=3),
     )
@@ -34,12 +37,14 @@ def test_what_is_given_wins_and_some_lists_add() -> None:
         base(),
         {
             ProgramOptions: {"listen": ("quic://x",), "target_names": ("x",), "guest": True},
+            ConnectionIdOptions: {"server_id": b"2"},
             Limits: {"drain_seconds": 1.0},
             AuditOptions: {"file": None},
         },
     )
     assert (found.listen, found.target_names) == (("quic://x",), ("router", "x"))
     assert found.guest
+    assert found.connection_ids == ConnectionIdOptions(server_id=b"2", rotation=2)
     assert (found.limits.opens, found.limits.drain_seconds) == (7, 1.0)
     assert found.audit == AuditOptions(file=None, keep=3)
     assert found.users.names() == ["alice"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from smbquic import config
 from smbquic.auth.users import UserStore
 from smbquic.observe.audit import RotatingFile, open_sink
+from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import DEFAULT_LISTEN
 from smbquic.pki import PkiDirectory
@@ -82,6 +83,12 @@ file = "server.pem"
 key = "server.key"
 password_file = "users.txt"
 
+[connection_ids]
+server_id = "c0ffee"
+key_file = "server.key"
+nonce_size = 8
+rotation = 1
+
 [limits]
 opens = 7
 failed_logon_delay = 1
@@ -130,6 +137,9 @@ def test_everything_at_once(place: Path) -> None:
     assert (second.allow, second.deny, second.logons) == (None, None, None)
     assert (first.pipes, second.pipes) == (True, None)
     assert (first.password_file, second.password_file) == (None, place / "users.txt")
+    assert found.connection_ids == ConnectionIdOptions(
+        server_id=b"\xc0\xff\xee", key_file=place / "server.key", nonce_size=8, rotation=1
+    )
     assert (found.limits.opens, found.limits.failed_logon_delay) == (7, 1.0)
     assert found.limits.trees == Limits().trees
     assert found.audit is not None
@@ -151,6 +161,7 @@ def test_nothing_at_all(place: Path) -> None:
     assert found.minimum_dialect is Dialect.SMB_3_0
     assert found.signing is SigningPolicy.REQUIRED
     assert found.limits == Limits()
+    assert found.connection_ids == ConnectionIdOptions()
     assert found.audit is None
 
 
@@ -246,6 +257,9 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
         ("[limits]\nopens = 1.5", 2, "limits.opens", "write a whole number"),
         ("[limits]\nopens = -1", 2, "limits.opens", "of at least 0"),
         ("[limits]\nlogon_seconds = nan", 2, "limits.logon_seconds", "of at least 0"),
+        ('[connection_ids]\nserver_id = "x"', 2, "connection_ids.server_id", "hexadecimal digits"),
+        ("[connection_ids]\nnonce_size = 3", 2, "connection_ids.nonce_size", "from 4 to 18"),
+        ("[connection_ids]\nrotation = 7", 2, "connection_ids.rotation", "from 0 to 6"),
         ("limits = 7", 1, "limits", "write [limits]"),
         ("[audit]\nkeep = 1", 1, "audit", "file is missing"),
     ],
