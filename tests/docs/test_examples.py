@@ -20,6 +20,12 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from smbquic import config
 from smbquic.cli.main import cli
@@ -114,9 +120,11 @@ def replace(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def pair(pki: PkiDirectory, name: str) -> dict[str, bytes]:
-    """A certificate and its key, by the names that they have in a secret."""
+    """A certificate and its key, by their names in a secret, and encoded as by cert-manager."""
     files = issue(pki, name, Purpose.SERVER)
-    return {"tls.crt": files.certificate.read_bytes(), "tls.key": files.key.read_bytes()}
+    key = load_pem_private_key(files.key.read_bytes(), None)
+    encoded = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    return {"tls.crt": files.certificate.read_bytes(), "tls.key": encoded}
 
 
 @pytest.fixture

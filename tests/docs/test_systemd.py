@@ -12,6 +12,14 @@ from tests.docs.pages import ROOT
 from tests.docs.reading import Reader
 
 UNIT = ROOT / "packaging" / "smbquic.service"
+GATEWAY = """
+[[certificate]]
+file = "server.pem"
+key = "server.key"
+
+[gateway.pools.nas]
+backends = ["tcp://nas:445"]
+"""
 SERVING = r"serving on quic://.*:443"
 # What `systemctl reload` does; there is one server on the machine.
 RELOAD = (
@@ -43,13 +51,21 @@ def test_serving_from_systemd(roots_machine: RootsMachine) -> None:
         service.wait_for("reloaded")
         service.interrupt()
 
+        root.run(f"cat >/etc/smbquic/gateway.toml <<'END'\n{GATEWAY}END\n")
+        service.start(
+            _as_the_unit_says("/usr/local/bin/smbquic gateway -c /etc/smbquic/gateway.toml")
+        )
+        service.wait_for(r"gateway on quic://.*:443")
+        assert "tcp://nas:445" in root.run("smbquic status")
+        service.interrupt()
+
         reader.start("smbquic serve", root, ready=SERVING)
         root.interrupt()
         reader.leave_out("/var/log/smbquic/audit.jsonl {", why="logrotate runs beside systemd")
 
 
-def _as_the_unit_says() -> str:
-    """A script that does for the service what systemd would."""
+def _as_the_unit_says(command: str = "") -> str:
+    """A script that does for the service what systemd would; for another command, if given."""
     # Options that stand there several times are none of those that are looked at.
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.read_string(UNIT.read_text())
@@ -67,5 +83,5 @@ def _as_the_unit_says() -> str:
         cd /
         unset HOME USER XDG_RUNTIME_DIR TMPDIR
         export LOGS_DIRECTORY={logs} RUNTIME_DIRECTORY={run}
-        {shlex.join(become)} {service["ExecStart"]}
+        {shlex.join(become)} {command or service["ExecStart"]}
     """
