@@ -185,5 +185,6 @@ def identity(opened: CreateResponse) -> tuple[object, ...]:
     if data is None:
         return (opened.creation_time,)
     on_disk = QueryOnDiskIdResponse.decode(data)
-    # Disks give the number of a deleted file to the next one: the time tells these two apart.
-    return on_disk.volume_id, on_disk.disk_file_id, opened.creation_time
+    # Disks give the number of a deleted file to the next one: the time tells these two apart. The
+    # nodes of a cluster may each have their own number for the volume (smbd: that of the device).
+    return on_disk.disk_file_id, opened.creation_time

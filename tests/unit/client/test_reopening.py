@@ -47,11 +47,11 @@ WRITING = requests.create(
 )
 
 
-def response(disk_file_id: int | None, *, created: int = 5) -> CreateResponse:
+def response(disk_file_id: int | None, *, created: int = 5, volume_id: int = 1) -> CreateResponse:
     answer = opened()
     answer.creation_time = created
     if disk_file_id is not None:
-        answer.contexts.append(QueryOnDiskIdResponse(disk_file_id, 1).context())
+        answer.contexts.append(QueryOnDiskIdResponse(disk_file_id, volume_id).context())
     return answer
 
 
@@ -121,6 +121,14 @@ async def test_another_file_is_closed_again(
     with pytest.raises(SourceChangedError, match="a/b: the connection was lost, and meanwhile"):
         await reopening.open(OTHER_TREE, OLD_ID, LOST)
     assert [close.file_id for close in server.bodies(Command.CLOSE)] == [now.file_id]
+
+
+async def test_each_node_of_a_cluster_numbers_the_volume(
+    share_tree: ShareTree, server: FakeServer
+) -> None:
+    reopening = opened_once(share_tree, response(7))
+    server.handlers[Command.CREATE] = lambda request: response(7, volume_id=2)
+    assert (await reopening.open(OTHER_TREE, OLD_ID, LOST)).file_id == FileId(7, 7)
 
 
 async def test_a_server_that_gives_no_numbers(share_tree: ShareTree, server: FakeServer) -> None:
