@@ -158,6 +158,21 @@ class TestBadPeer:
         with pytest.raises(RemoteProtocolError, match="a message of"):
             pair.client.receive(memoryview(bytes(9 << 20)))
 
+    @pytest.mark.parametrize(("more", "reason"), [(0, "starts with"), (1, "a message of")])
+    def test_the_largest_message(self, make_session: Callable, more: int, reason: str) -> None:
+        pair, _ = make_session(client_max_size=1 << 20, server_max_size=1 << 20)
+        message = memoryview(bytes((1 << 20) + (64 << 10) + more))
+        for end in (pair.server, pair.client):
+            with pytest.raises(RemoteProtocolError, match=reason):
+                end.receive(message)
+
+    @pytest.mark.parametrize(("more", "reason"), [(0, "starts with"), (1, "a message of")])
+    def test_the_largest_message_before_a_negotiation(
+        self, make_pair: Callable, more: int, reason: str
+    ) -> None:
+        with pytest.raises(RemoteProtocolError, match=reason):
+            make_pair().server.receive(memoryview(bytes((128 << 10) + more)))
+
     @given(st.binary(max_size=200))
     def test_any_bytes_are_refused_in_an_orderly_way(self, data: bytes) -> None:
         pair = _fresh_pair()

@@ -1,21 +1,25 @@
 """Requests and responses between both ends once somebody is logged on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from smbquic.errors import LocalProtocolError, RemoteProtocolError, WireError
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol import transform
 from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.message import MAX_COMPOUND, UNSOLICITED
 from smbquic.protocol.request import Request
 from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.protocol.transform import OutgoingElement
+from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.close import CloseRequest, CloseResponse
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.error import ErrorResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest, FlushResponse
-from smbquic.wire.header import Command, HeaderFlags
+from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.negotiate_contexts import SigningAlgorithm
 from smbquic.wire.oplock_break import OplockBreakNotification
@@ -146,6 +150,21 @@ class TestCredits:
         [request] = pair.server.receive(memoryview(message))
         assert request.failure == NtStatus.INVALID_PARAMETER
 
+    @pytest.mark.parametrize(
+        ("size", "failure"), [(65536, None), (65537, NtStatus.INVALID_PARAMETER)]
+    )
+    def test_a_charge_of_0_is_one(
+        self, make_session: Callable, size: int, failure: NtStatus | None
+    ) -> None:
+        pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
+        pair.client.negotiated = replace(pair.client.negotiated, multi_credit=False)
+        sent = pair.client.request(read(size), session=session)
+        [request] = pair.deliver(sent.buffers)
+        assert (request.header.credit_charge, request.failure) == (0, failure)
+        with pytest.raises(RemoteProtocolError, match="message id"):
+            pair.deliver(sent.buffers)
+        assert pair.ask(EchoRequest(), session).failure is None
+
     def test_a_message_id_used_twice_ends_the_connection(self, make_session: Callable) -> None:
         pair, session = make_session()
         sent = pair.client.request(EchoRequest(), session=session)
@@ -206,6 +225,25 @@ class TestInterim:
         assert pair.server.find_pending(cancel) is request
         response = pair.refuse(request, NtStatus.CANCELLED)
         assert response.status == NtStatus.CANCELLED
+        assert pair.server.find_pending(cancel) is None
+
+    def test_each_has_an_id_of_its_own(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        requests = [pair.ask(FlushRequest(FILE), session) for _ in range(3)]
+        for request in requests:
+            pair.take(pair.server.interim(request))
+        assert len({request.async_id for request in requests} - {0}) == 3
+        [cancel] = pair.deliver(pair.client.cancel(requests[1].header.message_id))
+        assert pair.server.find_pending(cancel) is requests[1]
+
+    def test_another_session_cancels_nothing(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        other, _ = pair.log_on()
+        request = pair.ask(FlushRequest(FILE), session)
+        header = Header(Command.CANCEL, message_id=request.header.message_id, session_id=other.id)
+        element = OutgoingElement(header, CancelRequest().buffers(), other.protection)
+        [cancel] = pair.deliver(transform.send([element], None))
+        assert cancel.failure is None
         assert pair.server.find_pending(cancel) is None
 
     def test_what_was_answered_cannot_be_cancelled(self, make_session: Callable) -> None:
@@ -288,6 +326,18 @@ class TestCompound:
             read_.header.message_id,
             close.header.message_id,
         ]
+        assert [response.header.is_related for response in (first, second)] == [False, True]
+        assert [response.header.is_related for response in late] == [False, True]
+
+    @pytest.mark.parametrize("body", [FlushRequest(FILE), EchoRequest()])
+    def test_nobody_waits_for_the_answer_to_a_cancel(
+        self, make_session: Callable, body: FlushRequest | EchoRequest
+    ) -> None:
+        pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
+        sent = pair.client.compound((body, CancelRequest()), session=session, related=False)
+        request, cancel = pair.deliver(sent.buffers)
+        assert (request.failure, cancel.failure) == (None, None)
+        assert len(pair.take(pair.server.fail(request, NtStatus.CANCELLED))) == 1
 
     def test_related_to_nothing(self, make_session: Callable) -> None:
         pair, session = make_session()
@@ -329,6 +379,20 @@ class TestUnsolicited:
         [response] = pair.take(buffers)
         assert response.message_id == UNSOLICITED
         assert response.body == body
+
+    @pytest.mark.parametrize(("skip", "encrypted"), [(False, True), (True, False)])
+    def test_a_share_that_demands_encryption_is_enough(
+        self, make_session: Callable, skip: bool, encrypted: bool
+    ) -> None:
+        pair, session = make_session(quic=True, client_skip_encryption_over_quic=skip)
+        body = OplockBreakNotification(oplock_level=0, file_id=FILE)
+        own = pair.server.sessions[session.id]
+        plain = pair.server.unsolicited(own, body)
+        own.encrypts_tree = True
+        message = pair.server.unsolicited(own, body)
+        assert bytes(plain[0][:4]) == b"\xfeSMB"
+        assert bytes(message[0][:4]) == (b"\xfdSMB" if encrypted else b"\xfeSMB")
+        assert Header.decode(memoryview(b"".join(plain))).flags == HeaderFlags.SERVER_TO_REDIR
 
     def test_nothing_else_is_expected_unasked(self, make_session: Callable) -> None:
         pair, session = make_session()

@@ -51,6 +51,50 @@ def test_a_disk_is_slow_for_a_while_after_an_operation_that_took_long(
     assert not disk.is_slow
 
 
+def test_what_takes_just_as_long_as_it_may() -> None:
+    clock = Clock(0.0)  # where sums of times are exact
+    disk = DiskMonitor(clock)
+
+    def look() -> bool:
+        clock.advance(SLOW_OPERATION)
+        return disk.is_slow
+
+    assert not disk.run(look)
+    assert not disk.is_slow
+    disk.run(clock.advance, 1.0)
+    clock.now = 1.0 + SLOW_OPERATION + SLOW_PERIOD
+    assert not disk.is_slow
+    for _ in range(QUICK_FLUSHES):
+        clock.now = 0.0
+        disk.flush(lambda: clock.advance(QUICK_FLUSH))
+    clock.now = 100.0
+    assert not disk.flushes_quickly
+
+
+def test_the_oldest_of_several_operations_counts(clock: Clock, disk: DiskMonitor) -> None:
+    def look() -> bool:
+        clock.advance(SLOW_OPERATION / 2)
+        return disk.run(lambda: disk.is_slow)
+
+    assert not disk.run(look)
+    assert not disk.is_slow
+    clock.advance(SLOW_PERIOD)
+
+    def look_late() -> bool:
+        clock.advance(2 * SLOW_OPERATION)
+        return disk.run(lambda: disk.is_slow)
+
+    assert disk.run(look_late)
+
+
+def test_a_disk_that_counts_as_slow(clock: Clock) -> None:
+    disk = DiskMonitor(clock, always_slow=True)
+    for _ in range(QUICK_FLUSHES):
+        disk.flush(lambda: None)
+    assert disk.is_slow
+    assert not disk.flushes_quickly
+
+
 def test_what_fails_late_counts_as_well(clock: Clock, disk: DiskMonitor) -> None:
     def fail() -> None:
         clock.advance(1.0)

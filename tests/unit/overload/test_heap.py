@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from smbquic.overload import heap
 from smbquic.overload.heap import QUIET_SECONDS, WORTHWHILE, HeapUse, trim
 
 
@@ -43,6 +44,48 @@ def test_never_while_there_is_traffic() -> None:
 
 def test_trimming_does_no_harm() -> None:
     trim()
+    trim()
+
+
+class Library:
+    """A C library that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+
+    def mallopt(self, *arguments: int) -> None:
+        self.calls.append(("mallopt", *arguments))
+
+    def malloc_trim(self, *arguments: int) -> None:
+        self.calls.append(("malloc_trim", *arguments))
+
+
+def test_what_the_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Library()
+    monkeypatch.setattr(heap, "_c_library", lambda: library)
+
+    heap.keep_freed_memory.__wrapped__()
+    trim()
+
+    # malloc.h: M_MMAP_THRESHOLD is -3, M_TRIM_THRESHOLD is -1.
+    assert library.calls == [
+        ("mallopt", -3, 9 << 20),
+        ("mallopt", -1, 16 << 20),
+        ("malloc_trim", 0),
+    ]
+
+
+@pytest.mark.parametrize("error", [OSError, AttributeError, TypeError])
+def test_other_libraries_are_told_nothing(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def missing(_: None) -> None:
+        raise error
+
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    assert heap._c_library.__wrapped__() is None
+    monkeypatch.setattr(heap, "_c_library", lambda: None)
+    heap.keep_freed_memory.__wrapped__()
     trim()
 
 

@@ -10,6 +10,7 @@ from smbquic.overload.memory import (
     ENGINE,
     OPEN,
     PROGRAM,
+    WORKER,
     memory_limit,
 )
 from smbquic.overload.open_file_budget import OpenFileBudget
@@ -48,6 +49,15 @@ def test_it_is_the_sum_of_its_parts() -> None:
         7 * OPEN,
     ]
     assert memory_limit(limits, quic=2, tcp=3, shares=3, opens=7) == sum(parts)
+
+
+def test_worker_processes_have_programs_and_engines_of_their_own() -> None:
+    limits = Limits(connections=10)
+    alone = memory_limit(limits, quic=2, tcp=3, shares=1, opens=0)
+
+    with_workers = memory_limit(limits, quic=2, tcp=3, shares=1, opens=0, workers=4)
+
+    assert with_workers - alone == 4 * (WORKER + ENGINES) + 10 * 2 * CONNECTION - ENGINES
 
 
 def test_over_tcp_no_engine_keeps_anything() -> None:

@@ -38,6 +38,7 @@ NUMBERS = {
     "DESCRIPTORS": [32 << 20],
     "ENGINE": [320 << 10],
     "PROGRAM": [128 << 20],
+    "WORKER": [96 << 20],
     "RESERVED": [64],
     "BUSY_TIME": [0.002],
     "COUNT_INTERVAL": [0.01],

@@ -57,6 +57,13 @@ def test_a_client_that_takes_too_little() -> None:
     assert reasons((0, before), (30, after))[-1] is ServerRefusal.SLOW_READER
 
 
+def test_a_client_that_has_taken_what_was_sent_before() -> None:
+    """It begins anew then: what was sent meanwhile is a goal of its own."""
+    steps = [(0, answers(1000, 900)), (30, answers(1900, 900)), (59, answers(1900, 900))]
+    assert reasons(*steps) == [None] * 3
+    assert reasons(*steps, (60, answers(1900, 900)))[-1] is ServerRefusal.SLOW_READER
+
+
 def test_a_client_that_takes_enough_to_go_on() -> None:
     steps = [(30.0 * n, answers(1_000_000, 900_000 - n * ENOUGH)) for n in range(5)]
     assert reasons(*steps) == [None] * 5
@@ -149,6 +156,38 @@ async def test_who_holds_the_most_makes_room_for_all(
     assert [bool(each.transport.closed) for each in (*greedy, modest)] == [True, False, False]
     assert server.slow_peers.waiting == 800
     assert server.refusals.counts == {ServerRefusal.MEMORY: 1}
+
+
+class HoldingConnection:
+    """A connection for which so much waits in memory."""
+
+    last_message = None
+    pending_bytes = 0
+    quota = SimpleNamespace(user="alice")
+
+    def __init__(self, size: int, dropped: list[int]) -> None:
+        self.transport = SimpleNamespace(flow=lambda: answers(size, size))
+        self.progress = PeerProgress()
+        self._size = size
+        self._dropped = dropped
+
+    def drop(self, reason: ServerRefusal) -> None:
+        assert reason is ServerRefusal.MEMORY
+        self._dropped.append(self._size)
+
+
+@pytest.mark.parametrize(
+    ("buffers", "expected"), [(600, []), (599, [300]), (300, [300]), (299, [300, 200])]
+)
+def test_clients_are_disconnected_until_the_rest_fits(buffers: int, expected: list[int]) -> None:
+    dropped: list[int] = []
+    connections: list[Any] = [HoldingConnection(size, dropped) for size in (100, 300, 200)]
+    monitor = SlowPeerMonitor(connections, Limits(buffers=buffers))
+
+    monitor.check(1.0)
+
+    assert dropped == expected
+    assert monitor.waiting == 600 - sum(dropped)
 
 
 async def test_the_patrol_walks_as_long_as_there_is_somebody(

@@ -6,11 +6,14 @@ from hypothesis import strategies as st
 
 from smbquic.errors import LocalProtocolError, RemoteProtocolError
 from smbquic.protocol.credits import CommandWindow, CreditPool, credit_charge, payload_size
+from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.query_directory import QueryDirectoryRequest
+from smbquic.wire.query_info import QueryInfoRequest
 from smbquic.wire.read import ReadRequest
+from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
 
 FILE = FileId(1, 2)
@@ -57,6 +60,19 @@ class TestCharge:
             file_name="*",
         )
         assert credit_charge(body) == 16
+
+    @pytest.mark.parametrize(("carried", "answered"), [(70_000, 10), (10, 70_000)])
+    def test_a_query_costs_the_larger_direction(self, carried: int, answered: int) -> None:
+        body = QueryInfoRequest(1, 15, answered, FILE, bytes(carried))
+        assert payload_size(body) == 70_000
+        body_of_ioctl = IoctlRequest(1, FILE, 0, answered, 0, bytes(carried))
+        assert payload_size(body_of_ioctl) == 70_000
+
+    def test_what_is_set_costs_what_it_carries(self) -> None:
+        assert payload_size(SetInfoRequest(1, 15, FILE, bytes(70_000))) == 70_000
+
+    def test_a_watch_costs_its_buffer(self) -> None:
+        assert payload_size(ChangeNotifyRequest(0, 70_000, FILE, 1)) == 70_000
 
 
 class TestCommandWindow:

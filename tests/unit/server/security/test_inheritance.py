@@ -7,7 +7,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.security import access
 from smbquic.server.security.accounts import token_of
-from smbquic.server.security.inheritance import create, inherit
+from smbquic.server.security.inheritance import create, dacl_of, inherit
 from smbquic.wire.access_mask import AccessMask as A
 from smbquic.wire.dtyp.acl import Ace, AceFlags, AceType, Acl, OtherAce
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
@@ -72,6 +72,18 @@ def test_which_entries_are_inherited(
         assert aces_in(parent, is_directory=is_directory) == aces
 
 
+def test_entries_are_inherited_in_their_order() -> None:
+    parent = folder(ace(CI | NP), ace(CI), ace(0), ace(OI), ace(CI | OI, EVERYONE))
+
+    assert aces_in(parent, is_directory=True) == [
+        ace(0),
+        ace(CI),
+        ace(OI | IO),
+        ace(CI | OI, EVERYONE),
+    ]
+    assert aces_in(parent, is_directory=False) == [ace(0), ace(0, EVERYONE)]
+
+
 def test_creators_become_real_and_stay_general_for_what_is_below() -> None:
     parent = folder(ace(CI | OI, CREATOR_OWNER), ace(CI, CREATOR_GROUP), ace(OI, CREATOR_OWNER, 1))
 
@@ -109,10 +121,55 @@ def test_entries_are_marked_where_that_is_automatic() -> None:
     ]
 
 
-def test_only_entries_of_users_are_inherited() -> None:
-    parent = folder(OtherAce(AceType.ACCESS_ALLOWED_OBJECT, OI | CI, bytes(28)))
+@pytest.mark.parametrize(
+    ("control", "kept"),
+    [
+        (0, 0),
+        (Control.DI, Control.DI),
+        (Control.DI | Control.DP | Control.PD | Control.SR, Control.DI),
+        (Control.DP | Control.PD | Control.SR, 0),
+    ],
+)
+def test_it_is_automatic_in_a_folder_where_that_is_said(control: int, kept: int) -> None:
+    parent = folder(ace(OI), control=int(control))
+    found = inherit(parent, ALICE.user, EVERYONE, is_directory=False)
 
-    assert aces_in(parent, is_directory=False) == []
+    assert found is not None
+    assert (found.owner, found.group, found.control) == (ALICE.user, EVERYONE, kept)
+    assert found.dacl == Acl([ace(ID if kept else 0)])
+    made = made_in(parent)
+    assert made is not None
+    assert (made.control, made.dacl) == (kept, found.dacl)
+
+
+@pytest.mark.parametrize(
+    ("control", "kept"),
+    [
+        (Control.DC, 0),
+        (Control.DI, 0),
+        (Control.DI | Control.DC, Control.DI),
+        (Control.DI | Control.PD, Control.PD),
+        (Control.DD | Control.SR, 0),
+    ],
+)
+def test_control_bits_that_a_client_gives(control: int, kept: int) -> None:
+    wanted = SecurityDescriptor(dacl=Acl([ace(0)]), control=int(Control.DP | control))
+
+    assert dacl_of(wanted) == (Acl([ace(0)]), Control.DP | kept)
+
+
+def test_control_bits_of_a_creator_without_a_dacl() -> None:
+    found = made_in(None, creator=SecurityDescriptor(EVERYONE, control=int(Control.PD)))
+
+    assert found is not None
+    assert (found.dacl, found.control) == (None, 0)
+
+
+def test_only_entries_of_users_are_inherited() -> None:
+    other = OtherAce(AceType.ACCESS_ALLOWED_OBJECT, OI | CI, bytes(28))
+
+    assert aces_in(folder(other), is_directory=False) == []
+    assert aces_in(folder(other, ace(OI)), is_directory=False) == [ace(0)]
     assert inherit(SecurityDescriptor(), EVERYONE, EVERYONE, is_directory=True) is None
 
 

@@ -26,6 +26,8 @@ ALICE = token_of(Identity("alice", ""))
 EVERYONES = SecurityDescriptor(owner=EVERYONE)
 Control = SecurityDescriptorControl
 OWNS = int(AccessMask.READ_CONTROL | AccessMask.WRITE_DAC | AccessMask.WRITE_OWNER)
+OTHER = Acl([Ace(AceType.ACCESS_ALLOWED, 0, int(access.ALL), EVERYONE)])
+GENERIC = Acl([Ace(AceType.ACCESS_ALLOWED, 0, int(AccessMask.GENERIC_ALL), EVERYONE)])
 
 
 def stat(mode: int = 0o640, owner: int | None = 1000, group: int | None = 100) -> FileStat:
@@ -35,7 +37,7 @@ def stat(mode: int = 0o640, owner: int | None = 1000, group: int | None = 100) -
 def masks(mode: int) -> list[int]:
     dacl = describe(stat(mode)).dacl
     assert dacl is not None
-    assert all(isinstance(ace, Ace) and ace.ace_type == 0 for ace in dacl.aces)
+    assert all((ace.ace_type, ace.ace_flags) == (0, 0) for ace in dacl.aces)
     return [ace.mask for ace in dacl.aces if isinstance(ace, Ace)]
 
 
@@ -97,6 +99,15 @@ def test_parts_can_be_had_alone() -> None:
     assert dacl.control & SecurityDescriptorControl.PD
 
 
+@pytest.mark.parametrize("given", [0, Control.SR | Control.DC, Control.PD, Control.DI | Control.DD])
+def test_control_bits_of_what_is_shown(given: int) -> None:
+    stored = SecurityDescriptor(EVERYONE, None, OTHER, control=int(Control.DP | given))
+
+    shown = int(Control.DP | given & (Control.PD | Control.DI))
+    assert select(stored, ALL).control == shown
+    assert change(stored, GROUP, EVERYONES.encode(), ALICE).control == shown
+
+
 def test_what_was_made_here_belongs_to_the_account_that_made_it() -> None:
     token = token_of(Identity("alice", ""))
     made = stat()
@@ -115,10 +126,6 @@ def test_putting_back_what_was_read_is_fine(parts: int) -> None:
     new = change(old, parts, select(old, parts).encode(), ALICE)
 
     assert same(old, new)
-
-
-OTHER = Acl([Ace(AceType.ACCESS_ALLOWED, 0, int(access.ALL), EVERYONE)])
-GENERIC = Acl([Ace(AceType.ACCESS_ALLOWED, 0, int(AccessMask.GENERIC_ALL), EVERYONE)])
 
 
 def test_parts_are_replaced() -> None:
@@ -160,6 +167,32 @@ def test_what_is_refused(parts: int, wanted: SecurityDescriptor, status: NtStatu
         change(describe(stat()), parts, wanted.encode(), ALICE)
 
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize("part", ["SACL", "LABEL", "ATTRIBUTE", "SCOPE"])
+def test_auditing_is_refused_only_where_it_is_to_be_changed(part: str) -> None:
+    old, wanted = describe(stat()), SecurityDescriptor(owner=EVERYONE, sacl=OTHER).encode()
+
+    assert change(old, OWNER, wanted, ALICE).owner == EVERYONE
+    with pytest.raises(StatusError) as caught:
+        change(old, OWNER | int(SecurityInformation[part]), wanted, ALICE)
+    assert caught.value.status == NtStatus.NOT_SUPPORTED
+
+
+def test_which_descriptors_are_the_same() -> None:
+    one = SecurityDescriptor(EVERYONE, LOCAL_SYSTEM, OTHER)
+
+    assert same(one, SecurityDescriptor(EVERYONE, LOCAL_SYSTEM, Acl([*OTHER.aces], 4), control=0))
+    for other in (
+        SecurityDescriptor(LOCAL_SYSTEM, LOCAL_SYSTEM, OTHER),
+        SecurityDescriptor(EVERYONE, EVERYONE, OTHER),
+        SecurityDescriptor(EVERYONE, LOCAL_SYSTEM, GENERIC),
+        SecurityDescriptor(EVERYONE, LOCAL_SYSTEM, Acl([])),
+        SecurityDescriptor(EVERYONE, LOCAL_SYSTEM, None),
+    ):
+        assert not same(one, other)
+        assert not same(other, one)
+    assert same(SecurityDescriptor(EVERYONE), SecurityDescriptor(EVERYONE))
 
 
 def test_an_empty_sacl_is_none() -> None:
