@@ -29,7 +29,13 @@ settings.load_profile("smbquic")
 # a program smbclient.py, which hides smbprotocol's package of that name.
 sys.path[:] = [place for place in sys.path if place != sysconfig.get_path("scripts")]
 
-pytest_plugins = ["pytester", "tests.engines", "tests.leaks", "tests.skips"]
+pytest_plugins = [
+    "pytester",
+    "tests.engines",
+    "tests.leaks",
+    "tests.skips",
+    "tests.with_workers",
+]
 
 TESTS = Path(__file__).parent
 # Debian keeps smbd where only root's PATH looks.

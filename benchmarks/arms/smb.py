@@ -23,7 +23,7 @@ class SmbArm(Arm):
     """smbquic at both ends.
 
     `congestion` is QUIC's congestion control, `tcp` the kernel's; None leaves it to the machine.
-    `port` is the usual one; 0 lets the server choose.
+    `port` is the usual one; 0 lets the server choose. The server has so many `workers`.
     """
 
     name: str
@@ -37,6 +37,7 @@ class SmbArm(Arm):
     tunnel: Tunnel | None = None
     tcp: str | None = "cubic"
     port: int | None = None
+    workers: int = 0
 
     def __post_init__(self) -> None:
         self.quic = self.transport == "quic"
@@ -72,6 +73,7 @@ class SmbArm(Arm):
                 folder=str(workspace.share),
                 certificate=str(workspace.pki.server.certificate),
                 key=str(workspace.pki.server.key),
+                workers=self.workers,
             )
             command = [sys.executable, "-m", "benchmarks.ends.server", options.to_json()]
             environment = tcp_congestion.environment(self.tcp)

@@ -29,6 +29,8 @@ class EndOptions:
     certificate: str = ""
     """The server's, and at the client the CA's."""
     key: str = ""
+    workers: int = 0
+    """Worker processes of the server."""
 
     def to_json(self) -> str:
         """Return them for a command line."""

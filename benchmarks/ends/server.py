@@ -37,6 +37,7 @@ async def main(options: EndOptions) -> None:
         engine=options.engine,
         congestion=options.congestion,
         datagram_size=options.datagram_size or None,
+        workers=options.workers,
     ) as serving:
 
         def answer() -> None:

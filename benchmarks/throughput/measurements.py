@@ -109,6 +109,12 @@ def _transfers() -> list[Measurement]:
     return [
         Measurement("quic-qh3", "SMB over QUIC, qh3, 1472", transfers, _qh3()),
         Measurement("quic-aioquic", "SMB over QUIC, aioquic, 1472", transfers, _aioquic()),
+        Measurement(
+            "quic-qh3-worker", "SMB over QUIC, qh3, 1472, a worker", transfers, _qh3(workers=1)
+        ),
+        Measurement(
+            "quic-qh3-workers", "SMB over QUIC, qh3, 1472, two workers", transfers, _qh3(workers=2)
+        ),
         _jumbo("quic-qh3-jumbo", "SMB over QUIC, qh3, 8972", transfers, _qh3(datagram_size=JUMBO)),
         _jumbo(
             "quic-aioquic-jumbo",

@@ -66,13 +66,15 @@ class HandingOver:
     """What a worker does with an accepted connection.
 
     The main process receives the socket of each on `sockets`. `charge` is called with the seconds
-    that a message has taken.
+    that a message has taken. `moved` counts the bytes of all messages, `ended` the connections that
+    have ended.
     """
 
     def __init__(self, sockets: socket.socket, charge: Callable[[float], object]) -> None:
         self._sockets = sockets
         self._charge = charge
         self._reporter = ProgressReporter()
+        self.moved = self.ended = 0
 
     async def serve(self, listener: int, client: MessageTransport) -> None:
         """Serve one connection of a listener, by its number, to its end."""
@@ -93,6 +95,7 @@ class HandingOver:
             requests.cancel()
             await asyncio.gather(requests, return_exceptions=True)
             link.close()
+            self.ended += 1
 
     async def _hand_over(self, listener: int, client: MessageTransport) -> WorkerLink:
         """Give the main process one end of a new pair of sockets. Raises `OSError`."""
@@ -111,7 +114,7 @@ class HandingOver:
         return link
 
     async def _forward_requests(self, client: MessageTransport, link: WorkerLink) -> None:
-        charge, moved = self._charge, self._reporter.moved
+        charge = self._charge
         while True:
             try:
                 message = await client.receive()
@@ -119,7 +122,7 @@ class HandingOver:
                 link.client_ended(error)
                 return
             started = perf_counter()
-            moved(link, message)
+            self._count(link, message)
             sent = link.send_now(message)
             charge(perf_counter() - started)
             if not sent:
@@ -130,7 +133,7 @@ class HandingOver:
 
     async def _forward_responses(self, link: WorkerLink, client: MessageTransport) -> None:
         """Forward messages until the main process has closed or dropped the connection."""
-        charge, moved = self._charge, self._reporter.moved
+        charge = self._charge
         while True:
             try:
                 message = await link.receive()
@@ -138,9 +141,13 @@ class HandingOver:
                 return
             started = perf_counter()
             sent = client.send_now(message)
-            moved(link, message)
+            self._count(link, message)
             charge(perf_counter() - started)
             if not sent:
                 # To a client that has disconnected nothing can be sent; the main process knows.
                 with suppress(ConnectionClosed):
                     await client.send(message)
+
+    def _count(self, link: WorkerLink, message: memoryview) -> None:
+        self.moved += len(message)
+        self._reporter.moved(link, message)

@@ -67,7 +67,7 @@ class WorkerPool:
         self._certificates = certificates
         self._services = WorkerServices(self.listeners, self._settings, audit, refusals)
         self._processes = [WorkerProcess(number, self._services) for number in range(count)]
-        self._running: list[asyncio.Task[None]] = []
+        self._started = False
 
     async def listen(self, host: str, port: int, connections: Connections) -> WorkerListener:
         """Open the sockets of an address; port 0 picks one. Raises as `quic.listen` does."""
@@ -78,11 +78,16 @@ class WorkerPool:
 
     async def start(self) -> None:
         """Start the processes, and wait until they accept connections. Raises `ListenError`."""
-        self._running = [asyncio.create_task(each.run()) for each in self._processes]
+        for each in self._processes:
+            each.start()
+        self._started = True
         try:
             async with asyncio.timeout(START_TIMEOUT):
-                for process, running in zip(self._processes, self._running, strict=True):
-                    await _wait_ready(process, running)
+                for each in self._processes:
+                    await each.wait_ready()
+        except TimeoutError as error:
+            late = OSError(errno.ETIMEDOUT, f"the workers are not ready after {START_TIMEOUT:g} s")
+            raise ListenError(self.listeners[0].url, late) from error
         except OSError as error:
             raise ListenError(self.listeners[0].url, error) from error
 
@@ -103,11 +108,8 @@ class WorkerPool:
 
     async def close(self) -> None:
         """End the processes, and close the sockets."""
-        await asyncio.gather(*(each.stop() for each in self._processes))
-        for task in self._running:
-            # One that waits to start a process again.
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._started:
+            await asyncio.gather(*(each.stop() for each in self._processes))
         for listener in self.listeners:
             listener.release()
 
@@ -141,19 +143,6 @@ class WorkerPool:
             certificates=plain_values.encode(self._certificates.identities),
             log_level=logging.getLogger("smbquic").getEffectiveLevel(),
         )
-
-
-async def _wait_ready(process: WorkerProcess, running: asyncio.Task[None]) -> None:
-    """Wait until a process accepts connections. Raises `OSError` if it does not get that far."""
-    ready = asyncio.create_task(process.ready.wait())
-    try:
-        await asyncio.wait((ready, running), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        ready.cancel()
-    if running.done():
-        running.result()
-        reason = f"worker {process.number} has ended while it started ({process.ended})"
-        raise OSError(errno.ECHILD, f"{reason}: see its messages")
 
 
 def _engine(certificates: ServerCertificates, options: QuicOptions) -> EngineChoice:

@@ -1,6 +1,7 @@
 """A worker process, as the main process sees it: started, listened to, and started again."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -67,44 +68,41 @@ class WorkerProcess:
         self.pid: int | None = None
         self.ended = ""
         self._services = services
-        self._process: asyncio.subprocess.Process | None = None
         self._control: ControlChannel | None = None
         self._connections: set[HandedOverTransport] = set()
         self._accepting: set[asyncio.Task[None]] = set()
         self._lost_packets: list[int] = []
         self._stopping = False
 
-    async def run(self) -> None:
-        """Run the process until `stop`, and start it again whenever it ends.
+    def start(self) -> None:
+        """Start the process, and start it again whenever it ends."""
+        self._task = asyncio.create_task(self._run())
 
-        If it has never been ready, returns; `ended` says why then. Raises `OSError` if it cannot be
-        started.
-        """
-        delays = 0
-        while True:
-            began = monotonic()
-            await self._run_once()
-            if self._stopping or not self.ready.is_set():
-                return
-            self._report_end()
-            delays = 0 if monotonic() - began >= STABLE else delays
-            if delays:
-                await asyncio.sleep(min(FIRST_DELAY * 2 ** (delays - 1), LONGEST_DELAY))
-            delays += 1
-            self.restarts += 1
+    async def wait_ready(self) -> None:
+        """Wait until the process accepts connections. Raises `OSError` if it ends before."""
+        ready = asyncio.create_task(self.ready.wait())
+        try:
+            await asyncio.wait((ready, self._task), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        if self._task.done():
+            self._task.result()
+            reason = f"worker {self.number} has ended while it started ({self.ended})"
+            raise OSError(errno.ECHILD, f"{reason}: see its messages")
 
     async def stop(self) -> None:
-        """Have the process end, and wait for that."""
+        """Have the process end, and wait for that; one that takes too long is killed."""
         self._stopping = True
-        if self._control is not None:
+        if self._control is None:
+            # It is about to be started.
+            self._task.cancel()
+        else:
             self._control.send("stop")
-        if self._process is not None:
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT):
-                    await self._process.wait()
-            except TimeoutError:
-                _log.warning("worker %d does not end, and is killed", self.number)
-                self._kill()
+        await asyncio.wait((self._task,), timeout=STOP_TIMEOUT)
+        if not self._task.done():
+            _log.warning("worker %d does not end, and is killed", self.number)
+            self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
     def tell(self, what: str, value: Any = None) -> None:
         """Send a command to the process, if there is one; the next one begins with it anyway."""
@@ -126,40 +124,56 @@ class WorkerProcess:
             "resident": None if self.pid is None else resident(self.pid),
         }
 
+    async def _run(self) -> None:
+        """Run one process after the other, until one was told to stop or is never ready."""
+        delays = 0
+        while True:
+            began = monotonic()
+            try:
+                await self._run_once()
+            except OSError as error:
+                if not self.ready.is_set():
+                    raise
+                self.ended = f"it cannot be started: {error}"
+            if self._stopping or not self.ready.is_set():
+                return
+            self._report_end()
+            delays = 0 if monotonic() - began >= STABLE else delays
+            if delays:
+                await asyncio.sleep(min(FIRST_DELAY * 2 ** (delays - 1), LONGEST_DELAY))
+            delays += 1
+            self.restarts += 1
+
     async def _run_once(self) -> None:
-        """Start the process, and listen to it until it has ended."""
+        """Start a process, and listen to it until it has ended. Raises `OSError`."""
         control, its_control = socket.socketpair()
         sockets, its_sockets = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        loop = asyncio.get_running_loop()
-        try:
+        sockets.setblocking(False)
+        with control, sockets:
             with its_control, its_sockets:
                 settings = self._services.settings(self.number, its_sockets.fileno())
                 process = await _start(its_control.fileno(), settings)
-        except BaseException:
-            control.close()
-            sockets.close()
-            raise
-        self._process, self.pid = process, process.pid
-        self._lost_packets = []
-        sockets.setblocking(False)
+            self.pid = process.pid
+            try:
+                self._control = await ControlChannel.open(control, CONTROL_LIMIT)
+                self._control.send("settings", settings.encode())
+                if self._services.account is not None:
+                    self._control.send("become", self._services.account)
+                if self._services.draining:
+                    self._control.send("drain")
+                await self._listen(self._control, sockets)
+            finally:
+                await self._end(process)
+
+    async def _listen(self, control: ControlChannel, sockets: socket.socket) -> None:
+        """Act on what the process says, and accept what it hands over, until it has ended."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sockets.fileno(), self._sockets_received, sockets)
         try:
-            self._control = await ControlChannel.open(control, CONTROL_LIMIT)
-            self._control.send("settings", settings.encode())
-            if self._services.account is not None:
-                self._control.send("become", self._services.account)
-            if self._services.draining:
-                self._control.send("drain")
-            loop.add_reader(sockets.fileno(), self._sockets_received, sockets)
-            await self._listen(self._control)
+            while (line := await control.receive()) is not None:
+                self.received(*line)
         finally:
             loop.remove_reader(sockets.fileno())
-            sockets.close()
-            await self._end()
-
-    async def _listen(self, control: ControlChannel) -> None:
-        """Act on what the process says, until it has ended."""
-        while (line := await control.receive()) is not None:
-            self.received(*line)
 
     def received(self, what: str, value: Any) -> None:
         """Act on a record of the process; one that cannot be read is logged."""
@@ -223,15 +237,15 @@ class WorkerProcess:
         else:
             connections.start(transport)
 
-    async def _end(self) -> None:
-        """Wait until the process has ended, and forget it."""
-        assert self._process is not None
-        if not self._stopping:
-            # It has closed its connection, and can only be about to end.
-            self._kill()
-        code = await self._process.wait()
-        self.ended = _ending(code)
-        self._process = self.pid = None
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """Wait until a process has ended, which has closed its control connection, and forget it.
+
+        Nothing but its end is left to do for it.
+        """
+        with suppress(ProcessLookupError):
+            process.kill()
+        self.ended = _ending(await process.wait())
+        self.pid = None
         if self._control is not None:
             self._control.close()
             self._control = None
@@ -240,11 +254,6 @@ class WorkerProcess:
         for listener, lost in zip(self._services.listeners, self._lost_packets, strict=False):
             listener.lost_packets += lost
         self._lost_packets = []
-
-    def _kill(self) -> None:
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
 
     def _report_end(self) -> None:
         """Say that the process has ended, which nobody has asked for."""

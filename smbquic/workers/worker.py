@@ -9,7 +9,7 @@ from typing import Any
 
 from smbquic.errors import SmbError, TransportError
 from smbquic.observe.audit import handshake_failure
-from smbquic.overload.heap import keep_freed_memory
+from smbquic.overload.heap import HeapUse, keep_freed_memory, trim
 from smbquic.pki import plain_values
 from smbquic.protocol.settings import LOGON_SIZE
 from smbquic.transport.base import ClientHello
@@ -58,17 +58,18 @@ class Worker:
         self._limiter = HandshakeLimiter(settings.limits)
         self._sockets = socket.socket(fileno=settings.sockets)
         self._sockets.setblocking(False)
+        self._handing_over = HandingOver(self._sockets, self._limiter.charge_user)
+        self._heap = HeapUse()
         self._listeners: list[QuicListener] = []
         self._lost_packets: list[int] = []
 
     async def listen(self) -> None:
         """Accept connections on all sockets. Raises what `listen_on` raises."""
         settings = self._settings
-        handing_over = HandingOver(self._sockets, self._limiter.charge_user)
         for number, descriptor in enumerate(settings.listeners):
             listener = await listen_on(
                 socket.socket(fileno=descriptor),
-                partial(handing_over.serve, number),
+                partial(self._handing_over.serve, number),
                 certificate=plain_values.decode(settings.certificates),
                 # The main process raises it after a logon.
                 max_message_size=LOGON_SIZE,
@@ -116,6 +117,8 @@ class Worker:
         while True:
             await asyncio.sleep(FIGURES_INTERVAL)
             self._report()
+            if self._heap.update(self._handing_over.moved, 0, self._handing_over.ended):
+                await asyncio.to_thread(trim)
 
     def _report(self) -> None:
         """Report what has changed since the last time."""

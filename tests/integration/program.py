@@ -12,6 +12,7 @@ from typing import Any
 
 from smbquic.auth.users import UserStore
 from smbquic.pki import PkiDirectory
+from tests import with_workers
 
 PASSWORD = "correct horse"
 TIMEOUT = 60
@@ -99,4 +100,5 @@ def serve_arguments(directory: Path, certificate: Path, key: Path, *listen: str)
         *("--users", str(directory / "users.txt")),
         *("--cert", str(certificate), "--key", str(key)),
         *(part for address in listen for part in ("--listen", address)),
+        *with_workers.OPTIONS,
     )

@@ -1,11 +1,15 @@
 """A server and a gateway with worker processes, over real sockets."""
 
 import asyncio
+import json
 import os
+import pwd
 import signal
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +271,103 @@ async def test_draining(pki: PkiDirectory, tmp_path: Path) -> None:
             await draining
         assert "the server is stopping" in await disconnected(share)
     assert (tmp_path / "file").read_bytes() == b"onetwo"
+
+
+@contextmanager
+def program(folder: Path, pki: PkiDirectory, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """`smbquic serve` with two workers, as a process with a process group of its own."""
+    (folder / "share").mkdir()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "smbquic", "serve", "--json", "--workers", "2"),
+            *("--share", f"data={folder / 'share'}", "--user", f"alice:{PASSWORD}"),
+            *("--cert", pki.server.certificate, "--key", pki.server.key),
+            *("--listen", "quic://127.0.0.1:0", *options),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "XDG_RUNTIME_DIR": str(folder)},
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def children(process: "subprocess.Popen[str]") -> list[int]:
+    path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [int(each) for each in path.read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    # Whoever has adopted it may not have waited for it yet.
+    return state != "Z"
+
+
+async def test_nobody_is_left_when_the_main_process_is_killed(
+    pki: PkiDirectory, tmp_path: Path
+) -> None:
+    with program(tmp_path, pki) as process:
+        assert process.stdout is not None
+        event = json.loads(process.stdout.readline())
+        workers = children(process)
+        assert len(workers) == 2
+        url = f"smb+quic://alice@localhost:{event['listeners'][0].rpartition(':')[2]}/data"
+        async with smbquic.connect(url, password=PASSWORD, ca=pki.ca, reconnect_timeout=0) as share:
+            process.kill()
+            await disconnected(share)
+        await eventually(lambda: not any(map(is_running, workers)))
+
+
+async def test_ctrl_c_lets_clients_finish(pki: PkiDirectory, tmp_path: Path) -> None:
+    """A terminal sends the signal to all processes; the workers leave it to the main process."""
+    with program(tmp_path, pki) as process:
+        assert process.stdout is not None
+        event = json.loads(process.stdout.readline())
+        workers = children(process)
+        url = f"smb+quic://alice@localhost:{event['listeners'][0].rpartition(':')[2]}/data"
+        async with (
+            smbquic.connect(url, password=PASSWORD, ca=pki.ca, reconnect_timeout=0) as share,
+            share.open("file", "wb", buffering=0) as file,
+        ):
+            os.killpg(process.pid, signal.SIGINT)
+            assert json.loads(process.stdout.readline())["event"] == "draining"
+            await file.write(b"content")
+        assert json.loads(process.stdout.readline()) == {"event": "stopped"}
+        assert process.wait(TIMEOUT) == 0
+        assert not any(map(is_running, workers))
+    assert (tmp_path / "share" / "file").read_bytes() == b"content"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give its rights away")
+async def test_workers_become_the_user(pki: PkiDirectory, tmp_path: Path) -> None:
+    with program(tmp_path, pki, "--run-as", "nobody") as process:
+        assert process.stdout is not None
+        event = json.loads(process.stdout.readline())
+        nobody = pwd.getpwnam("nobody")
+
+        def ids(pid: int) -> dict[str, set[str]]:
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            found = {
+                name: set(value.split()) for name, _, value in (x.partition(":") for x in lines)
+            }
+            return {name: found[name] for name in ("Uid", "Gid", "Groups")}
+
+        expected = ids(process.pid)
+        assert expected["Uid"] == {str(nobody.pw_uid)}
+        workers = children(process)
+        await eventually(lambda: all(ids(each) == expected for each in workers))
+        os.kill(workers[0], signal.SIGKILL)
+        await eventually(lambda: children(process) not in (workers, workers[1:]))
+        assert all(ids(each) == expected for each in children(process))
+        url = f"smb+quic://alice@localhost:{event['listeners'][0].rpartition(':')[2]}/data"
+        async with smbquic.connect(url, password=PASSWORD, ca=pki.ca) as share:
+            assert [each async for each in share.scandir("")] == []

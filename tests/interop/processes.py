@@ -20,6 +20,7 @@ import pytest
 
 from smbquic.auth.users import UserStore
 from smbquic.pki import PkiDirectory
+from tests import with_workers
 
 USER = "alice"
 PASSWORD = "correct horse 7"
@@ -137,6 +138,7 @@ def running_server(
         *("--share", f"{SHARE}={share}", "--share", f"{READ_ONLY_SHARE}={share}:ro"),
         *("--cert", pki.server.certificate, "--key", pki.server.key),
         *("--listen", "quic://127.0.0.1:0", "--listen", "tcp://127.0.0.1:0"),
+        *with_workers.OPTIONS,
         *options,
         within=within,
     ) as (pid, listeners):
