@@ -1,5 +1,7 @@
 import asyncio
 import os
+from array import array
+from functools import partial
 
 import pytest
 
@@ -17,7 +19,7 @@ from smbquic.wire.header import Command
 from smbquic.wire.query_info import QueryInfoResponse
 from smbquic.wire.read import ReadResponse
 from smbquic.wire.write import WriteResponse
-from tests.unit.client.fakes import Answer, FakeServer, FakeTransport, Received, opened
+from tests.unit.client.fakes import HELD, Answer, FakeServer, FakeTransport, Received, opened
 
 CONTENT = bytes(range(256)) * 1024
 
@@ -216,3 +218,67 @@ async def test_the_first_error_is_the_one_that_is_told(share: Share, server: Fak
     with pytest.raises(DeniedError):
         async with share.open("x", buffering=0):
             await asyncio.sleep(0)
+
+
+async def test_a_read_asks_for_the_size_only_where_it_may_be_large(
+    share: Share, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHUNK", 4096)
+    serve_content(server)
+    async with share.open("x", buffering=0) as file:
+        assert await file.read(4096) == CONTENT[:4096]
+        assert await file.read(0) == b""
+        assert server.commands() == ["CREATE", "READ"]
+        assert await file.read(4097) == CONTENT[4096:8193]
+        assert server.commands()[2:] == ["QUERY_INFO", "READ", "READ"]
+
+
+async def test_reading_into_a_buffer(share: Share, server: FakeServer) -> None:
+    serve_content(server)
+    target = bytearray(b"x" * 20)
+    async with share.open("x", buffering=0) as file:
+        assert await file.readinto(memoryview(target)[:10]) == 10
+        assert target == CONTENT[:10] + b"x" * 10
+        assert await file.readinto(memoryview(array("I", [0, 0]))) == 8
+        await file.seek(-3, os.SEEK_END)
+        assert await file.readinto(target) == 3
+        assert target[:4] == CONTENT[-3:] + CONTENT[3:4]
+
+
+async def test_numbers_are_written_as_their_bytes(share: Share, server: FakeServer) -> None:
+    async with share.open("x", "wb", buffering=0) as file:
+        assert await file.write(memoryview(array("I", [1, 2]))) == 8
+        assert file.tell() == 8
+    assert server.written() == {0: array("I", [1, 2]).tobytes()}
+
+
+@pytest.mark.parametrize(("size", "expected"), [(2 * 4096 + 1, 3), (len(CONTENT), 16)])
+async def test_how_many_requests_are_under_way(
+    share: Share,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    expected: int,
+) -> None:
+    monkeypatch.setattr(module, "CHUNK", 4096)
+    for command in (Command.READ, Command.WRITE):
+        server.handlers[command] = lambda request: HELD
+    async with share.open("x", "r+b", buffering=0) as file:
+        for command, work in (
+            (Command.READ, partial(module.read_range, file, 0, size)),
+            (Command.WRITE, partial(module.write_range, file, 0, memoryview(bytes(size)))),
+        ):
+            task = asyncio.create_task(work())
+            await server.until(lambda command=command: len(server.bodies(command)) == expected)  # type: ignore[misc]
+            await file.flush()  # what comes at once has come by then
+            assert len(server.bodies(command)) == expected
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+
+async def test_a_file_that_failed_is_not_opened_again(share: Share) -> None:
+    with pytest.raises(RuntimeError, match="mine"):
+        async with share.open("x", buffering=0) as file:
+            raise RuntimeError("mine")
+    assert file.closed

@@ -79,6 +79,61 @@ async def test_the_content_of_a_large_file(share: Share, server: FakeServer) -> 
     assert await share.read_bytes("x") == content
 
 
+async def test_the_content_that_one_read_just_holds(share: Share, server: FakeServer) -> None:
+    server.handlers[Command.CREATE] = lambda request: opened(1 << 16)
+    server.handlers[Command.READ] = lambda request: ReadResponse(bytes(1 << 16))
+    assert await share.read_bytes("x") == bytes(1 << 16)
+    assert server.commands() == ["CREATE", "READ", "CLOSE"]
+
+
+async def test_what_each_operation_asks_the_server_for(share: Share, server: FakeServer) -> None:
+    for work in (
+        share.stat("x"),
+        share.utime("x", accessed=0),
+        share.set_attributes("x", FileAttributes.HIDDEN),
+        share.rename("x", "y"),
+        share.remove("x"),
+        share.rmdir("x"),
+        share.mkdir("x"),
+        share.makedirs("x"),
+        share.write_bytes("x", b""),
+    ):
+        await work
+    server.handlers[Command.READ] = lambda request: (NtStatus.END_OF_FILE, None)
+    await share.read_bytes("x")
+    server.handlers[Command.QUERY_DIRECTORY] = lambda request: (NtStatus.NO_MORE_FILES, None)
+    assert await share.listdir("x") == []
+    for mode in ("rb", "wb", "xb", "ab", "r+b"):
+        await (await share.open("x", mode, buffering=0)).close()
+    # [MS-SMB2] 2.2.13: DesiredAccess, CreateDisposition, CreateOptions, FileAttributes
+    assert [
+        (
+            body.desired_access,
+            body.create_disposition,
+            int(body.create_options),
+            body.file_attributes,
+        )
+        for body in server.bodies(Command.CREATE)
+    ] == [
+        (0x100080, 1, 0, 0),
+        (0x100, 1, 0, 0),
+        (0x100, 1, 0, 0),
+        (0x110080, 1, 0x200000, 0),
+        (0x110080, 1, 0x200040, 0),
+        (0x110080, 1, 0x200001, 0),
+        (0x100080, 2, 1, 0x10),
+        (0x100080, 3, 1, 0x10),
+        (0x110182, 2, 0x40, 0),
+        (0x100081, 1, 0x40, 0),
+        (0x100081, 1, 1, 0),
+        (0x100081, 1, 0x40, 0),
+        (0x100182, 5, 0x40, 0),
+        (0x100182, 2, 0x40, 0),
+        (0x100182, 3, 0x40, 0),
+        (0x100183, 1, 0x40, 0),
+    ]
+
+
 async def test_what_is_not_there(share: Share, server: FakeServer) -> None:
     server.handlers[Command.CREATE] = lambda request: (NtStatus.OBJECT_NAME_NOT_FOUND, None)
     server.handlers[Command.CLOSE] = lambda request: (NtStatus.OBJECT_NAME_NOT_FOUND, None)
@@ -183,14 +238,18 @@ async def test_making_folders(share: Share, server: FakeServer) -> None:
 
 async def test_times_and_attributes(share: Share, server: FakeServer) -> None:
     await share.utime("x", modified=1000, created=0)
+    await share.utime("x", accessed=2000, changed=3000)
     await share.set_attributes("x", FileAttributes.HIDDEN)
     await share.set_attributes("x", FileAttributes(0))
-    times, hidden, normal = (
+    times, others, hidden, normal = (
         BasicInformation.decode(memoryview(body.buffer)) for body in server.bodies(Command.SET_INFO)
     )
     assert times.last_write_time == 116444736000000010
     assert times.creation_time == 116444736000000000
     assert times.last_access_time == 0
     assert times.file_attributes == 0
+    assert others.last_access_time == 116444736000000020
+    assert others.change_time == 116444736000000030
+    assert (others.creation_time, others.last_write_time) == (0, 0)
     assert hidden.file_attributes == FileAttributes.HIDDEN
     assert normal.file_attributes == FileAttributes.NORMAL

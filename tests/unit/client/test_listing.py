@@ -81,6 +81,23 @@ async def test_listing_in_parts(share: Share, server: FakeServer, transport: Fak
     assert not transport.keep_alive
 
 
+async def test_what_is_asked_for_in_a_listing(
+    share: Share, server: FakeServer, transport: FakeTransport
+) -> None:
+    serve_listings(server, [entry("a")])
+    assert await share.listdir() == ["a"]
+    async with serving(other := FakeTransport()) as small:
+        serve_listings(small, [entry("a")])
+        connection = connection_over(other, credits=64, max_transact_size=70_000)
+        assert await share_over(connection).listdir() == ["a"]
+        await connection.close()
+    for each, size in ((server, 1 << 20), (small, 70_000)):
+        for query in each.bodies(Command.QUERY_DIRECTORY):
+            assert (query.file_information_class, query.flags) == (38, 0)
+            assert query.output_buffer_length == size
+            assert query.file_name == "*"
+
+
 async def test_nothing_matches(share: Share, server: FakeServer) -> None:
     server.handlers[Command.QUERY_DIRECTORY] = lambda request: (NtStatus.NO_SUCH_FILE, None)
     assert await share.listdir("x", "*.zip") == []

@@ -111,6 +111,25 @@ async def test_shares(session: Session, server: FakeServer, transport: FakeTrans
     assert server.bodies(Command.TREE_CONNECT)[0].path == r"\\server\IPC$"
     assert server.opened_names() == ["srvsvc"]
     assert not transport.keep_alive
+    [create] = server.bodies(Command.CREATE)
+    assert (create.desired_access, create.create_disposition) == (0x100003, 1)
+    for request in server.bodies(Command.IOCTL):
+        assert (request.ctl_code, request.max_output_response) == (0x0011C017, 4280)
+        assert request.file_id == (7, 7)
+
+
+async def test_what_each_kind_of_share_is_called(session: Session, server: FakeServer) -> None:
+    # [MS-SRVS] 2.2.2.4: two bits are the kind, others say that a share is special or temporary
+    kinds = (0, 1, 2, 3, 0x80000000, 0x40000002)
+    serving(server, listing(*(ShareInfo(f"{kind:x}", kind, None) for kind in kinds)))
+    assert [(share.kind, share.special) for share in await session.shares()] == [
+        ("disk", False),
+        ("printer", False),
+        ("device", False),
+        ("pipe", False),
+        ("disk", True),
+        ("device", False),
+    ]
 
 
 @pytest.mark.parametrize("part", [1, 15, 16, 17, 100])

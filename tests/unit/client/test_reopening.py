@@ -186,6 +186,21 @@ async def test_a_file_that_cannot_be_opened(share_tree: ShareTree, server: FakeS
         await open_file(share_tree, "a/b", lambda: WRITING)
 
 
+async def test_the_lease_of_a_file_that_cannot_be_opened_ends(
+    share_tree: ShareTree, server: FakeServer, leasing: ClientConnection
+) -> None:
+    leases = share_tree.current.channels.lease_breaks
+    server.handlers[Command.CREATE] = lambda request: (NtStatus.ACCESS_DENIED, None)
+    with pytest.raises(DeniedError):
+        await open_file(share_tree, "a/b", lambda: WRITING)
+    assert len(leases) == 0
+    server.handlers[Command.CREATE] = granting
+    file, _ = await open_file(share_tree, "a/b", lambda: WRITING)
+    assert len(leases) == 1
+    await file.close()
+    assert len(leases) == 0
+
+
 # --- durable handles ----------------------------------------------------------------------------
 
 

@@ -1,9 +1,20 @@
+import asyncio
+from dataclasses import replace
+from typing import cast
+
 import pytest
 
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.spnego.initiator import Initiator
+from smbquic.client import session as module
 from smbquic.client.connection import ClientConnection
+from smbquic.client.response_waiters import Target
 from smbquic.client.session import Session
-from smbquic.errors import NotFoundError, SecurityError
+from smbquic.crypto.preauth import PreauthHash
+from smbquic.errors import DeniedError, NotFoundError, SecurityError
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client_session import ClientSession
+from smbquic.wire.echo import EchoRequest
 from smbquic.wire.header import Command
 from smbquic.wire.ioctl import IoctlResponse, ValidateNegotiateInfoResponse
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities, NegotiateResponse, SecurityMode
@@ -115,3 +126,119 @@ async def _old_connection(transport: FakeTransport, dialect: Dialect) -> ClientC
         contexts=[],
     )
     return connection
+
+
+# --- logons ---------------------------------------------------------------------------------------
+
+
+class Logons:
+    """Logs on without a password, and notes how."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[tuple[object, object, int]] = []
+        self.state = ClientSession(cast(Initiator, None), PreauthHash())
+
+        async def logon(
+            connection: ClientConnection,
+            initiator: object,
+            session: ClientSession | None = None,
+            *,
+            previous_session_id: int = 0,
+        ) -> ClientSession:
+            self.seen.append((initiator, session, previous_session_id))
+            await asyncio.sleep(0)
+            return self.state
+
+        monkeypatch.setattr(ClientConnection, "logon", logon)
+
+
+@pytest.fixture
+def logons(monkeypatch: pytest.MonkeyPatch) -> Logons:
+    return Logons(monkeypatch)
+
+
+async def test_a_session_that_has_expired_is_logged_on_again_once(
+    transport: FakeTransport, server: FakeServer, logons: Logons
+) -> None:
+    connection = connection_over(transport, credits=8)
+    session = Session(connection, logons.state, "server", lambda _: cast(Initiator, "again"))
+    expired = NtStatus.NETWORK_SESSION_EXPIRED
+    server.handlers[Command.ECHO] = lambda _: None if logons.seen else (expired, None)
+    answers = await asyncio.gather(
+        *(session.compound([EchoRequest()], Target(logons.state)) for _ in range(3))
+    )
+    assert [answer.status for [answer] in answers] == [NtStatus.SUCCESS] * 3
+    assert logons.seen == [("again", logons.state, 0)]
+    assert len(server.seen) == 6
+    server.handlers[Command.ECHO] = lambda _: (expired, None) if len(logons.seen) < 2 else None
+    [answer] = await session.compound([EchoRequest()], Target(logons.state))
+    assert answer.status == NtStatus.SUCCESS
+    assert len(logons.seen) == 2
+    await connection.close()
+
+
+async def test_a_session_that_cannot_log_on_again_has_expired(
+    session: Session, server: FakeServer, logons: Logons
+) -> None:
+    expired = NtStatus.NETWORK_SESSION_EXPIRED
+    server.handlers[Command.ECHO] = lambda _: (expired, None)
+    [answer] = await session.compound([EchoRequest()], Target(session.state))
+    assert answer.status == expired
+    assert (logons.seen, len(server.seen)) == ([], 1)
+    await session.connection.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("fs.example", "fs.example"), ("10.0.0.9", "10.0.0.1"), ("::1", "10.0.0.1")]
+)
+async def test_the_password_is_for_the_server_that_is_connected(
+    transport: FakeTransport,
+    server: FakeServer,
+    logons: Logons,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    name: str,
+) -> None:
+    made: list[tuple[object, str, bytes]] = []
+
+    def make(credentials: object, *, host: str, end_point: bytes) -> str:
+        made.append((credentials, host, end_point))
+        return "initiator"
+
+    monkeypatch.setattr(module, "new_initiator", make)
+    monkeypatch.setattr(module, "server_end_point", lambda leaf: b"of " + leaf)
+    connection = connection_over(transport, credits=8)
+    user = Credentials("alice", "secret")
+    transport.peer = replace(transport.peer, remote=("10.0.0.1", 445))
+    session = await Session.logon(connection, user, host=host, previous_session_id=9)
+    assert session.host == host
+    assert session.state is logons.state
+    assert session.connection is connection
+    transport.peer = replace(transport.peer, leaf=b"leaf")
+    await Session.logon(connection, user, host=host)
+    assert made == [(user, name, b""), (user, name, b"of leaf")]
+    assert logons.seen == [("initiator", None, 9), ("initiator", None, 0)]
+    await connection.close()
+
+
+async def test_logging_off(session: Session, server: FakeServer) -> None:
+    protocol, forgotten = session.connection.protocol, list[ClientSession]()
+    protocol.forget = forgotten.append  # type: ignore[assignment,method-assign]
+    await session.logoff()
+    assert server.commands() == ["LOGOFF"]
+    assert forgotten == [session.state]
+    server.handlers[Command.LOGOFF] = lambda _: (NtStatus.ACCESS_DENIED, None)
+    with pytest.raises(DeniedError):
+        await session.logoff()
+    await session.connection.close()
+
+
+@pytest.mark.parametrize("kind", [ShareType.DISK, ShareType.PIPE])
+async def test_a_tree_of_pipes(session: Session, server: FakeServer, kind: ShareType) -> None:
+    server.handlers[Command.TREE_CONNECT] = lambda request: TreeConnectResponse(
+        kind, ShareFlags(0), ShareCapabilities(0), 0
+    )
+    tree = await session.tree("data")
+    assert tree.target.pipes is (kind == ShareType.PIPE)
+    assert tree.target.session is session.state
+    await session.connection.close()

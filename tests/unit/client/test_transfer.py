@@ -1,18 +1,25 @@
 import asyncio
 import os
 from pathlib import Path
+from stat import S_ISDIR
 
 import pytest
 
+from smbquic.client import transfer
+from smbquic.client.remote_part import RemotePartialFile
 from smbquic.client.share import Share
 from smbquic.errors import (
     ConnectionClosed,
     DeniedError,
     NotFoundError,
+    OpenLostError,
     PathError,
+    SmbError,
     StatusError,
+    UnflushedError,
 )
 from smbquic.ntstatus import NtStatus
+from smbquic.options.transfer import TransferOptions
 from smbquic.wire.create import CreateDisposition, CreateRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import (
@@ -43,7 +50,7 @@ async def test_a_small_file_goes_up_in_two_messages(
     source.write_bytes(b"hello")
     os.utime(source, ns=(0, 1_000_000_000_000_000_000))
     done: list[tuple[int, int]] = []
-    await share.put(source, "a/b/x", progress=lambda *state: done.append(state))
+    assert await share.put(source, "a/b/x", progress=lambda *state: done.append(state)) == 5
     assert server.commands() == ["CREATE", "WRITE", "SET_INFO", "FLUSH", "SET_INFO", "CLOSE"]
     create: CreateRequest = server.bodies(Command.CREATE)[0]
     folder, _, part = create.name.rpartition("\\")
@@ -72,8 +79,9 @@ async def test_a_large_file_goes_up_in_chunks_and_gets_its_name_last(
     share: Share, server: FakeServer, source: Path
 ) -> None:
     done: list[tuple[int, int]] = []
-    await share.put(source, "x", progress=lambda *state: done.append(state))
+    assert await share.put(source, "x", progress=lambda *state: done.append(state)) == len(CONTENT)
     written = server.written()
+    assert sorted(written) == list(range(0, len(CONTENT), 1024))
     assert b"".join(written[offset] for offset in sorted(written)) == CONTENT
     commands = server.commands()
     assert commands[0] == "CREATE"
@@ -204,8 +212,9 @@ async def test_a_file_comes_down_whole(share: Share, server: FakeServer, tmp_pat
     await share.get("a/x", tmp_path / "y", progress=lambda *state: done.append(state))
     assert (tmp_path / "y").read_bytes() == CONTENT
     assert (tmp_path / "y").stat().st_mtime_ns == 1000
-    assert len(server.bodies(Command.READ)) == 10
-    assert done[-1] == (len(CONTENT), len(CONTENT))
+    reads = [(body.offset, body.length) for body in server.bodies(Command.READ)]
+    assert sorted(reads) == [*((offset, 1024) for offset in range(0, 9216, 1024)), (9216, 784)]
+    assert done == [(min(1024 * count, 10_000), 10_000) for count in range(1, 11)]
     assert server.commands()[-1] == "CLOSE"
 
 
@@ -302,4 +311,126 @@ async def test_a_file_has_no_name_of_a_folder(
 ) -> None:
     with pytest.raises(PathError, match="is a folder"):
         await share.put(source, path)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(("size", "together"), [(0, False), (1, True), (1024, True), (1025, False)])
+async def test_a_file_of_a_known_size_comes_by_one_message_if_one_read_holds_it(
+    share: Share, server: FakeServer, tmp_path: Path, size: int, together: bool
+) -> None:
+    serve_content(server, CONTENT[:size])
+    done: list[tuple[int, int]] = []
+    got = await transfer.get(
+        share,
+        "x",
+        tmp_path / "y",
+        progress=lambda *state: done.append(state),
+        expected=size,
+    )
+    assert got == size
+    assert (tmp_path / "y").read_bytes() == CONTENT[:size]
+    assert (tmp_path / "y").stat().st_mtime_ns == 1000
+    assert (server.bodies(Command.CLOSE)[0].file_id == FileId.RELATED) is together
+    assert server.bodies(Command.READ)[0].length == (size if together else 1024)
+    assert done[-1:] == ([(size, size)] if size else [])
+    assert share.memory.free == 16 << 20
+
+
+async def test_a_file_that_grew_since_it_was_listed_comes_whole(
+    share: Share, server: FakeServer, tmp_path: Path
+) -> None:
+    serve_content(server)
+    assert await transfer.get(share, "x", tmp_path / "y", expected=100) == len(CONTENT)
+    assert (tmp_path / "y").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("size", [5, 10_000])
+@pytest.mark.parametrize(("expected", "folders"), [(False, 0), (True, 1)])
+async def test_what_is_put_on_this_machines_disk(
+    share: Share,
+    server: FakeServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    expected: bool,
+    folders: int,
+) -> None:
+    serve_content(server, CONTENT[:size])
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda each: synced.append(S_ISDIR(os.fstat(each).st_mode)))
+    known = None if expected else size
+    await transfer.get(share, "x", tmp_path / "y", expected=known)
+    assert synced == []
+    options = TransferOptions(fsync=True)
+    await transfer.get(share, "x", tmp_path / "y", expected=known, options=options)
+    assert synced == [False, *[True] * folders]
+
+
+async def test_a_small_file_that_is_written_in_its_place(
+    share: Share, server: FakeServer, tmp_path: Path
+) -> None:
+    serve_content(server, b"hello")
+    target = tmp_path / "y"
+    target.write_bytes(b"something longer")
+    number = target.stat().st_ino
+    options = TransferOptions(inplace=True)
+    assert await transfer.get(share, "x", target, expected=5, options=options) == 5
+    assert (target.read_bytes(), target.stat().st_ino) == (b"hello", number)
+
+
+@pytest.mark.parametrize(("size", "writes"), [(0, 0), (1024, 1), (1025, 2)])
+async def test_bytes_that_one_write_holds_are_one_message_with_the_open(
+    share: Share, server: FakeServer, size: int, writes: int
+) -> None:
+    await share.write_bytes("x", CONTENT[:size])
+    assert len(server.bodies(Command.WRITE)) == writes
+    related = [body.file_id == FileId.RELATED for body in server.bodies(Command.WRITE)]
+    assert all(related) is (size <= 1024)
+    assert b"".join(data for _, data in sorted(server.written().items())) == CONTENT[:size]
+
+
+async def test_an_empty_file_in_its_place(share: Share, server: FakeServer, tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    assert await share.put(tmp_path / "x", "y", options=TransferOptions(inplace=True)) == 0
+    assert server.commands() == ["CREATE", "SET_INFO", "FLUSH", "CLOSE"]
+
+
+@pytest.mark.parametrize("size", [5, 10_000])
+@pytest.mark.parametrize("error", [OpenLostError("lost"), UnflushedError("lost")])
+async def test_what_a_server_loses_is_put_three_times_at_most(
+    share: Share,
+    server: FakeServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    size: int,
+    error: SmbError,
+) -> None:
+    (tmp_path / "x").write_bytes(CONTENT[:size])
+    commit = RemotePartialFile.commit
+    lost = [1, 1]
+
+    async def losing(part: RemotePartialFile) -> None:
+        if lost:
+            lost.pop()
+            raise error
+        await commit(part)
+
+    monkeypatch.setattr(RemotePartialFile, "commit", losing)
+    caplog.set_level("INFO")
+    assert await share.put(tmp_path / "x", "y") == size
+    assert caplog.text.count("the file is put again: lost") == 2
+    assert len(server.opened_names()) == 3
+    assert [rename.file_name for rename in renames(server)] == ["y"]
+    lost += [1, 1, 1]
+    with pytest.raises(type(error)):
+        await share.put(tmp_path / "x", "y")
+    assert lost == []
+
+
+async def test_a_source_that_is_not_there(share: Share, server: FakeServer, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        await share.put(tmp_path / "missing", "y")
+    with pytest.raises(IsADirectoryError):
+        await share.put(tmp_path, "y")
     assert server.seen == []

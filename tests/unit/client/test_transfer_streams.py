@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+from array import array
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -45,6 +46,24 @@ async def test_a_stream_goes_up(share: Share, server: FakeServer, sizes: tuple[i
     assert all(len(data) <= 1024 for data in written.values())
     assert size == sum(sizes) == (done or [0])[-1]
     assert [rename.file_name for rename in renames(server)] == ["x"]
+
+
+async def test_chunks_are_counted_in_bytes(share: Share, server: FakeServer) -> None:
+    async def numbers() -> AsyncIterator[memoryview]:
+        yield memoryview(array("I", [1, 2, 3]))
+
+    assert await share.put_stream(numbers(), "x") == 12
+    assert server.written() == {0: array("I", [1, 2, 3]).tobytes()}
+
+
+@pytest.mark.parametrize(("size", "chunks"), [(0, []), (1, [1]), (1024, [1024]), (1025, [1024, 1])])
+async def test_a_stream_of_a_small_file(
+    share: Share, server: FakeServer, size: int, chunks: list[int]
+) -> None:
+    serve_content(server, CONTENT[:size])
+    got = [bytes(data) async for data in share.stream("x")]
+    assert [len(data) for data in got] == chunks
+    assert b"".join(got) == CONTENT[:size]
 
 
 async def test_a_stream_that_breaks_leaves_nothing(share: Share, server: FakeServer) -> None:

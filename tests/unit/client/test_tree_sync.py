@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from smbquic.client import tree_sync
 from smbquic.client.file_tree import FileTree, LocalTree
 from smbquic.client.results import Progress, SyncResult, TreeEvent
+from smbquic.client.share import Share
 from smbquic.client.tree_sync import check_tree
 from smbquic.errors import ConnectionClosed, DeletionsLeftOut, DeniedError, NameCollisionError
 from smbquic.ntstatus import NtStatus
@@ -267,3 +268,182 @@ async def test_events_and_progress() -> None:
 async def test_one_tree_has_to_be_on_a_share() -> None:
     with pytest.raises(ValueError, match="has to be on a share"):
         await tree_sync.sync_tree(LocalTree("/a"), LocalTree("/b"))
+
+
+async def test_what_a_check_reports() -> None:
+    source = FakeTree(
+        {
+            "differs": (b"1", 0),
+            "new": (b"", 0),
+            "same": (b"x", 0),
+            "size": (b"xx", 0),
+            "time": (b"x", 0),
+            "sub/x": (b"", 0),
+        }
+    )
+    target = FakeTree(
+        {
+            "differs": (b"2", 0),
+            "old": (b"", 0),
+            "same": (b"x", 0),
+            "size": (b"x", 0),
+            "time": (b"x", 9 * SECOND),
+            "sub/x": (b"", 0),
+        }
+    )
+    source.others["link"] = "a symbolic link"
+    source.refused["sub"] = DENIED
+    events: list[TreeEvent] = []
+    result = await check_tree(source, target, report=events.append)
+    assert result.same == 2
+    assert result.differ == [("size", "size"), ("time", "time")]
+    assert result.missing_on_target == ["new"]
+    assert result.missing_on_source == ["old"]
+    assert result.skipped == [("link", "a symbolic link")]
+    assert result.failures == [("sub", DENIED)]
+    assert sorted(events, key=lambda event: event.path) == [
+        TreeEvent("skipped", "link", reason="a symbolic link"),
+        TreeEvent("differs", "new", reason="missing on the target"),
+        TreeEvent("differs", "old", reason="missing on the source"),
+        TreeEvent("differs", "size", reason="size differs"),
+        TreeEvent("failed", "sub", reason=str(DENIED)),
+        TreeEvent("differs", "time", reason="time differs"),
+    ]
+    events.clear()
+    source.refused.clear()
+    options = ComparisonOptions(checksum=True)
+    result = await check_tree(source, target, options=options, report=events.append)
+    assert result.same == 3
+    assert sorted(result.differ) == [("differs", "content"), ("size", "size")]
+    assert TreeEvent("differs", "differs", reason="content differs") in events
+
+
+async def test_contents_that_differ_are_backed_up_and_put_under_the_name_of_the_target() -> None:
+    source = FakeTree({"A": (b"1", 0), "b": (b"2", 0)})
+    target = FakeTree({"a": (b"x", 0), "b": (b"2", 0)}, ignores_case=True)
+    events: list[TreeEvent] = []
+    states: list[int] = []
+    result = await tree_sync.sync_tree(
+        source,
+        target,
+        options=SyncOptions(checksum=True, backup_dir="/old"),
+        report=events.append,
+        progress=lambda result: states.append(result.unchanged),
+    )
+    assert target.backups == {"/old/a": (b"x", 0)}
+    assert events == [
+        TreeEvent("moved", "a", reason="replaced or deleted"),
+        TreeEvent("copied", "A", 1, "content"),
+    ]
+    assert (result.total_files, result.total_bytes, result.bytes) == (1, 1, 1)
+    assert states[-1] == 1
+    checked = await check_tree(source, FakeTree({"a": (b"1", 0)}, ignores_case=True))
+    assert checked.same == 1
+
+
+async def test_what_a_dry_run_reports() -> None:
+    source = FakeTree({"a": (b"new", SECOND), "n/b": (b"1234", 0)})
+    target = FakeTree({"a": (b"old", 0), "o/c": (b"gone", 0)})
+    events: list[TreeEvent] = []
+    result = await tree_sync.sync_tree(
+        source,
+        target,
+        options=SyncOptions(dry_run=True, backup_dir="/old"),
+        report=events.append,
+    )
+    assert target.backups == {}
+    assert sorted(target.files) == ["a", "o/c"]
+    assert sorted(events, key=lambda event: (event.path, event.action)) == [
+        TreeEvent("copied", "a", 3, "time"),
+        TreeEvent("made", "n"),
+        TreeEvent("copied", "n/b", 4, "new"),
+        TreeEvent("removed", "o"),
+        TreeEvent("deleted", "o/c"),
+        TreeEvent("moved", "o/c", reason="replaced or deleted"),
+    ]
+    assert (result.files, result.bytes, result.folders) == (2, 7, 1)
+    assert (result.deleted, result.removed) == (1, 1)
+
+
+async def test_what_is_skipped_or_fails_is_reported() -> None:
+    source = FakeTree({"a": (b"", 0), "b": (b"", 0)})
+    source.others["link"] = "a symbolic link"
+    source.refused["a"] = DENIED
+    events: list[TreeEvent] = []
+    seen: list[int] = []
+    result = await tree_sync.sync_tree(
+        source,
+        FakeTree(),
+        report=events.append,
+        progress=lambda result: seen.append(len(result.failures)),
+    )
+    assert TreeEvent("skipped", "link", reason="a symbolic link") in events
+    assert TreeEvent("failed", "a", reason=str(DENIED)) in events
+    assert (result.files, result.total_files) == (1, 2)
+    assert 1 in seen
+
+
+async def test_folders_that_cannot_be_removed() -> None:
+    target = FakeTree({"old/x": (b"", 0), "old/keep": (b"", 0)})
+    result = await sync(FakeTree(), target, exclude=("keep",))
+    assert result.failures == []  # the filters have left something in it
+    assert (result.deleted, result.removed) == (1, 0)
+    target = FakeTree({"old/x": (b"", 0)})
+    target.others["old/device"] = "a device"
+    remove = target.remove_folder
+
+    async def refuse(path: str) -> None:
+        raise DENIED
+
+    target.remove_folder = refuse  # type: ignore[method-assign]
+    result = await sync(FakeTree(), target)
+    assert result.failures == [("old", DENIED)]
+    assert result.removed == 0
+
+    async def gone(path: str) -> None:
+        await remove(path)
+        raise FileNotFoundError(path)
+
+    target = FakeTree({}, ["old"])
+    remove = target.remove_folder
+    target.remove_folder = gone  # type: ignore[method-assign]
+    result = await sync(FakeTree(), target)
+    assert (result.failures, result.removed) == ([], 0)
+
+
+async def test_a_file_that_somebody_else_deletes_first_is_deleted() -> None:
+    target = FakeTree({"x": (b"", 0)})
+    target.refused["x"] = FileNotFoundError("x")
+    result = await sync(FakeTree(), target)
+    assert (result.deleted, result.failures) == (1, [])
+
+
+async def test_folders_are_removed_from_the_deepest_up() -> None:
+    target = FakeTree({}, ["a", "a/b", "a/b/c", "d"])
+    events: list[TreeEvent] = []
+    result = await tree_sync.sync_tree(FakeTree(), target, report=events.append)
+    assert result.removed == 4
+    assert target.folders == {""}
+    assert [event.path for event in events] == ["a/b/c", "a/b", "a", "d"]
+
+
+async def test_with_filters_folders_are_made_for_what_is_in_them() -> None:
+    source = FakeTree({"a/b/x": (b"", 0), "c/skip": (b"", 0), "top": (b"", 0)})
+    target = FakeTree()
+    target.missing = True
+    result = await sync(source, target, exclude=("skip",))
+    assert target.folders == {"", "a", "a/b"}
+    assert sorted(target.files) == ["a/b/x", "top"]
+    assert result.folders == 0
+
+
+async def test_without_deletion_nothing_is_said_of_what_is_left() -> None:
+    target = FakeTree({"old/x": (b"", 0)})
+    result = await sync(FakeTree({"a": (b"", 0)}), target, delete=False, max_delete=0)
+    assert result.failures == []
+    assert sorted(target.files) == ["a", "old/x"]
+
+
+async def test_the_folders_of_one_share_must_not_overlap(share: Share) -> None:
+    with pytest.raises(ValueError, match="one of the two folders lies in the other"):
+        await tree_sync.sync_tree(share.folder("a"), share.folder("a/b"))

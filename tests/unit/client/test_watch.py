@@ -103,6 +103,49 @@ async def test_changes_have_paths_of_the_share(
     assert server.commands()[-1] == "CLOSE"
 
 
+@pytest.mark.parametrize(
+    ("action", "kind", "path"),
+    [
+        (1, "added", "x"),
+        (2, "removed", "x"),
+        (3, "modified", "x"),
+        (5, "added", "x"),
+        (6, "stream added", "x:s"),
+        (7, "stream removed", "x:s"),
+        (8, "stream modified", "x:s"),
+        (9, "removed", "x"),
+    ],
+)
+async def test_what_each_action_means(
+    share: Share, folder: WatchedFolder, action: int, kind: str, path: str
+) -> None:
+    async with share.watch() as watch:
+        await folder.report((NotifyAction(action), path))
+        assert await anext(aiter(watch)) == ShareChange(ShareChangeKind(kind), path)
+
+
+async def test_what_is_asked_for(share: Share, server: FakeServer, folder: WatchedFolder) -> None:
+    async with share.watch("a/b"):
+        pass
+    [create] = server.bodies(Command.CREATE)
+    assert (create.desired_access, create.create_disposition) == (0x100081, 1)
+    assert create.name == "a\\b"
+    [request] = server.bodies(Command.CHANGE_NOTIFY)
+    assert (request.flags, request.completion_filter) == (0, 0x1F)
+    assert (request.output_buffer_length, request.file_id) == (1 << 16, (7, 7))
+    assert server.commands() == ["CREATE", "CHANGE_NOTIFY", "QUERY_INFO", "CLOSE"]
+
+
+async def test_as_many_changes_as_are_kept(
+    share: Share, folder: WatchedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_CHANGES", 3)
+    async with share.watch() as watch:
+        await folder.report((ADDED, "1"), (ADDED, "2"), (ADDED, "3"))
+        await folder.server.until(lambda: len(folder.requests()) == 2)
+        assert [one.path for one in await take(aiter(watch), 3)] == ["1", "2", "3"]
+
+
 async def test_one_request_is_always_under_way(share: Share, folder: WatchedFolder) -> None:
     """Whether or not the program takes the changes, and before it has entered."""
     async with share.watch("a") as watch:

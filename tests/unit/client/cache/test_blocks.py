@@ -32,6 +32,28 @@ def test_a_block_that_is_larger_than_the_cache() -> None:
     assert cache.size == 0
 
 
+def test_blocks_that_just_fit() -> None:
+    cache = BlockCache(2 * BLOCK)
+    cache.overwrite("a", 0, memoryview(bytes(2 * BLOCK)))
+    assert cache.size == 2 * BLOCK
+    cache.put("a", 2, b"x")
+    assert [cache.get("a", index) is not None for index in range(3)] == [False, True, True]
+    assert cache.size == BLOCK + 1
+
+
+def test_what_is_written_right_behind_a_short_block_is_added_to_it() -> None:
+    cache = BlockCache(10 * BLOCK)
+    cache.put("a", 1, b"abc")
+    cache.overwrite("a", BLOCK + 3, memoryview(b"de"), at_end=True)
+    assert cache.get("a", 1) == b"abcde"
+    cache.overwrite("a", BLOCK + 1, memoryview(b"X"))
+    assert cache.get("a", 1) == b"aXcde"
+    assert cache.size == 5
+    cache.overwrite("a", BLOCK - 1, memoryview(b"12"))
+    assert cache.get("a", 0) is None
+    assert cache.get("a", 1) == b"2Xcde"
+
+
 def test_dropping_a_file() -> None:
     cache = BlockCache(10)
     for index in range(3):

@@ -79,3 +79,32 @@ async def test_who_reads_ahead_is_not_told_of_errors() -> None:
     await asyncio.sleep(0)
     with pytest.raises(ConnectionClosed):
         await server.fetcher.get(range(1), SIZE, 4)
+
+
+async def test_a_block_that_is_dropped_meanwhile_is_read_by_itself() -> None:
+    server = Server()
+    server.blocks.put("file", 1, b"x" * BLOCK)
+    task = asyncio.create_task(server.fetcher.get(range(3), SIZE, 4))
+    await asyncio.sleep(0)
+    server.blocks.drop("file")
+    server.answers.set()
+    assert await task == [b"0", b"1", b"2"]
+    assert server.seen == [(0, 1), (2, 1), (1, 1)]
+
+
+async def test_what_is_on_its_way_is_cancelled() -> None:
+    server = Server()
+    tasks = server.fetcher.start(range(3), SIZE, 2)
+    server.fetcher.cancel()
+    await asyncio.wait(set(tasks.values()))
+    assert all(task.cancelled() for task in tasks.values())
+    server.answers.set()
+    assert await server.fetcher.get(range(1), SIZE, 4) == [b"0"]
+
+
+async def test_a_block_is_whole_if_it_has_all_that_the_file_has_of_it() -> None:
+    server = Server()
+    server.blocks.put("file", 10, b"end")
+    assert server.fetcher.start(range(10, 11), SIZE, 4) == {}
+    assert list(server.fetcher.start(range(10, 11), SIZE + 1, 4)) == [10]
+    server.fetcher.cancel()

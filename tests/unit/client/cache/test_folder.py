@@ -79,10 +79,14 @@ def test_sizes_and_times_are_known_for_a_while_and_names_for_ever() -> None:
     case = Fixture()
     case.listed("a")
     case.store("b", None)
-    case.clock.now += 5
+    case.clock.now += 4.9
+    assert case.found("a") == stat("a")
+    assert case.folder.listing() == [stat("a")]
+    case.clock.now += 0.1
     assert case.found("a") is None
     assert case.folder.listing() is None
     assert case.found("a", exact_since=99.0) == stat("a")
+    assert case.found("a", exact_since=100.0) == stat("a")
     assert case.found("a", exact_since=101.0) is None
     assert case.found("b") == "absent"
     assert case.found("c") == "absent"
@@ -134,8 +138,10 @@ def test_a_change_makes_one_name_unknown() -> None:
 def test_many_changes_end_the_listing() -> None:
     case = Fixture()
     case.listed("a")
-    for number in range(1001):
+    for number in range(1000):
         case.folder.forget(f"n{number}")
+    assert case.found("zzz") == "absent"
+    case.folder.forget("n1000")
     assert case.found("zzz") is None
     assert case.found("a") == stat("a")
 
@@ -164,9 +170,11 @@ def test_no_more_than_the_limit() -> None:
     case = Fixture(limits=CacheLimits(entries=3))
     case.listed("a", "b", "c", "d")
     assert len(case.folder) == 0
+    case.listed("a", "b", "c")
+    assert len(case.folder) == 3
     for number in range(10):
         case.store(f"n{number}", None)
-        assert len(case.folder) <= 3
+        assert len(case.folder) == 1 + number % 3
 
 
 @pytest.mark.parametrize("left", [NOTHING, READ, HANDLE])
@@ -219,6 +227,9 @@ def test_without_a_lease_for_a_time_if_somebody_wants_that() -> None:
     assert case.found("b") is None
     assert case.found("c") is None
     assert case.folder.listing() == [stat("a")]
-    case.clock.now += 2
+    case.clock.now += 1.9
+    assert case.found("a") == stat("a")
+    assert case.folder.listing() == [stat("a")]
+    case.clock.now += 0.1
     assert case.found("a") is None
     assert case.folder.listing() is None

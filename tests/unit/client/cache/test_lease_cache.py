@@ -1,12 +1,18 @@
 """The cache against servers that break leases when it hurts, or lie about them."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
+from typing import cast
+from unittest.mock import AsyncMock
 
 import pytest
 
 from smbquic.client.cache import CacheLimits, LeaseCache
+from smbquic.client.cache.cached_file import CachedFile
+from smbquic.client.cache.content import CachedContent
 from smbquic.client.leases import HANDLE, NOTHING, READ
+from smbquic.client.opening import FileMode
 from smbquic.client.share import Share
 from smbquic.errors import ConnectionClosed, NotFoundError, StatusError
 from smbquic.ntstatus import NtStatus
@@ -326,3 +332,230 @@ async def test_a_lost_connection_ends_all_leases(
     for work in (cache.stat("d/a"), file.read(0, 9), cache.open("d/a")):
         with pytest.raises(ConnectionClosed):
             await work
+
+
+# --- files that are read on, and files that are kept open ----------------------------------------
+
+KIB = 1 << 10
+
+
+class AheadOf:
+    """The content of a file, of which only what is read ahead matters."""
+
+    def __init__(self) -> None:
+        self.users: dict[object, object] = {}
+        self.ahead: list[tuple[int, int]] = []
+
+    async def read(self, offset: int, size: int) -> bytes:
+        return b""
+
+    def read_ahead(self, offset: int, size: int) -> None:
+        self.ahead.append((offset // KIB, size // KIB))
+
+
+async def test_the_longer_a_program_reads_on_the_more_is_read_ahead() -> None:
+    content = AheadOf()
+    file = CachedFile("a", FileMode.parse("rb"), cast(CachedContent, content), AsyncMock())
+    for number in range(12):
+        await file.read(number * 64 * KIB, 64 * KIB)
+    steps = [(128, 256), (384, 320), (704, 576), (1280, 1088), (2368, 2112)]
+    assert content.ahead == steps
+    # Half of what is read ahead at most is left of it when more is asked for.
+    await file.read(768 * KIB, (4480 - 768 - 2048) * KIB)
+    assert content.ahead == steps
+    await file.read((4480 - 2048) * KIB, KIB)
+    assert content.ahead[5:] == [(4480, 2433 + 4096 - 4480)]
+    content.ahead.clear()
+    for offset in (0, 100 * KIB, 300 * KIB):  # here and there
+        await file.read(offset, KIB)
+    assert content.ahead == []
+    await file.read(301 * KIB, KIB)
+    assert content.ahead == [(302, 256)]
+    assert len(content.users) == 1
+
+
+async def closed(leasing: LeasingServer, count: int) -> None:
+    await leasing.fake.until(lambda: leasing.count(Command.CLOSE) == count)
+
+
+async def test_no_more_files_than_the_limit_are_kept_open(
+    leasing: LeasingServer, share: Share
+) -> None:
+    leasing.files |= {name: bytearray(b"x") for name in ("a", "b", "c")}
+    cache = LeaseCache(share, CacheLimits(files=2))
+    for name in ("a", "b"):
+        await (await cache.open(name)).close()
+    assert leasing.count(Command.CLOSE) == 0
+    await (await cache.open("a")).close()  # the one that was used last
+    await (await cache.open("c")).close()
+    await closed(leasing, 1)
+    assert leasing.fake.opened_names() == ["a", "b", "c"]
+    await (await cache.open("a")).close()
+    await (await cache.open("c")).close()
+    assert leasing.fake.opened_names() == ["a", "b", "c"]
+    await (await cache.open("b")).close()
+    assert leasing.fake.opened_names() == ["a", "b", "c", "b"]
+    await cache.aclose()
+    assert leasing.count(Command.CLOSE) == 4
+
+
+async def test_a_file_is_not_kept_open_for_ever(leasing: LeasingServer, share: Share) -> None:
+    cache = LeaseCache(share, CacheLimits(idle_seconds=0))
+    file = await cache.open("d/a")
+    await asyncio.sleep(0)
+    assert leasing.count(Command.CLOSE) == 0  # a program has it open
+    await file.close()
+    await closed(leasing, 1)
+    await cache.aclose()
+    assert leasing.count(Command.CLOSE) == 1
+
+
+async def test_a_file_that_is_opened_again_is_kept_anew(
+    leasing: LeasingServer, share: Share
+) -> None:
+    cache = LeaseCache(share, CacheLimits(idle_seconds=0))
+    await (await cache.open("d/a")).close()
+    file = await cache.open("d/a")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert await file.read(0, 3) == b"con"
+    assert (leasing.count(Command.CREATE), leasing.count(Command.CLOSE)) == (1, 0)
+    await file.close()
+    await cache.aclose()
+
+
+async def test_a_file_that_was_written_to_is_closed_at_once(
+    cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    async with await cache.open("d/a", "r+b") as file:
+        await file.write(0, b"CON")
+    assert leasing.count(Command.CLOSE) == 1
+    assert leasing.files["d\\a"] == b"CONtent"
+
+
+async def test_of_two_programs_the_last_closes_it(
+    cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    first, second = await cache.open("d/a", "r+b"), await cache.open("d/a")
+    await first.write(0, b"CON")
+    await first.close()
+    assert leasing.count(Command.CLOSE) == 0
+    await second.close()
+    assert leasing.count(Command.CLOSE) == 1
+    await second.close()
+    assert second.closed
+    assert leasing.count(Command.CLOSE) == 1
+
+
+async def test_half_of_what_is_kept_open_makes_room(leasing: LeasingServer, share: Share) -> None:
+    leasing.files |= {name: bytearray(b"x") for name in ("1", "2", "3", "4")}
+    cache = LeaseCache(share, AT_ONCE)
+    for name in ("1", "2", "3"):
+        await (await cache.open(name)).close()
+    create = leasing.fake.handlers[Command.CREATE]
+    refusals = [1]
+
+    def refuse(request: Received) -> Answer:
+        if refusals:
+            refusals.pop()
+            return NtStatus.TOO_MANY_OPENED_FILES, None
+        return create(request)
+
+    leasing.fake.handlers[Command.CREATE] = refuse
+    await (await cache.open("4")).close()
+    assert leasing.count(Command.CLOSE) == 2
+    await (await cache.open("3")).close()
+    assert leasing.fake.opened_names() == ["1", "2", "3", "4", "4"]
+    await cache.aclose()
+
+
+async def test_what_is_kept_open_in_a_folder_is_closed_before_that_is_renamed(
+    leasing: LeasingServer, share: Share
+) -> None:
+    leasing.files |= {"da\\b": bytearray(b"x"), "da/": bytearray()}
+    cache = LeaseCache(share, AT_ONCE)
+    for name in ("d/a", "da/b"):
+        await (await cache.open(name)).close()
+    await cache.share.rename("d", "e")
+    commands = leasing.fake.commands()
+    assert commands == ["CREATE", "CREATE", "CLOSE", "CREATE", "SET_INFO", "CLOSE"]
+    await (await cache.open("da/b")).close()
+    assert leasing.count(Command.CREATE) == 3
+    await cache.aclose()
+
+
+async def test_what_the_mode_of_a_cached_file_does_not_allow(
+    cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    file = await cache.open("d/a")
+    with pytest.raises(io.UnsupportedOperation, match="d/a: the file is not writable in its mode"):
+        await file.write(0, b"x")
+    with pytest.raises(io.UnsupportedOperation, match="not writable"):
+        await file.truncate(0)
+    await file.close()
+    with pytest.raises(ValueError, match="d/a: the file is closed"):
+        await file.read(0, 1)
+    writer = await cache.open("d/b", "wb")
+    with pytest.raises(io.UnsupportedOperation, match="not readable"):
+        await writer.read(0, 1)
+    await writer.close()
+    with pytest.raises(ValueError, match="a cached file has bytes, add b"):
+        await cache.open("d/a", "r")
+
+
+async def test_the_folders_that_were_not_used_for_longest_are_closed(
+    leasing: LeasingServer, share: Share
+) -> None:
+    leasing.files |= {f"{name}/": bytearray() for name in ("e", "f")}
+    leasing.files |= {f"{name}\\a": bytearray() for name in ("e", "f")}
+    cache = LeaseCache(share, CacheLimits(folders=2, pause=0))
+    for name in ("d", "e", "d", "f"):
+        assert await names(cache, name) == ["a"]
+    await closed(leasing, 4)  # each listing closes what it has opened, and one folder is closed
+    asked = leasing.count(Command.CREATE)
+    for name in ("d", "f"):
+        assert await names(cache, name) == ["a"]
+    assert leasing.count(Command.CREATE) == asked
+    assert await names(cache, "e") == ["a"]
+    assert leasing.count(Command.CREATE) == asked + 2
+    await cache.aclose()
+
+
+async def test_folders_of_too_many_entries_are_closed(leasing: LeasingServer, share: Share) -> None:
+    leasing.files |= {"e/": bytearray(), "e\\a": bytearray(), "d\\b": bytearray()}
+    for entries, kept in ((3, True), (2, False)):
+        cache = LeaseCache(share, CacheLimits(entries=entries, pause=0))
+        assert await names(cache, "d") == ["a", "b"]
+        assert await names(cache, "e") == ["a"]
+        asked = leasing.count(Command.CREATE)
+        await names(cache, "d")
+        assert (leasing.count(Command.CREATE) == asked) is kept
+        await cache.aclose()
+
+
+async def test_after_a_few_misses_a_folder_is_listed(
+    cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    leasing.files |= {f"d\\{number}": bytearray() for number in range(9)}
+    for number in range(2):
+        await cache.stat(f"d/{number}")
+    assert leasing.count(Command.QUERY_DIRECTORY) == 0
+    asked = leasing.count(Command.CREATE)
+    await cache.stat("d/2")
+    assert leasing.count(Command.QUERY_DIRECTORY) > 0
+    for number in range(3, 9):
+        await cache.stat(f"d/{number}")
+    assert leasing.count(Command.CREATE) == asked + 1  # that of the listing
+
+
+async def test_what_is_known_without_asking(cache: LeaseCache, leasing: LeasingServer) -> None:
+    assert cache.known_stat("d/a") is None
+    found = await cache.stat("d/a")
+    assert cache.known_stat("d/a") == found
+    assert cache.known_stat("d/b") is None
+    asked = len(leasing.fake.seen)
+    async with await cache.open("d/a"):
+        assert cache.known_stat("d/a") is None
+    assert len(leasing.fake.seen) == asked + 1
+    assert not await cache.exists("d/b")
+    assert cache.known_stat("d/b") is None

@@ -9,6 +9,7 @@ from smbquic.errors import DeniedError, PathError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
 from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.header import Command
 from smbquic.wire.message import Message
@@ -32,6 +33,12 @@ OPENING = requests.create("d\\a", requests.READ)
         ([requests.truncate(0)], RequestedChange(["d/a"], content=True)),
         ([requests.delete()], RequestedChange(["d/a"], moves=True)),
         ([requests.rename("e\\b", replace=True)], RequestedChange(["d/a", "e/b"], moves=True)),
+        ([requests.link("e\\b")], RequestedChange(["d/a", "e/b"])),
+        (
+            [requests.change(FileInformationClass.FileAllocationInformation, bytes(8))],
+            RequestedChange(["d/a"], content=True),
+        ),
+        ([requests.read(0, 9), requests.write(0, b"x")], RequestedChange(["d/a"], content=True)),
     ],
 )
 def test_what_requests_change(others: list[Message], expected: RequestedChange | None) -> None:
@@ -41,6 +48,11 @@ def test_what_requests_change(others: list[Message], expected: RequestedChange |
 def test_what_a_create_changes() -> None:
     making = requests.create("d\\a", requests.READ, disposition=CreateDisposition.FILE_CREATE)
     assert RequestedChange.of(making, []) == RequestedChange(["d/a"], moves=False)
+    for disposition, content in enumerate([True, False, False, False, True, True]):
+        opening = requests.create("a", requests.WRITE, disposition=CreateDisposition(disposition))
+        change = RequestedChange.of(opening, [])
+        assert (change is not None and change.content) is content
+        assert (change is None) is (disposition == CreateDisposition.FILE_OPEN)
     emptying = requests.create("a", requests.WRITE, disposition=CreateDisposition.FILE_OVERWRITE)
     assert RequestedChange.of(emptying, []) == RequestedChange(["a"], content=True)
     deleting = requests.create("d\\a", requests.DELETE, options=CreateOptions.FILE_DELETE_ON_CLOSE)
@@ -82,3 +94,5 @@ async def test_changes_are_told(share: Share, server: FakeServer) -> None:
         await observed.remove("d/c")
     assert observer.told[2:] == ["before ['d/c']", "after ['d/c']"]
     assert observed.tree is share.tree
+    assert observed.open_slots is share.open_slots
+    assert observed.memory is share.memory

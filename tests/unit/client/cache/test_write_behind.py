@@ -116,3 +116,44 @@ async def test_the_server_has_in_the_end_what_was_written(
             await writes.drain()
     await writes.drain()
     assert server.content == expected
+
+
+async def test_a_full_write_does_not_wait_to_be_drained() -> None:
+    server = Server()
+    server.answers.set()
+    writes = behind(server)
+    await writes.write(0, memoryview(b"123456789"))
+    await asyncio.sleep(0)
+    assert server.seen == []
+    await writes.write(9, memoryview(b"0"))
+    await asyncio.sleep(0)
+    assert server.seen == [(0, b"1234567890")]
+    await writes.drain()
+
+
+async def test_writes_that_only_touch_are_sent_at_once() -> None:
+    server = Server()
+    writes = behind(server)
+    for offset in (10, 5, 15):
+        await writes.write(offset, memoryview(b"x" * 5))
+    drained = asyncio.create_task(writes.drain())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert [offset for offset, _ in server.seen] == [10, 5, 15]
+    server.answers.set()
+    await drained
+
+
+async def test_as_much_as_allowed_waits_for_nothing() -> None:
+    server = Server()
+    writes = behind(server, MOST_UNSENT // 2)
+    data = memoryview(bytes(MOST_UNSENT // 2))
+    for number in range(2):
+        await asyncio.wait_for(writes.write(number * len(data), data), 10)
+    await asyncio.sleep(0)
+    assert len(server.seen) == 2
+    third = asyncio.create_task(writes.write(2 * len(data), memoryview(b"x")))
+    await asyncio.wait_for(third, 10)  # it is collected
+    server.content = bytearray(MOST_UNSENT * 2)
+    server.answers.set()
+    await writes.drain()
