@@ -67,7 +67,7 @@ def _read_line(process: "subprocess.Popen[str]", log: Path) -> str:
 
 
 @contextlib.contextmanager
-def _smbquic(
+def announcing(
     log: Path, *arguments: "str | Path", within: Sequence[str] = ()
 ) -> Iterator[tuple[int, list[str]]]:
     """Run a command that announces its listeners; gives its process id and their addresses."""
@@ -132,7 +132,7 @@ def running_server(
     store = UserStore()
     store.add(USER, PASSWORD)
     store.save(users)
-    with _smbquic(
+    with announcing(
         log,
         *("serve", "--users", users),
         *("--share", f"{SHARE}={share}", "--share", f"{READ_ONLY_SHARE}={share}:ro"),
@@ -153,7 +153,7 @@ def running_gateway(
     """Run `smbquic gateway` to servers at TCP ports of this machine, which serve `share`."""
     log = folder / "gateway.log"
     pools = [part for port in backends for part in ("--backend", f"tcp://127.0.0.1:{port}")]
-    with _smbquic(
+    with announcing(
         log,
         *("gateway", "--listen", "quic://127.0.0.1:0", *pools),
         *("--cert", pki.server.certificate, "--key", pki.server.key),
@@ -177,14 +177,14 @@ def running_alone(folder: Path) -> Iterator[tuple[int, Path]]:
     network = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
     arguments = ("serve", "--users", users, "--share", f"{SHARE}={share}")
     listen = ("--listen", "tcp://127.0.0.1:445")
-    with _smbquic(folder / "server.log", *arguments, *listen, within=network) as (pid, _):
+    with announcing(folder / "server.log", *arguments, *listen, within=network) as (pid, _):
         yield pid, share
 
 
 @contextlib.contextmanager
 def running_relay(folder: Path, server: ServerProcess) -> Iterator[int]:
     """Run `smbquic relay` to the server's QUIC port; gives its TCP port."""
-    with _smbquic(
+    with announcing(
         folder / "relay.log",
         *("relay", "--listen", "tcp://127.0.0.1:0", "--ca", server.pki.ca),
         f"smb+quic://localhost:{server.ports['quic']}",
