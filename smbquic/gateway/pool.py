@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from smbquic.gateway.affinity import AffinityTable
 from smbquic.gateway.backend import Backend, BackendAddress
 from smbquic.options.gateway import BackendOptions, PoolOptions
+from smbquic.transport.server_names import find_by_name, normal_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class PoolTable:
         former: PoolTable | None = None,
     ) -> None:
         """Make the pools; back ends that `former` has as well keep their state."""
-        kept = {} if former is None else former.by_place()
+        kept = {} if former is None else former.by_pool_and_url()
         self.pools: list[Pool] = []
         self._by_name: dict[str, Pool] = {}
         self._default: Pool | None = None
@@ -65,7 +66,7 @@ class PoolTable:
 
     def _add(self, pool: Pool) -> None:
         self.pools.append(pool)
-        for name in map(_normal, pool.options.names):
+        for name in map(normal_name, pool.options.names):
             if name in self._by_name:
                 raise ValueError(
                     f"the pools {self._by_name[name].name!r} and {pool.name!r} are both for {name}"
@@ -82,20 +83,14 @@ class PoolTable:
 
     def find(self, server_name: str) -> Pool | None:
         """Return the pool for a name that a client asked for, which may be empty."""
-        name = _normal(server_name)
-        _, dot, rest = name.partition(".")
-        return self._by_name.get(name) or self._by_name.get(f"*{dot}{rest}") or self._default
+        return find_by_name(self._by_name, server_name) or self._default
 
-    def by_place(self) -> dict[tuple[str, str], Backend]:
-        """Return the back ends by their pool's name and their URL."""
+    def by_pool_and_url(self) -> dict[tuple[str, str], Backend]:
+        """Return the back ends by the name of their pool and their URL."""
         return {(pool.name, each.url): each for pool in self.pools for each in pool.backends}
 
     def __iter__(self) -> Iterator[Pool]:
         return iter(self.pools)
-
-
-def _normal(name: str) -> str:
-    return name.lower().removesuffix(".")
 
 
 def _addresses(pool: PoolOptions) -> list[BackendAddress]:

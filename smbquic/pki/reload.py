@@ -20,6 +20,7 @@ from smbquic.pki.subject import now_utc
 from smbquic.pki.verification import parse_der
 from smbquic.transport.base import Peer
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls
+from smbquic.transport.server_names import find_by_name
 
 WATCH_INTERVAL = 0.25
 """Seconds between two checks of the files."""
@@ -56,8 +57,7 @@ class ServerCertificates:
 
     def is_name(self, host: str) -> bool:
         """Return whether one of the certificates is for this host."""
-        _, dot, rest = host.partition(".")
-        return host in self.names.by_name or f"*{dot}{rest}" in self.names.by_name
+        return find_by_name(self.names.by_name, host) is not None
 
     def decide(self, server_name: str, chain: Sequence[bytes]) -> Decision | None:
         """Decide whether a connected client may stay, by the current rules; None without rules.

@@ -17,6 +17,7 @@ from smbquic.options.client import Tickets
 from smbquic.options.quic import TicketPolicy
 from smbquic.transport.quic.engine import CRYPTO_ERROR, CloseReason
 from smbquic.transport.quic.tickets import TicketCache, TicketIssuer
+from smbquic.transport.server_names import find_by_name
 
 ALPN = "smb"
 
@@ -109,9 +110,7 @@ class CertificatesByName:
 
     def find(self, name: str) -> ServerTls | None:
         """Return the certificate for a client that asks for `name`, which may be empty."""
-        name = name.lower().removesuffix(".")
-        _, dot, rest = name.partition(".")
-        return self.by_name.get(name) or self.by_name.get(f"*{dot}{rest}") or self.default
+        return find_by_name(self.by_name, name) or self.default
 
     @property
     def all(self) -> tuple[ServerTls, ...]:

@@ -118,7 +118,7 @@ def test_back_ends_that_stay_keep_their_state() -> None:
     assert same is b
     assert (b.connections, b.is_up, b.address.weight, b.failures) == (4, False, 2, 7)
     assert (c.connections, c.is_up) == (0, True)
-    assert after.by_place() == {("nas", "tcp://c:445"): c, ("nas", B): b}
+    assert after.by_pool_and_url() == {("nas", "tcp://c:445"): c, ("nas", B): b}
 
 
 def test_wrong_pools_leave_the_former_as_they_are() -> None:
