@@ -50,3 +50,17 @@ def test_a_refusal_is_reported_again_when_the_interval_is_over() -> None:
         refusals.add(ListenerRefusal.TOO_MUCH, "somebody")
 
     assert reports == [1, 2, 2]
+
+
+def test_several_are_counted_at_once() -> None:
+    reports: list[int] = []
+    clock = Clock()
+    refusals = Refusals(lambda reason, client, count: reports.append(count), clock)
+    refusals.add(ListenerRefusal.TOO_MUCH, "somebody", 3)
+    refusals.add(ListenerRefusal.TOO_MUCH, "somebody")
+    refusals.add(ListenerRefusal.TOO_MUCH, "somebody", 2)
+    clock.advance(10)
+    refusals.add(ListenerRefusal.TOO_MUCH, "somebody")
+
+    assert reports == [3, 4]
+    assert refusals.counts == {ListenerRefusal.TOO_MUCH: 7}
