@@ -1,6 +1,8 @@
 """Which changes the watches of a folder get, and under which filters. [MS-FSA] 2.1.5.11"""
 
+from enum import IntFlag
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -10,11 +12,14 @@ from smbquic.storage import Change, ChangeKind
 from smbquic.wire.change_notify import CompletionFilter
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition
+from smbquic.wire.fscc.extended_attributes import FullEaInformation
 from smbquic.wire.fscc.file_information import (
+    AllocationInformation,
     BasicInformation,
     EndOfFileInformation,
     FileInformationClass,
     LinkInformation,
+    PositionInformation,
     RenameInformation,
 )
 from smbquic.wire.fscc.notify_information import NotifyAction
@@ -22,7 +27,6 @@ from smbquic.wire.write import WriteRequest
 from tests.unit.server.smb_client import Client, Connect, share_of
 from tests.unit.server.watching import (
     ADDED,
-    ALL,
     DIRECTORY,
     MODIFIED,
     NAMES,
@@ -38,6 +42,28 @@ from tests.unit.server.watching import (
     set_info,
     watched,
 )
+
+File = FileInformationClass
+
+
+class Filter(IntFlag):
+    """Kinds of changes. [MS-SMB2] 2.2.35"""
+
+    FILE_NAME = 0x1
+    ATTRIBUTES = 0x4
+    SIZE = 0x8
+    LAST_WRITE = 0x10
+    LAST_ACCESS = 0x20
+    CREATION = 0x40
+    EA = 0x80
+    SECURITY = 0x100
+
+
+class Information(Protocol):
+    """A structure that SET_INFO takes."""
+
+    def encode(self) -> bytes:
+        """Return its bytes."""
 
 
 async def test_another_connection_is_told_too(client: Client, connect: Connect) -> None:
@@ -136,45 +162,27 @@ async def test_a_link_is_an_addition(client: Client) -> None:
 @pytest.mark.parametrize(
     ("information_class", "buffer", "what"),
     [
-        (
-            FileInformationClass.FileBasicInformation,
-            BasicInformation(10**16, 0, 0, 0, 0).encode(),
-            CompletionFilter.FILE_NOTIFY_CHANGE_CREATION,
-        ),
-        (
-            FileInformationClass.FileBasicInformation,
-            BasicInformation(0, 10**17, 0, 0, 0).encode(),
-            CompletionFilter.FILE_NOTIFY_CHANGE_LAST_ACCESS,
-        ),
-        (
-            FileInformationClass.FileBasicInformation,
-            BasicInformation(0, 0, 10**17, 0, 0).encode(),
-            CompletionFilter.FILE_NOTIFY_CHANGE_LAST_WRITE,
-        ),
-        (
-            FileInformationClass.FileBasicInformation,
-            BasicInformation(0, 0, 0, 0, 2).encode(),
-            CompletionFilter.FILE_NOTIFY_CHANGE_ATTRIBUTES,
-        ),
-        (
-            FileInformationClass.FileEndOfFileInformation,
-            EndOfFileInformation(5).encode(),
-            CompletionFilter.FILE_NOTIFY_CHANGE_SIZE,
-        ),
+        (File.FileBasicInformation, BasicInformation(10**16, 0, 0, 0, 0), Filter.CREATION),
+        (File.FileBasicInformation, BasicInformation(0, 10**17, 0, 0, 0), Filter.LAST_ACCESS),
+        (File.FileBasicInformation, BasicInformation(0, 0, 10**17, 0, 0), Filter.LAST_WRITE),
+        (File.FileBasicInformation, BasicInformation(0, 0, 0, 0, 2), Filter.ATTRIBUTES),
+        (File.FileEndOfFileInformation, EndOfFileInformation(5), Filter.SIZE | Filter.ATTRIBUTES),
+        (File.FileAllocationInformation, AllocationInformation(5), Filter.SIZE | Filter.ATTRIBUTES),
+        (File.FileFullEaInformation, FullEaInformation(b"name", b"value"), Filter.EA),
+        (File.FilePositionInformation, PositionInformation(5), 0),
     ],
 )
 async def test_set_info_is_told_as_what_it_is(
-    client: Client, information_class: int, buffer: bytes, what: int
+    client: Client, information_class: int, buffer: Information, what: int
 ) -> None:
     file_id = await client.open("a")
-    others = what | CompletionFilter.FILE_NOTIFY_CHANGE_ATTRIBUTES
-    quiet = await watched(client, what=ALL & ~others)
-    folder = await watched(client, what=what)
-    response = await client.call(set_info(file_id, information_class, buffer))
+    folders = {bit: await watched(client, what=bit | Filter.FILE_NAME) for bit in Filter}
+    response = await client.call(set_info(file_id, information_class, buffer.encode()))
     assert response.status == NtStatus.SUCCESS
-    assert changes(await client.call(notify(folder))) == [(MODIFIED, "a")]
     await make(client, "b")
-    assert changes(await client.call(notify(quiet))) == [(ADDED, "b")]
+    for bit, folder in folders.items():
+        expected = [(MODIFIED, "a")] if bit & what else []
+        assert changes(await client.call(notify(folder))) == [*expected, (ADDED, "b")]
 
 
 async def test_writes_are_told_once_until_they_are_asked_for(client: Client) -> None:
