@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -370,6 +371,21 @@ async def test_a_buffer_that_is_too_short(
         assert status == NtStatus.INFO_LENGTH_MISMATCH
     status = await raw(client, file_id, information_class, b"")
     assert status == NtStatus.INVALID_PARAMETER
+
+
+async def test_as_much_as_may_be_set(connect: Connect, root: Path) -> None:
+    fill(root, "file")
+    client = await connect()
+    file_id = await client.open("file")
+    largest = client.protocol.negotiated.max_transact_size  # type: ignore[union-attr]
+    request = SetInfoRequest(InfoType.FILESYSTEM, 0, file_id, bytes(largest))
+
+    # What is too long for a structure of a file, and for all of them.
+    assert await raw(client, file_id, 4, bytes(128 << 10)) == NtStatus.SUCCESS
+    assert await raw(client, file_id, 4, bytes((128 << 10) + 1)) == NtStatus.INVALID_PARAMETER
+    assert (await client.call(request)).status == NtStatus.ACCESS_DENIED
+    request = replace(request, buffer=bytes(largest + 1))
+    assert (await client.call(request)).status == NtStatus.INVALID_PARAMETER
 
 
 async def test_a_name_that_is_longer_than_its_buffer(client: Client, file_id: FileId) -> None:

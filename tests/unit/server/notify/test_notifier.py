@@ -120,12 +120,17 @@ async def test_a_rename_is_a_pair(client: Client) -> None:
 
 async def test_a_renamed_file_is_modified_when_it_is_closed(client: Client) -> None:
     file_id = await client.open("old")
-    folder = await watched(client, what=CompletionFilter.FILE_NOTIFY_CHANGE_ATTRIBUTES)
+    folders = {bit: await watched(client, what=bit) for bit in Filter}
     rename = RenameInformation(replace_if_exists=False, file_name="new").encode()
     await client.call(set_info(file_id, FileInformationClass.FileRenameInformation, rename))
-    message_id = await pending(client, notify(folder))
+    assert changes(await client.call(notify(folders[Filter.FILE_NAME])))
+    waiting = {bit: await pending(client, notify(folder)) for bit, folder in folders.items()}
     await client.call(CloseRequest(file_id))
-    assert changes(await client.answer(message_id)) == [(MODIFIED, "new")]
+    await client.is_quiet()
+    told = {bit: sent for bit, sent in waiting.items() if sent in client.responses}
+    assert set(told) == {Filter.ATTRIBUTES, Filter.CREATION}
+    for message_id in told.values():
+        assert changes(await client.answer(message_id)) == [(MODIFIED, "new")]
 
 
 async def test_a_move_goes_here_and_comes_there(client: Client) -> None:

@@ -307,3 +307,41 @@ async def test_nothing_waits_in_a_folder_that_is_gone(
     await connect()
     assert len(server.files.durables) == 0
     assert len(server.files) == 0
+
+
+async def test_what_waits_in_another_share_stays(
+    connect: Connect, owner: Client, server: Server, root: Path
+) -> None:
+    (root / "readable").touch()
+    reader = await connect(share="ro", client_guid=b"R" * 16)
+    opens = batch(asks(2), create_disposition=CreateDisposition.FILE_OPEN)
+    await durable(reader, opens, 2, name="readable")
+    await reader.close()
+    await durable(owner, batch(asks(2)), 2)
+    await owner.close()
+    assert len(server.files.durables) == 2
+    replace(root)
+
+    await connect()
+    assert len(server.files.durables) == 1
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["its owner is back", "it is closed"])
+async def test_who_does_not_wait_any_more_leaves_room(
+    connect: Connect, server_with: ServerWith, back: bool
+) -> None:
+    server = server_with(Limits(disconnected=1, interim_delay=30.0))
+    for _ in range(3):
+        owner = await connect(to=server, **OWNER)
+        file_id = await durable(owner, batch(asks(2)), 2)
+        await owner.close()
+        entry = server.files.durables.get(file_id.persistent)
+        assert entry is not None
+        if back:
+            owner = await connect(to=server, **OWNER)
+            response = await owner.create("file", **batch(returns(2, file_id)))
+            assert response.status == NtStatus.SUCCESS
+            assert (await owner.call(CloseRequest(response.body.file_id))).status == 0
+        else:
+            entry.close()
+        assert not len(server.files)
