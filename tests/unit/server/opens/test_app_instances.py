@@ -3,12 +3,14 @@
 [MS-SMB2] 3.3.5.9.13
 """
 
+from types import SimpleNamespace
 from typing import Any, Unpack
 
 import pytest
 
 from smbquic.auth.identity import Identity
 from smbquic.ntstatus import NtStatus
+from smbquic.server.opens.app_instances import may_read
 from smbquic.server.security import access
 from smbquic.server.security.accounts import token_of
 from smbquic.server.server import Server
@@ -190,10 +192,13 @@ async def test_before_3_1_1_there_are_no_versions(connect: Connect, here: Client
     assert response.status == FORCED_CLOSED
 
 
-async def test_before_3_0_there_are_no_applications(connect: Connect, here: Client) -> None:
+@pytest.mark.parametrize("contexts", [[], [durable()]], ids=["not durable", "durable"])
+async def test_before_3_0_there_are_no_applications(
+    connect: Connect, here: Client, contexts: list[CreateContext]
+) -> None:
     there = await connect(dialects=(Dialect.SMB_2_1,), **THERE)
     file_id = await here.open("file", **named())
-    assert (await there.create("file", **named())).status == SHARING_VIOLATION
+    assert (await there.create("file", **named(None, *contexts))).status == SHARING_VIOLATION
     assert await is_open(here, file_id)
 
 
@@ -206,3 +211,27 @@ async def test_who_may_not_read_a_file_closes_nobodys(connect: Connect, here: Cl
     for wanted in (AccessMask.FILE_READ_DATA, AccessMask.FILE_READ_ATTRIBUTES):
         await bob.create("file", **named(desired_access=int(wanted)))
     assert await is_open(here, file_id)
+
+
+@pytest.mark.parametrize(
+    ("rights", "expected"),
+    [
+        (None, True),
+        (access.ALL, True),
+        (access.READ, True),
+        (access.READ | access.WRITE, True),
+        (access.READ & ~int(AccessMask.FILE_READ_EA), False),
+        (access.ALL & ~int(AccessMask.FILE_READ_DATA), False),
+        (0, False),
+    ],
+)
+def test_who_may_read_a_file_has_all_rights_for_that(rights: int | None, expected: bool) -> None:
+    alice = token_of(Identity("alice", ""))
+    descriptor = None
+    if rights is not None:
+        aces = [Ace(AceType.ACCESS_ALLOWED, 0, int(rights), alice.user)]
+        descriptor = SecurityDescriptor(dacl=Acl([*aces]))
+    descriptors: Any = SimpleNamespace(effective=lambda storage, file: descriptor)
+    entry: Any = SimpleNamespace(storage=None, file=None)
+
+    assert may_read(descriptors, alice, entry) is expected
