@@ -48,6 +48,9 @@ def large(stub: Buffer) -> bytes:
     return b"x" * 20_000
 
 
+REQUEST_SIZE = len(RpcRequest(1, 0, b"", 7).encode())
+
+
 @pytest.fixture
 def association() -> Association:
     return Association("srvsvc", (RpcInterface(SRVSVC, {0: echo, 1: malformed, 2: large}),))
@@ -110,6 +113,17 @@ def test_there_are_not_more_contexts_than_allowed(association: Association) -> N
     assert results[-1].reason == BindReason.LOCAL_LIMIT_EXCEEDED
 
 
+def test_every_client_has_a_group_of_its_own() -> None:
+    answers = [Association("srvsvc", ()).receive(bind())[0] for _ in range(3)]
+    groups = [BindAck.decode(answer).assoc_group_id for answer in answers]
+    assert groups == [groups[0], groups[0] + 1, groups[0] + 2]
+
+
+def test_the_smallest_fragments(association: Association) -> None:
+    (answer,) = association.receive(bind(max_recv_frag=1432))
+    assert BindAck.decode(answer).max_xmit_frag == 1432
+
+
 def test_fragments_that_are_too_small(association: Association) -> None:
     (answer,) = association.receive(bind(max_recv_frag=1431))
     assert BindNak.decode(answer).reason == BindNakReason.LOCAL_LIMIT_EXCEEDED
@@ -145,7 +159,8 @@ def test_a_call(association: Association) -> None:
 )
 def test_faults(association: Association, opnum: int, context: int, status: int) -> None:
     fault = RpcFault.decode(the_call(bound(association), opnum, b"", context))
-    assert (fault.call_id, fault.status) == (2, status)
+    assert (fault.call_id, fault.status, fault.context_id) == (2, status, context)
+    assert fault.flags == PduFlags.FIRST_FRAG | PduFlags.LAST_FRAG | PduFlags.DID_NOT_EXECUTE
     assert not association.failed
 
 
@@ -179,12 +194,16 @@ def test_bytes_need_not_come_in_pdus(data: st.DataObject) -> None:
     assert [PduHeader.decode(answer).call_id for answer in answers] == [1, 2, 3]
 
 
-def test_a_call_that_is_given_up(association: Association) -> None:
+@pytest.mark.parametrize("kind", [PduType.ORPHANED, PduType.CO_CANCEL])
+def test_a_call_that_is_given_up(association: Association, kind: PduType) -> None:
     bound(association)
     first, *_ = request_fragments(3, 7, 0, bytes(2000), 500)
     association.receive(first)
+    assert association.held == 500 - REQUEST_SIZE
     cancel = bytearray(RpcFault(3, 0).encode())
-    cancel[2] = PduType.ORPHANED
+    cancel[2] = kind
+    assert association.receive(cancel) == []
+    assert association.held == 0
     assert association.receive(cancel) == []
     assert bytes(RpcResponse.decode(the_call(association, 0, b"stub")).stub) == b"stub"
 
@@ -209,6 +228,42 @@ def test_nothing_is_kept_of_what_follows_an_error(
     assert association.failed
     assert association.held == 0
     assert caplog.messages[0].startswith("pipe srvsvc: ")
+
+
+def test_what_waits_for_the_rest_is_held(association: Association) -> None:
+    bound(association)
+    first, second, *_ = request_fragments(3, 7, 0, bytes(2000), 500)
+    association.receive(first + second[:100])
+    assert association.held == 500 - REQUEST_SIZE + 100
+    association.receive(second[100:])
+    assert association.held == 2 * (500 - REQUEST_SIZE)
+
+
+def test_a_new_call_takes_the_place_of_what_was_begun(association: Association) -> None:
+    bound(association)
+    first, second, *_ = request_fragments(3, 7, 0, bytes(2000), 500)
+    association.receive(first)
+    assert bytes(RpcResponse.decode(the_call(association, 0, b"stub")).stub) == b"stub"
+    assert association.held == 0
+    association.receive(second)
+    assert association.failed
+
+
+@pytest.mark.parametrize(("more", "failed"), [(0, False), (1, True)])
+def test_the_largest_fragment(association: Association, more: int, failed: bool) -> None:
+    bound(association)
+    pdu = RpcRequest(2, 0, bytes(5840 - REQUEST_SIZE + more), 7).encode()
+    assert len(pdu) == 5840 + more
+    association.receive(pdu)
+    assert association.failed is failed
+
+
+@pytest.mark.parametrize(("more", "failed"), [(0, False), (1, True)])
+def test_the_longest_call(association: Association, more: int, failed: bool) -> None:
+    bound(association)
+    for part in request_fragments(3, 7, 0, bytes((64 << 10) + more), 5000):
+        association.receive(part)
+    assert association.failed is failed
 
 
 def test_a_call_without_an_end_ends_it(association: Association) -> None:

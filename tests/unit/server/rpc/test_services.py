@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from smbquic.server.rpc import services
 from smbquic.server.rpc.services import associate
 from smbquic.server.server import Server
 from smbquic.server.share import ServedShare
@@ -21,7 +23,9 @@ from smbquic.wire.rpc.srvsvc import (
     NetrShareGetInfoRequest,
     NetrShareGetInfoResponse,
     NetStatus,
+    ServerInfo,
     SrvsvcOpnum,
+    TimeOfDayInfo,
 )
 from smbquic.wire.rpc.syntax import NDR
 from smbquic.wire.rpc.wkssvc import (
@@ -114,6 +118,38 @@ def test_shares_bit_by_bit(call: Call) -> None:
     assert enumerated(call, 1, None, 0, 99).shares == []
 
 
+@pytest.mark.parametrize(
+    ("length", "count"),
+    # 64 bytes of each share, and two of each character of name and remark: 90, 68 and 114.
+    [(0, 1), (89, 1), (90, 1), (157, 1), (158, 2), (271, 2), (272, 3), (0xFFFF_FFFF, 3)],
+)
+@pytest.mark.parametrize("start", [None, 0])
+def test_how_many_shares_fit(call: Call, length: int, count: int, start: int | None) -> None:
+    answer = enumerated(call, 1, None, length, start)
+
+    more = count < 3
+    assert len(answer.shares) == count
+    assert answer.total_entries == 3
+    assert answer.status == (NetStatus.ERROR_MORE_DATA if more else NetStatus.NERR_Success)
+    assert answer.resume_handle == (None if start is None else count if more else 0)
+
+
+def test_the_rest_of_the_shares(call: Call) -> None:
+    answer = enumerated(call, 1, None, 0, 1)
+
+    assert [share.netname for share in answer.shares] == ["ro"]
+    assert (answer.total_entries, answer.resume_handle) == (2, 2)
+
+
+@pytest.mark.parametrize("level", [2, 502, 503])
+def test_where_a_share_seems_to_be(call: Call, level: int) -> None:
+    data, _, ipc = enumerated(call, level).shares
+
+    assert (data.path, ipc.path) == ("C:\\data", "")
+    assert data.servername == ("*" if level == 503 else None)
+    assert (data.permissions, data.max_uses, data.passwd) == (0, 0xFFFF_FFFF, None)
+
+
 def test_one_share(call: Call) -> None:
     def ask(name: str, level: int) -> NetrShareGetInfoResponse:
         stub = NetrShareGetInfoRequest(name, level).encode()
@@ -138,6 +174,19 @@ def test_the_server(call: Call) -> None:
         answer = ask(level).info
         assert answer is not None
         assert answer.name == "SMBQUIC"
+    # Windows 10; a workstation and server of the NT family, with any number of users, whose idle
+    # sessions end after 15 minutes. [MS-SRVS] 2.2.2.7, 2.2.4.43
+    assert answer == ServerInfo(
+        platform_id=500,
+        name="SMBQUIC",
+        version_major=10,
+        version_minor=0,
+        type=0x9003,
+        comment="smbquic",
+        users=0xFFFF_FFFF,
+        disc=15,
+        userpath="C:\\",
+    )
     assert ask(103).status == NetStatus.ERROR_INVALID_LEVEL
 
 
@@ -152,6 +201,34 @@ def test_the_clock(call: Call) -> None:
     assert time.weekday == told.isoweekday() % 7
 
 
+@pytest.mark.parametrize(("day", "weekday"), [(1, 0), (2, 1), (7, 6)])
+def test_the_parts_of_a_time(
+    call: Call, monkeypatch: pytest.MonkeyPatch, day: int, weekday: int
+) -> None:
+    now = datetime(2023, 10, day, 23, 58, 59, 129_999, tzinfo=UTC)
+    clock = SimpleNamespace(now=lambda zone: now if zone is UTC else None)
+    monkeypatch.setattr(services, "datetime", clock)
+    monkeypatch.setattr(services, "time", SimpleNamespace(monotonic=lambda: 4294968.5))
+
+    time = NetrRemoteTODResponse.decode(call(SrvsvcOpnum.NetrRemoteTOD, b"")).time
+
+    # Milliseconds since some moment, in 32 bits; a tick of the clock takes 31 ms.
+    assert time == TimeOfDayInfo(
+        elapsedt=1_696_118_400 + day * 86_400 - 61,
+        msecs=1204,
+        hours=23,
+        mins=58,
+        secs=59,
+        hunds=12,
+        timezone=0,
+        tinterval=310,
+        day=day,
+        month=10,
+        year=2023,
+        weekday=weekday,
+    )
+
+
 def test_the_workstation(server: Server) -> None:
     call = caller(server, "wkssvc", WKSSVC)
 
@@ -162,4 +239,6 @@ def test_the_workstation(server: Server) -> None:
         answer = ask(level).info
         assert answer is not None
         assert (answer.computername, answer.langroup) == ("SMBQUIC", "WORKGROUP")
+        assert (answer.platform_id, answer.ver_major, answer.ver_minor) == (500, 10, 0)
+    assert (answer.lanroot, answer.logged_on_users) == ("", 0)
     assert ask(502).status == NetStatus.ERROR_INVALID_LEVEL
