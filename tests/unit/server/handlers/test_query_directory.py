@@ -133,6 +133,7 @@ async def test_every_class_tells_what_the_disk_says(
     assert entry.last_write_time == from_unix_ns(stat.st_mtime_ns)
     assert entry.last_access_time == from_unix_ns(stat.st_atime_ns)
     assert entry.change_time == from_unix_ns(stat.st_ctime_ns)
+    assert 0 < entry.creation_time <= entry.change_time
     assert entry.file_attributes == FileAttributes.NORMAL
     if information_class not in (1, 2, 3):
         assert entry.file_id == stat.st_ino
@@ -329,6 +330,21 @@ async def test_more_than_was_negotiated_is_refused(connect: Connect) -> None:
     response = await client.call(query(folder, room=65537))
 
     assert response.status == NtStatus.INVALID_PARAMETER
+    assert (await client.call(query(folder, room=65536))).status == NtStatus.SUCCESS
+
+
+async def test_what_just_fits(client: Client, root: Path, folder: FileId) -> None:
+    fill(root, "x1", "x2", "x345")
+    whole = len((await client.call(query(folder, "x?"))).body.buffer)
+    first = FIXED_SIZES[ID_BOTH] + 4
+    assert whole == first + -first % 8 + first
+
+    for room, found in ((whole, 2), (whole - 1, 1), (first, 1)):
+        response = await client.call(query(folder, "x?", room=room, flags=RESTART))
+        assert response.status == NtStatus.SUCCESS
+        assert len(decode_entries(ID_BOTH, response.body.buffer)) == found
+    response = await client.call(query(folder, "x?", room=first - 1, flags=RESTART))
+    assert response.status == NtStatus.BUFFER_OVERFLOW
 
 
 async def test_a_file_has_no_entries(client: Client) -> None:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from struct import pack
 from types import SimpleNamespace
 from typing import cast
 
@@ -10,10 +11,12 @@ from smbquic.storage import Capability, VolumeStat
 from smbquic.wire.fscc.filesystem_information import (
     FileSystemAttributes,
     FsAttributeInformation,
+    FsDeviceInformation,
     FsFullSizeInformation,
     FsObjectIdInformation,
     FsSectorSizeInformation,
     FsSizeInformation,
+    FsVolumeInformation,
 )
 
 GIB = 1 << 30
@@ -47,10 +50,39 @@ def test_units_fit_the_fields(block_size: int, unit: int, sector: int, physical:
     full = FsFullSizeInformation.decode(told(7, stat))
     assert full.caller_available_allocation_units == 20 * GIB // unit
     assert full.actual_available_allocation_units == 30 * GIB // unit
-    sectors = FsSectorSizeInformation.decode(told(11, stat))
-    assert sectors.logical_bytes_per_sector == sector
-    assert sectors.physical_bytes_per_sector_for_atomicity == physical
-    assert sectors.file_system_effective_physical_bytes_per_sector_for_atomicity == physical
+    # Aligned, and unused blocks may be given back. [MS-FSCC] 2.5.7
+    assert FsSectorSizeInformation.decode(told(11, stat)) == FsSectorSizeInformation(
+        sector, physical, physical, physical, 0x1 | 0x2 | 0x8
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "unit"), [(1, 1), ((1 << 31) - 1, (1 << 31) - 1), (1 << 31, 4096), (-1, 4096)]
+)
+def test_the_largest_units(size: int, unit: int) -> None:
+    stat = FsSizeInformation.decode(told(3, replace(DISK, block_size=size)))
+
+    assert stat.sectors_per_allocation_unit * stat.bytes_per_sector == unit
+
+
+def test_the_name_of_a_volume_and_when_it_was_made() -> None:
+    disk = replace(DISK, created=3 * 10**9)
+    made = FsVolumeInformation.decode(told(1, disk))
+
+    # FILETIMEs count 100 ns from 1601 on.
+    assert made == FsVolumeInformation(116_444_736_030_000_000, 7, "disk")
+    identity = bytes(
+        FsObjectIdInformation.decode(told(8, replace(DISK, created=3 * second))).object_id
+    )
+    assert identity == pack("<IQ4s", 7, 116_444_736_030_000_000, b"smbq")
+
+
+@pytest.mark.parametrize(("read_only", "characteristics"), [(False, 0x20), (True, 0x22)])
+def test_the_device_is_a_mounted_disk(read_only: bool, characteristics: int) -> None:
+    context = SimpleNamespace(tree=SimpleNamespace(read_only=read_only))
+    device = FsDeviceInformation.decode(VOLUME_CLASSES[4].build(cast(Context, context), DISK))
+
+    assert device == FsDeviceInformation(7, characteristics)
 
 
 @pytest.mark.parametrize(

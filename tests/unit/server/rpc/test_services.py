@@ -240,5 +240,6 @@ def test_the_workstation(server: Server) -> None:
         assert answer is not None
         assert (answer.computername, answer.langroup) == ("SMBQUIC", "WORKGROUP")
         assert (answer.platform_id, answer.ver_major, answer.ver_minor) == (500, 10, 0)
+    assert answer is not None
     assert (answer.lanroot, answer.logged_on_users) == ("", 0)
     assert ask(502).status == NetStatus.ERROR_INVALID_LEVEL
