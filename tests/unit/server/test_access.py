@@ -1,15 +1,18 @@
 """Who may log on, and what a client may reach before any share."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from smbquic.auth.service_binding import ServiceBinding
 from smbquic.errors import AuthenticationError, HandshakeError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditLog
 from smbquic.pki.access import Decision
-from smbquic.server.access import check_user
+from smbquic.server.access import AccessPolicy, check_user
 from smbquic.server.security import access
 from smbquic.transport.base import Peer
 
@@ -39,3 +42,82 @@ def test_a_certificate_that_holds_no_more_is_for_nobody() -> None:
     assert refused.value.status is NtStatus.ACCESS_DENIED
     record = json.loads(lines[1])
     assert (record["user"], record["granted"]) == ("alice", False)
+
+
+class Authenticator:
+    """Notes what the logons of a connection are checked by."""
+
+    def for_connection(self, watch: Any, binding: Any) -> Any:
+        return watch, binding
+
+
+class Guard:
+    """Notes what it counts failed logons by."""
+
+    def for_connection(self, *arguments: Any) -> Any:
+        return arguments
+
+
+class Certificates:
+    """A server's certificates, of which one is shown to a client and has rules for pipes."""
+
+    def __init__(self, pipes: bool | None = None) -> None:
+        self.pipes = pipes
+
+    def find(self, name: str) -> Any:
+        return SimpleNamespace(end_point=b"of " + name.encode()) if name else None
+
+    def allows_pipes(self, name: str) -> bool | None:
+        assert name == "fs.example"
+        return self.pipes
+
+
+TCP = Peer("tcp", ("192.0.2.1", 445), ("192.0.2.2", 50000), server_name="fs.example")
+QUIC = replace(TCP, kind="quic", certificates=(b"leaf", b"issuer"))
+NAMES: Any = object()
+
+
+def checks(peer: Peer, **fields: Any) -> Any:
+    made: Any = AccessPolicy(Authenticator(), **fields)  # type: ignore[arg-type]
+    return made.authenticator_for(peer, Guard(), None)
+
+
+def test_failed_logons_are_counted_by_address_and_certificate() -> None:
+    assert checks(TCP) == (("192.0.2.2", b"", None), None)
+    assert checks(QUIC) == (("192.0.2.2", b"leaf", None), None)
+    assert checks(TCP, certificates=Certificates())[0] == ("192.0.2.2", b"", None)
+    address, certificate, check = checks(QUIC, certificates=Certificates())[0]
+    assert (address, certificate) == ("192.0.2.2", b"leaf")
+    assert check.func is check_user
+
+
+@pytest.mark.parametrize(
+    ("peer", "end_point"),
+    [(TCP, b""), (QUIC, b"of fs.example"), (replace(QUIC, server_name=""), b"")],
+)
+def test_what_a_logon_has_to_be_meant_for(peer: Peer, end_point: bytes) -> None:
+    _, binding = checks(peer, certificates=Certificates(), names=NAMES)
+
+    assert binding == ServiceBinding(NAMES, "192.0.2.1", end_point)
+    assert checks(peer, names=NAMES)[1] == ServiceBinding(NAMES, "192.0.2.1")
+    assert checks(peer, certificates=Certificates())[1] is None
+
+
+@pytest.mark.parametrize("over_quic", [True, False])
+def test_who_may_open_pipes(over_quic: bool) -> None:
+    def allows(peer: Peer, certificates: Any) -> bool:
+        authenticator: Any = Authenticator()
+        policy = AccessPolicy(authenticator, certificates, pipes_over_quic=over_quic)
+        return policy.allows_pipes(peer)
+
+    for certificates in (None, Certificates(False)):
+        assert allows(TCP, certificates) is True
+    assert allows(QUIC, None) is over_quic
+    assert allows(QUIC, Certificates()) is over_quic
+    for rule in (True, False):
+        assert allows(QUIC, Certificates(rule)) is rule
+
+
+def test_pipes_are_for_the_local_network_without_a_word() -> None:
+    authenticator: Any = Authenticator()
+    assert AccessPolicy(authenticator).allows_pipes(QUIC) is False

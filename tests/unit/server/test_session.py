@@ -9,8 +9,13 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.overload.budget import TREE, SharedBudget, UserBudget
+from smbquic.server import session as module
 from smbquic.server.session import UserSession, UserSessions
+from smbquic.storage.partial import temporary_name
 from smbquic.wire.echo import EchoResponse
+
+DELETE, READ = 0x10000, 0x1
+TEMPORARY = temporary_name()
 
 
 class Channel:
@@ -170,3 +175,58 @@ async def test_trees_are_counted_and_ended_by_their_share(budget: SharedBudget) 
     assert sessions.disconnect_share(cast(Any, data)) == 4
     assert sessions.count_trees() == {"other": 2, "IPC$": 2}
     assert sessions.disconnect_share(cast(Any, data)) == 0
+
+
+class Entry:
+    """An open without locks, with the access and the name that a test gives it."""
+
+    def __init__(self, number: int, session: UserSession, access: int = 0, name: str = "f") -> None:
+        locks = SimpleNamespace(count_of=lambda entry: 0)
+        self.file_id = SimpleNamespace(volatile=number)
+        self.file_state = SimpleNamespace(locks=locks)
+        self.access = SimpleNamespace(granted=access)
+        self.file = SimpleNamespace(name=name)
+        self.mode = SimpleNamespace(delete_on_close=False)
+        self.recovery = SimpleNamespace(durable=None)
+        self._session = session
+        session.add(cast(Any, self))
+
+    def close(self) -> None:
+        self._session.remove(cast(Any, self))
+
+
+@pytest.mark.parametrize(
+    ("count", "left"), [(0, []), (1, []), (2, []), (3, [1]), (4, [2]), (5, [3, 1])]
+)
+def test_others_are_served_while_much_is_closed(
+    budget: SharedBudget, monkeypatch: pytest.MonkeyPatch, count: int, left: list[int]
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    session = made(budget)
+    for number in range(count):
+        Entry(number, session)
+
+    assert [len(session.opens) for _ in session.ending(keep=False)] == left
+    assert not session.opens
+
+
+@pytest.mark.parametrize(
+    ("access", "name", "deleted"),
+    [
+        (DELETE, TEMPORARY, True),
+        (DELETE | READ, f"a\\b\\{TEMPORARY}", True),
+        (READ, TEMPORARY, False),
+        (DELETE, "report", False),
+        (DELETE, f"{TEMPORARY}\\report", False),
+    ],
+)
+def test_an_unfinished_transfer_is_deleted(
+    budget: SharedBudget, access: int, name: str, deleted: bool
+) -> None:
+    session = made(budget)
+    entry = Entry(1, session, access, name)
+
+    exhaust(session.ending(keep=False))
+
+    assert entry.mode.delete_on_close is deleted
+    assert not session.opens

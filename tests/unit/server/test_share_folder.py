@@ -14,7 +14,7 @@ from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyRequest, CompletionFilter
 from smbquic.wire.create import CreateDisposition, OplockLevel
 from smbquic.wire.read import ReadRequest
-from tests.unit.server.smb_client import Client, Connect
+from tests.unit.server.smb_client import Client, Connect, share_of
 
 SECURITY = CompletionFilter.FILE_NOTIFY_CHANGE_SECURITY
 EXISTING = CreateDisposition.FILE_OPEN
@@ -81,6 +81,25 @@ async def test_nobody_connects_where_nothing_is(
     make(root)
     assert (await client.connect()).status == NtStatus.SUCCESS
     assert (await client.create("", create_disposition=EXISTING)).status == NtStatus.SUCCESS
+    # Told once each time that it goes.
+    replace(root, again=False)
+    caplog.clear()
+    for _ in range(2):
+        assert (await client.connect()).status == NtStatus.BAD_NETWORK_NAME
+    assert len(warnings(caplog)) == 1
+
+
+async def test_nothing_is_remembered_of_the_former_folder(
+    client: Client, connect: Connect, server: Server, root: Path
+) -> None:
+    former = share_of(server).storage
+    server.files.descriptors.folder(former, "")
+    assert former in server.files.descriptors._folders
+    replace(root)
+    await connect()
+
+    assert share_of(server).storage is not former
+    assert former not in server.files.descriptors._folders
 
 
 async def test_what_waits_in_the_former_folder_is_over(

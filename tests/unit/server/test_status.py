@@ -7,7 +7,7 @@ import pytest
 from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.status import status_of
-from smbquic.storage import NameInvalid, PathNotFound
+from smbquic.storage import NameInvalid, PathNotFound, RootGone
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ def test_errno(number: int, status: NtStatus) -> None:
 def test_classes_win_over_their_errno() -> None:
     assert status_of(PathNotFound("a\\b")) is NtStatus.OBJECT_PATH_NOT_FOUND
     assert status_of(NameInvalid("too long", "a")) is NtStatus.OBJECT_NAME_INVALID
+    assert status_of(RootGone("data")) is NtStatus.NETWORK_NAME_DELETED
 
 
 def test_what_has_a_status_keeps_it() -> None:
