@@ -57,9 +57,10 @@ class ProgressReporter:
 
     def _run(self) -> None:
         self._timer = None
-        self.report()
         if self._links:
+            # First, so that a bug in one report does not end all others.
             self._schedule()
+            self.report()
 
 
 class HandingOver:

@@ -25,7 +25,7 @@ TEXT_LIMIT = 1024
 
 UNKNOWN = PathStatistics()
 
-_PROGRESS = Struct(">QQQQ?dqq")
+_PROGRESS = Struct(">qQQQ?dqq")
 _SIZE = Struct(">Q")
 
 
@@ -81,7 +81,8 @@ def size_of(body: bytes) -> int:
 class Progress:
     """How far the messages of a connection have got at the client's end, as of `Flow`.
 
-    `taken` are the bytes that the client has taken of what was sent, with their prefixes.
+    `taken` are the bytes that the client has taken of what was sent, with their prefixes; less than
+    none if more waits to be acknowledged, as what an engine counts besides the messages.
     """
 
     taken: int = 0

@@ -1,7 +1,8 @@
 """Takes the score of all of smbtorture's file suites, or prints scores side by side.
 
-``python -m tests.interop.score [--relay] [--old-clients] here.json`` runs the suites, a quarter of
-an hour; with `--old-clients` at a server that speaks every dialect and leaves signing to clients.
+``python -m tests.interop.score [--relay] [--old-clients] [--workers N] here.json`` runs the
+suites, a quarter of an hour; with `--old-clients` at a server that speaks every dialect and leaves
+signing to clients.
 ``python -m tests.interop.score --table smbd.json here.json ...`` prints what `conformance.md` has.
 """
 
@@ -19,9 +20,9 @@ from tests.interop.processes import OLD_CLIENTS, running_relay, running_server
 Outcomes = dict[str, str]
 
 
-def take(*, relay: bool, old_clients: bool) -> Outcomes:
-    """Run every suite over TCP, or over QUIC through the relay."""
-    options = OLD_CLIENTS if old_clients else ()
+def take(*, relay: bool, old_clients: bool, workers: int) -> Outcomes:
+    """Run every suite over TCP, or over QUIC through the relay, at a server with `workers`."""
+    options = (*(OLD_CLIENTS if old_clients else ()), "--workers", str(workers))
     outcomes: Outcomes = {}
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
@@ -71,11 +72,14 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--relay", action="store_true")
     parser.add_argument("--old-clients", action="store_true")
+    parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     if not options.table:
         [path] = options.files
-        outcomes = take(relay=options.relay, old_clients=options.old_clients)
+        outcomes = take(
+            relay=options.relay, old_clients=options.old_clients, workers=options.workers
+        )
         path.write_text(json.dumps(outcomes, indent=0, sort_keys=True) + "\n")
         return
     reference, *scores = [json.loads(path.read_text()) for path in options.files]

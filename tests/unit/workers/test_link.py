@@ -20,6 +20,14 @@ async def test_only_what_has_changed_is_reported() -> None:
         assert ends.transport.flow().received == 7
 
 
+async def test_more_is_not_acknowledged_than_was_sent() -> None:
+    async with joined() as ends:
+        ends.client.state = Flow(10, 40, 40, 0, 0, 0, unfinished=False)
+        assert ends.link.report()
+        await ends.progress()
+        assert ends.transport.flow().untaken == 30
+
+
 @pytest.mark.parametrize(
     "state",
     [

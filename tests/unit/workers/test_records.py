@@ -58,7 +58,17 @@ PATHS = st.builds(
 COUNTS = st.integers(0, (1 << 64) - 1)
 
 
-@given(st.builds(Progress, COUNTS, COUNTS, COUNTS, COUNTS, st.booleans(), PATHS))
+@given(
+    st.builds(
+        Progress,
+        st.integers(-(1 << 63), (1 << 63) - 1),
+        COUNTS,
+        COUNTS,
+        COUNTS,
+        st.booleans(),
+        PATHS,
+    )
+)
 def test_progress(progress: Progress) -> None:
     assert Progress.decode(progress.encode()) == progress
 
