@@ -41,6 +41,8 @@ CONFIGURATION = "/etc/smbquic"
 """Where the configuration is in a container."""
 RUN = "/run/smbquic"
 """Where the status socket is in a container."""
+OWN_ADDRESS = "$(POD_IP)"
+"""What stands for the address of a pod; Kubernetes puts it there."""
 HEALTH_CHECK = 40 << 20
 """Bytes that `smbquic status` takes."""
 TIMEOUT = 60
@@ -99,6 +101,14 @@ def commands() -> dict[str, list[str]]:
     }
 
 
+def in_place(command: list[str], folder: Path, port: int = 8443) -> list[str]:
+    """A command line as it is in a container, with another folder, address and port."""
+    places = {CONFIGURATION: str(folder), f"{OWN_ADDRESS}:8443": f"127.0.0.1:{port}"}
+    for old, new in places.items():
+        command = [each.replace(old, new) for each in command]
+    return command
+
+
 def mounted(folder: Path, text: str, pki: PkiDirectory) -> Path:
     """Mount a configuration and a secret as Kubernetes does; return the configuration file."""
     replace(folder, {"gateway.toml": text.encode(), **pair(pki, "fs.example")})
@@ -143,7 +153,6 @@ def loaded(which: str, folder: Path) -> config.Configuration:
 @pytest.mark.parametrize("which", ["compose", "kubernetes"])
 def test_configurations_are_accepted(which: str, tmp_path: Path) -> None:
     settings = loaded(which, tmp_path)
-    assert settings.listen == ("quic://0.0.0.0:8443",)
     # Not as many as the machine has cores: a container may use less.
     assert settings.workers == 0
     assert [pool.name for pool in PoolTable(settings.pools, settings.backends)] == ["nas"]
@@ -154,7 +163,7 @@ def test_configurations_are_accepted(which: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("which", list(commands()))
 def test_command_lines_are_accepted(which: str, tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").touch()
-    name, *arguments = [each.replace(CONFIGURATION, str(tmp_path)) for each in commands()[which]]
+    name, *arguments = in_place(commands()[which], tmp_path)
     with cli.make_context("smbquic", [name, *arguments]) as context:
         command = cli.get_command(context, name)
         assert command is not None
@@ -193,15 +202,15 @@ def test_what_kubernetes_files_name_is_there() -> None:
     ]
 
     [port] = container()["ports"]
-    parsed = tomllib.loads(configurations()["kubernetes"])
-    assert parsed["listen"] == [f"quic://0.0.0.0:{port['containerPort']}"]
+    assert container()["args"][-1] == f"quic://{OWN_ADDRESS}:{port['containerPort']}"
+    assert {each["name"] for each in container()["env"]} == {"POD_IP"}
     [exposed] = only("Service")["spec"]["ports"]
     assert (exposed["protocol"], exposed["port"]) == ("UDP", 443)
     assert exposed["targetPort"] == port["name"]
     [ingress] = only("NetworkPolicy")["spec"]["ingress"]
     assert ingress["ports"] == [{"protocol": "UDP", "port": port["name"]}]
     egress = only("NetworkPolicy")["spec"]["egress"][1]["to"][0]["ipBlock"]["cidr"]
-    [backend] = parsed["gateway"]["pools"]["nas"]["backends"]
+    [backend] = tomllib.loads(configurations()["kubernetes"])["gateway"]["pools"]["nas"]["backends"]
     assert backend == f"tcp://{egress.removesuffix('/32')}:445"
 
 
@@ -258,10 +267,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def gateway(folder: Path, arguments: list[str]) -> Iterator["subprocess.Popen[str]"]:
-    """Run a gateway as in a pod, but with its log, and on a port that the system picks."""
-    more = ["--listen", "quic://127.0.0.1:0", "--json", "-v"]
+    """Run a gateway as in a pod, but with its log."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "smbquic", *arguments, *more],
+        [sys.executable, "-m", "smbquic", *arguments, "--json", "-v"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -299,8 +307,7 @@ def test_a_gateway_as_in_a_pod(pki: PkiDirectory, tmp_path: Path) -> None:
         )
         return json.loads(done.stdout.splitlines()[0])
 
-    arguments = [each.replace(CONFIGURATION, str(volume)) for each in commands()["kubernetes"]]
-    with gateway(tmp_path, arguments) as process:
+    with gateway(tmp_path, in_place(commands()["kubernetes"], volume, port=0)) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert json.loads(process.stdout.readline())["event"] == "ready"
