@@ -6,7 +6,7 @@ seen here.
 
 import pytest
 
-from tests.unit.numbers import numbers_of
+from tests.unit.numbers import defaults_of, numbers_of
 
 NUMBERS = {
     # docs/explanation/performance.md
@@ -104,3 +104,56 @@ NUMBERS = {
 @pytest.mark.parametrize(("name", "values"), NUMBERS.items())
 def test_numbers(name: str, values: list[object]) -> None:
     assert numbers_of("smbquic.client")[name] == values
+
+
+DEFAULTS = {
+    # As of the builtin `open` and of `io`: everything, and buffers as large as they may be
+    **{f"{kind}.read(size)": -1 for kind in ("File", "BufferedFile", "TextFile")},
+    **{f"{kind}.readline(size)": -1 for kind in ("BufferedFile", "TextFile")},
+    "ShareFiles.open(buffering)": -1,
+    "BufferedFile._fill(ahead)": True,
+    "File.lock(exclusive)": True,
+    "File.lock(blocking)": True,
+    **{
+        f"{name}(durable)": True
+        for name in (
+            *("RemotePartialFile.begin", "RemoteResumablePart.begin"),
+            *("reopening.open_file", "Reopening.__init__"),
+        )
+    },
+    "Share.walk(topdown)": True,
+    "tree_sync.sync_tree(delete)": True,
+    "concurrency.run_to_completion(timeout)": 5.0,
+    "ProbeOptions.timeout": 10.0,
+    "transports.connect_transport(timeout)": 10.0,
+    "_Translator._take(count)": 1,
+    "CacheLimits.entries": 100_000,
+    "CacheLimits.folders": 256,
+    "CacheLimits.bytes": 64 << 20,
+    "CacheLimits.files": 64,
+    "CacheLimits.idle_seconds": 30.0,
+    "CacheLimits.listed_seconds": 5.0,
+    "CacheLimits.pause": 0.5,
+    "Ownership.file_mode": 0o644,
+    "Ownership.dir_mode": 0o755,
+    # As of fsspec's classes
+    "BufferedSmbFile.__init__(autocommit)": True,
+    "SmbQuicFileSystem._open(autocommit)": True,
+    "SmbQuicFileSystem._touch(truncate)": True,
+    "SmbQuicFileSystem.touch(truncate)": True,
+    "SmbQuicFileSystem._mkdir(create_parents)": True,
+    "ReadingFileSystem._du(total)": True,
+    "ReadingFileSystem._ls(detail)": True,
+    # As of smbprotocol's functions and classes, except for the port
+    "SmbprotocolConnection.__init__(port)": 443,
+    "SmbprotocolConnection.__init__(require_signing)": True,
+    "SmbprotocolConnection.disconnect(close)": True,
+    "RegisterOptions.port": 443,
+    "smbprotocol.register(port)": 443,
+    "smbprotocol.unregister(port)": 443,
+    "smbprotocol.register(timeout)": 10.0,
+}
+
+
+def test_all_other_defaults_are_zero_or_false() -> None:
+    assert defaults_of("smbquic.client") == DEFAULTS

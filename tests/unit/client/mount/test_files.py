@@ -14,6 +14,7 @@ from smbquic.wire.create_contexts import QueryOnDiskIdResponse
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.file_information import (
     AttributeTagInformation,
+    BasicInformation,
     FileInformationClass,
     RenameInformation,
     StandardInformation,
@@ -237,6 +238,50 @@ async def test_modes(mounted: MountedShare, server: FakeServer) -> None:
     server.handlers[Command.CREATE] = answer_with(FileAttributes.DIRECTORY)
     await mounted.chmod("folder", 0o555)
     assert len(server.bodies(Command.SET_INFO)) == 1
+
+
+async def test_what_each_change_asks_the_server_for(
+    mounted: MountedShare, server: FakeServer
+) -> None:
+    await mounted.truncate("file", 5)
+    await mounted.utime("file", 10**9, 2 * 10**9)
+    await mounted.link("file", "further")
+    await mounted.rename("file", "other", replace=False)
+    await mounted.unlink("file")
+    await mounted.rmdir("folder")
+    # [MS-SMB2] 2.2.13: DesiredAccess, CreateDisposition, CreateOptions
+    assert [
+        (body.desired_access, body.create_disposition, int(body.create_options))
+        for body in server.bodies(Command.CREATE)
+    ] == [
+        (0x100102, 1, 0x40),
+        (0x100, 1, 0x200000),
+        (0x100, 1, 0x200000),
+        (0x110080, 1, 0x200000),
+        (0x110080, 1, 0x200040),
+        (0x110080, 1, 0x200001),
+    ]
+    times = BasicInformation.decode(memoryview(server.bodies(Command.SET_INFO)[1].buffer))
+    assert times.last_access_time == 116444736000000000 + 10**7
+    assert times.last_write_time == 116444736000000000 + 2 * 10**7
+    assert (times.creation_time, times.file_attributes) == (0, 0)
+
+
+async def test_a_link_is_looked_at_by_its_own_request(
+    mounted: MountedShare, server: FakeServer
+) -> None:
+    tag = AttributeTagInformation(LINK, IO_REPARSE_TAG_SYMLINK)
+    server.handlers[Command.QUERY_INFO] = lambda request: QueryInfoResponse(tag.encode())
+    server.handlers[Command.CREATE] = lambda request: (
+        opened() if request.body.create_options else (NtStatus.STOPPED_ON_SYMLINK, None)
+    )
+    await mounted.stat("link")
+    create = server.bodies(Command.CREATE)[-1]
+    assert (create.desired_access, create.create_options) == (0x100080, 0x200000)
+    assert [context.name for context in create.contexts] == [b"QFid"]
+    query = server.bodies(Command.QUERY_INFO)[-1]
+    # [MS-FSCC] 2.4.6
+    assert (query.info_type, query.file_info_class, query.output_buffer_length) == (1, 35, 8)
 
 
 async def test_other_changes_are_one_round_trip(mounted: MountedShare, server: FakeServer) -> None:

@@ -171,3 +171,36 @@ async def test_a_process_cannot_have_any_number(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(OSError, match="No locks") as caught:
         await of.lock(1, 100, 101, exclusive=True, blocking=True)
     assert caught.value.errno == errno.ENOLCK
+
+
+async def test_ranges_that_only_touch_do_not_conflict() -> None:
+    file = ServerFile()
+    of = locks_of(file)
+    assert await lock(of, 1, 5, 10)
+    assert await lock(of, 2, 0, 5)
+    assert await lock(of, 2, 10, 15)
+    assert not await lock(of, 2, 9, 10)
+    assert not await lock(of, 2, 5, 6)
+    assert sorted(file.held) == [(0, 5, True), (5, 5, True), (10, 5, True)]
+
+
+async def test_what_a_process_holds_already_is_not_asked_for_again() -> None:
+    file = ServerFile()
+    of = locks_of(file)
+    assert await lock(of, 1, 0, 10)
+    file.refused = 1
+    for start, end in ((0, 10), (0, 5), (5, 10), (3, 4)):
+        assert await lock(of, 1, start, end)
+    assert file.refused == 1
+    assert file.held == [(0, 10, True)]
+
+
+async def test_to_look_leaves_nothing_locked() -> None:
+    file = ServerFile()
+    of = locks_of(file)
+    assert await of.is_free(1, 0, 5, exclusive=True)
+    assert (file.held, of.has(1)) == ([], False)
+    file.others = {3: False}
+    assert not await of.is_free(1, 0, 5, exclusive=True)
+    assert await of.is_free(1, 0, 5, exclusive=False)
+    assert not of.has(1)

@@ -200,9 +200,9 @@ def test_locks(operations: MountOperations, share: FakeShare) -> None:
         fi, other = opened(operations, os.O_RDWR), info()
         other.fh, other.lock_owner = fi.fh, 2
         share.done.clear()
-        operations.lock("/file", fi, fcntl.F_SETLK, range_of(fcntl.F_UNLCK))
+        assert operations.lock("/file", fi, fcntl.F_SETLK, range_of(fcntl.F_UNLCK)) == 0
         assert share.done == []
-        operations.lock("/file", fi, fcntl.F_SETLKW, range_of(fcntl.F_WRLCK, 5, 10))
+        assert operations.lock("/file", fi, fcntl.F_SETLKW, range_of(fcntl.F_WRLCK, 5, 10)) == 0
         assert share.done == [("lock", 5, 10)]
         write = range_of(fcntl.F_WRLCK, 14, 1)
         fails_with(errno.EAGAIN, operations.lock, "/file", other, fcntl.F_SETLK, write)
@@ -215,3 +215,47 @@ def test_locks(operations: MountOperations, share: FakeShare) -> None:
         assert share.done[-1] == ("lock", 3, END - 3)
     finally:
         loop.stop()
+
+
+def test_what_succeeds_is_zero(operations: MountOperations) -> None:
+    """Libfuse takes any other number for an error, or for a count of bytes."""
+    fi = info(os.O_WRONLY)
+    assert operations.create("/new", 0o640, fi) == 0
+    reading = opened(operations, os.O_RDONLY)
+    results = [
+        operations.flush("/new", fi),
+        operations.flush("/file", reading),
+        operations.fsync("/new", 0, fi),
+        operations.fsync("/file", 0, reading),
+        operations.truncate("/file", 7),
+        operations.truncate("/new", 7, fi),
+        operations.fallocate("/new", 0, 0, 100, fi),
+        operations.mkdir("/folder", 0o700),
+        operations.mknod("/other", modes.S_IFREG | 0o600, 0),
+        operations.unlink("/file"),
+        operations.rmdir("/folder"),
+        operations.rename("/old", "/new"),
+        operations.link("/further", "/file"),
+        operations.symlink("/link", "file"),
+        operations.chmod("/file", 0o444),
+        operations.utimens("/file", (1, 2)),
+        operations.utimens("/file", (UTIME_OMIT, UTIME_OMIT)),
+        operations.setxattr("/file", "user.x", b"1", 0),
+        operations.removexattr("/file", "user.A"),
+        operations.release("/file", reading),
+    ]
+    assert results == [0] * len(results)
+    assert operations.write("/new", b"data", 6, fi) == 4
+
+
+def test_a_handle_of_zero_is_none(operations: MountOperations, share: FakeShare) -> None:
+    operations.truncate("/file", 9, info(fh=0))
+    assert share.done == [("truncate", "file", 9)]
+
+
+def test_all_times_are_now_if_none_are_given(operations: MountOperations, share: FakeShare) -> None:
+    before = time.time_ns()
+    operations.utimens("/file")
+    [(_, path, accessed, modified)] = share.done
+    assert path == "file"
+    assert before <= accessed == modified <= time.time_ns()

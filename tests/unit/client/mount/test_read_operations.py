@@ -12,6 +12,7 @@ from smbquic.client.background import LoopThread
 from smbquic.client.mount import read_operations
 from smbquic.client.mount.attributes import Ownership
 from smbquic.client.mount.read_operations import ReadOperations
+from smbquic.client.stat import Volume
 from smbquic.errors import ConnectionClosed, SecurityError
 from smbquic.wire.fscc.attributes import FileAttributes
 from tests.unit.client.mount.operating import FakeShare, Loop, info, stat
@@ -91,9 +92,25 @@ def test_links_that_lead_out_of_the_mount(operations: ReadOperations, share: Fak
 
 def test_how_full_it_is(operations: ReadOperations) -> None:
     found = operations.statfs("/")
-    assert [found[name] for name in ("f_frsize", "f_blocks", "f_bfree", "f_bavail")] == [
-        *(4096, 100, 40, 30)
-    ]
+    assert found == {
+        "f_bsize": 1 << 20,
+        "f_frsize": 4096,
+        "f_blocks": 100,
+        "f_bfree": 40,
+        "f_bavail": 30,
+        "f_namemax": 255,
+    }
+
+
+def test_a_volume_without_a_block_size(
+    operations: ReadOperations, share: FakeShare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def volume() -> Volume:
+        return Volume(7, 5, 6, 0, "", 1, "NTFS")
+
+    monkeypatch.setattr(share, "volume", volume)
+    found = operations.statfs("/")
+    assert [found[name] for name in ("f_frsize", "f_blocks", "f_bfree", "f_bavail")] == [1, 7, 6, 5]
 
 
 def test_an_open_file(operations: ReadOperations, share: FakeShare) -> None:
@@ -101,7 +118,8 @@ def test_an_open_file(operations: ReadOperations, share: FakeShare) -> None:
     assert operations.open("/file", fi) == 0
     assert fi.fh == 1
     operations.read("/file", 7, 3, fi)
-    operations.release("/file", fi)
+    assert operations.release("/file", fi) == 0
+    assert len(operations.files) == 0
     assert share.done == [("open", "file", os.O_RDONLY), ("read", 3, 7), ("close",)]
     with pytest.raises(OSError, match="Bad file"):
         operations.read("/file", 1, 0, fi)
