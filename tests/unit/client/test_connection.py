@@ -1,9 +1,13 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Literal, cast
 
 import pytest
 
+from smbquic.auth.spnego.initiator import Initiator
 from smbquic.client import requests
 from smbquic.client.connection import ClientConnection
 from smbquic.client.echo_monitor import ECHO_INTERVAL, RESPONSE_TIMEOUT
@@ -16,6 +20,8 @@ from smbquic.errors import (
     StatusError,
 )
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client import Sent
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.response import Response
 from smbquic.protocol.settings import ClientSettings
 from smbquic.wire.cancel import CancelRequest
@@ -26,8 +32,11 @@ from smbquic.wire.error import ErrorResponse
 from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.message import Message
+from smbquic.wire.negotiate import NegotiateResponse
+from smbquic.wire.negotiate_contexts import NegotiateContextType
 from smbquic.wire.oplock_break import OplockBreakNotification
 from smbquic.wire.read import ReadRequest, ReadResponse
+from smbquic.wire.session_setup import SessionFlags, SessionSetupRequest, SessionSetupResponse
 from smbquic.wire.set_info import SetInfoResponse
 from tests.unit.client.fakes import FakeTransport, connection_over, opened, response
 
@@ -531,3 +540,97 @@ async def test_a_refused_negotiation_leaves_nothing_behind(transport: FakeTransp
     with pytest.raises(StatusError, match="NOT_SUPPORTED"):
         await opening
     assert transport.closed_with
+
+
+@pytest.mark.parametrize("kind", ["tcp", "quic", "unix"])
+async def test_only_over_quic_is_encryption_left_to_the_transport(
+    kind: Literal["tcp", "quic", "unix"],
+) -> None:
+    asked = []
+    for _ in range(2):
+        transport = FakeTransport()
+        transport.peer = replace(transport.peer, kind=kind)
+        opening = asyncio.create_task(
+            ClientConnection.open(
+                transport, ClientSettings(client_guid=bytes(16)), server_name="fs.example"
+            )
+        )
+        contexts = (await transport.next()).body.contexts
+        asked.append({each.context_type: each for each in contexts})
+        opening.cancel()
+        await asyncio.wait([opening])
+    first = asked[0]
+    assert (NegotiateContextType.TRANSPORT_CAPABILITIES in first) is (kind == "quic")
+    assert first[NegotiateContextType.NETNAME_NEGOTIATE_CONTEXT_ID].net_name == "fs.example"
+    salts = [each[NegotiateContextType.PREAUTH_INTEGRITY_CAPABILITIES].salt for each in asked]
+    assert salts[0] != salts[1]
+
+
+class Steps:
+    """An initiator that says the same each time, and notes what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[bytes | None] = []
+
+    def step(self, token: bytes | None) -> bytes:
+        self.told.append(token)
+        return b"first"
+
+
+@pytest.mark.parametrize("previous", [0, 9])
+async def test_each_message_of_a_logon_waits_for_a_credit(
+    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch, previous: int
+) -> None:
+    connection, steps = make(1), Steps()
+    protocol = connection.protocol
+    protocol.server = cast(NegotiateResponse, SimpleNamespace(security_buffer=b"hint"))
+    received: list[int] = []
+
+    def receive(session: ClientSession, response: Response) -> Sent | None:
+        received.append(response.status)
+        return protocol._session_setup(session, b"second") if len(received) == 1 else None
+
+    monkeypatch.setattr(protocol, "receive_session_setup_response", receive)
+    other = ask(connection)
+    task = asyncio.create_task(
+        connection.logon(cast(Initiator, steps), previous_session_id=previous)
+        if previous
+        else connection.logon(cast(Initiator, steps))
+    )
+    echo = await transport.next()
+    await asyncio.sleep(0)
+    assert transport.arrived.empty()
+    transport.reply(echo)
+    await other
+    first = await transport.next()
+    assert isinstance(first.body, SessionSetupRequest)
+    assert (first.body.previous_session_id, first.body.security_buffer) == (previous, b"first")
+    answer = SessionSetupResponse(SessionFlags(0))
+    transport.reply(first, answer, NtStatus.MORE_PROCESSING_REQUIRED)
+    second = await transport.next()
+    assert second.body.security_buffer == b"second"
+    assert connection.credits.available == 0
+    assert not task.done()
+    transport.reply(second, answer, credits=2)
+    session = await task
+    assert session.previous_session_id == previous
+    assert steps.told == [b"hint"]
+    assert received == [NtStatus.MORE_PROCESSING_REQUIRED, NtStatus.SUCCESS]
+    again = asyncio.create_task(connection.logon(cast(Initiator, steps), session))
+    transport.reply(await transport.next(), answer)
+    assert await again is session
+
+
+async def test_a_logon_gives_up_if_the_server_grants_no_credit_for_its_next_message(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(1)
+    protocol = connection.protocol
+    protocol.server = cast(NegotiateResponse, SimpleNamespace(security_buffer=b""))
+    steps = Steps()
+    task = asyncio.create_task(connection.logon(cast(Initiator, steps)))
+    answer = SessionSetupResponse(SessionFlags(0))
+    transport.reply(await transport.next(), answer, NtStatus.MORE_PROCESSING_REQUIRED, credits=0)
+    with pytest.raises(LocalProtocolError, match="the server grants only 0"):
+        await task
+    assert steps.told == [None]

@@ -61,3 +61,27 @@ async def test_a_client_without_a_certificate_is_not_watched() -> None:
 
     assert client.watch.timer is None
     assert client.closed == []
+
+
+async def test_a_certificate_that_ends_now_is_checked_once_more_in_a_second() -> None:
+    client = WatchedClient(NOW, granted=False)
+    client.watch.check()
+    assert client.watch.timer is not None
+    assert client.watch.timer.when() <= asyncio.get_running_loop().time() + 1
+    assert client.closed == []
+    client.watch.stop()
+
+
+async def test_without_certificates_nothing_is_watched() -> None:
+    client = WatchedClient(NOW - timedelta(seconds=1), granted=False)
+    watch = CertificateWatch("a client", None, client.watch._transport, client.decided.append)
+    watch.check()
+    watch.stop()
+    assert (watch.timer, client.closed, client.decided) == (None, [], [])
+
+
+async def test_why_a_client_is_disconnected_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    client = WatchedClient(NOW - timedelta(seconds=1), granted=False)
+    client.watch.check()
+    assert [decision.reason for decision in client.decided] == ["expired"]
+    assert caplog.messages == ["a client: closed: expired"]
