@@ -1,6 +1,8 @@
 """Control codes: copies within the server, holes, and what is politely refused."""
 
+from dataclasses import replace
 from pathlib import Path
+from struct import pack
 from typing import Any, Unpack
 
 import pytest
@@ -8,12 +10,15 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
 from smbquic.server.handlers.fsctl import sparse
+from smbquic.server.opens.cache_states import HANDLE, READ
 from smbquic.storage import ARCHIVE, SPARSE
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
-from smbquic.wire.create import CreateOptions
+from smbquic.wire.create import CreateOptions, OplockLevel
+from smbquic.wire.create_contexts import LeaseV2
 from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.file_information import BasicInformation
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.fscc.fsctl_payloads import (
     DuplicateExtentsData,
@@ -33,9 +38,12 @@ from smbquic.wire.ioctl_payloads import (
     SrvSnapshotArray,
 )
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
+from smbquic.wire.negotiate import Dialect
+from smbquic.wire.oplock_break import OplockBreakNotification
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.smb_client import Client, Connect, CreateFields
+from tests.unit.server.opens.leasing import with_lease
+from tests.unit.server.smb_client import Client, Connect, CreateFields, share_of
 
 DIRECTORY = CreateOptions.FILE_DIRECTORY_FILE
 UNIT = 1 << 16
@@ -409,21 +417,115 @@ async def test_what_a_trim_needs(client: Client, connect: Connect, root: Path) -
     assert (root / "a").read_bytes() == b"\x0012345" + bytes(4)
 
 
-@pytest.mark.parametrize("way", ["zero", "trim", "copy", "duplicate"])
+WAYS = ["zero", "trim", "copy", "duplicate"]
+
+
+async def change(client: Client, way: str, source: FileId, file_id: FileId) -> None:
+    """Change the first byte of a file by a control code."""
+    if way == "zero":
+        status = await zero(client, file_id, 0, 1)
+    elif way == "trim":
+        status = await trimmed(client, file_id, (0, 1))
+    elif way == "copy":
+        status, _ = await copy(client, await key_of(client, source), file_id, (0, 0, 1))
+    else:
+        status = await duplicate(client, source, file_id, 0, 0, 1)
+    assert status == NtStatus.SUCCESS
+
+
+@pytest.mark.parametrize("way", WAYS)
 async def test_each_of_them_is_a_change_of_the_file(client: Client, root: Path, way: str) -> None:
     (root / "a").write_bytes(b"0123456789")
     source, file_id = await opened(client, "source", b"x"), await client.open("a")
     assert not await attributes(client, "a") & ARCHIVE
-    if way == "zero":
-        assert await zero(client, file_id, 0, 2) == NtStatus.SUCCESS
-    elif way == "trim":
-        assert await trimmed(client, file_id, (0, 2)) == NtStatus.SUCCESS
-    elif way == "copy":
-        key = await key_of(client, source)
-        assert (await copy(client, key, file_id, (0, 0, 1)))[0] == NtStatus.SUCCESS
-    else:
-        assert await duplicate(client, source, file_id, 0, 0, 1) == NtStatus.SUCCESS
+    await change(client, way, source, file_id)
     assert await attributes(client, "a") & ARCHIVE
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_each_of_them_breaks_the_caches_of_others(
+    client: Client, connect: Connect, root: Path, way: str
+) -> None:
+    (root / "a").write_bytes(b"0123456789")
+    source, file_id = await opened(client, "source", b"x"), await client.open("a")
+    other = await connect()
+    cached = await other.open("a", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_II)
+    await change(client, way, source, file_id)
+    assert await other.notice() == OplockBreakNotification(0, cached)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_each_of_them_keeps_a_write_time_that_was_set(
+    client: Client, root: Path, way: str
+) -> None:
+    (root / "a").write_bytes(b"0123456789")
+    source, file_id = await opened(client, "source", b"x"), await client.open("a")
+    basic = BasicInformation(last_write_time=10**17).encode()
+    response = await client.call(SetInfoRequest(1, 4, file_id, basic))
+    assert response.status == NtStatus.SUCCESS
+    before = (root / "a").stat().st_mtime_ns
+    await change(client, way, source, file_id)
+    assert (root / "a").stat().st_mtime_ns == before
+
+
+# [MS-SMB2] 2.2.35: attributes; the size; the time of the last write
+@pytest.mark.parametrize(
+    ("way", "what"), [("sparse", 0x4), *((way, what) for way in WAYS for what in (0x8, 0x10))]
+)
+async def test_watches_are_notified_of_each_of_them(
+    client: Client, root: Path, way: str, what: int
+) -> None:
+    (root / "a").write_bytes(b"0123456789")
+    source, file_id = await opened(client, "source", b"x"), await client.open("a")
+    folder = await client.open("", create_options=DIRECTORY)
+    asked = client.send(ChangeNotifyRequest(0, 65536, folder, what))
+    await client.interim(asked)
+    if way == "sparse":
+        assert (await control(client, Fsctl.SET_SPARSE, file_id)).status == NtStatus.SUCCESS
+    else:
+        await change(client, way, source, file_id)
+    response = await client.answer(asked)
+    told = [(c.action, c.file_name) for c in decode_notifications(response.body.buffer)]
+    assert told == [(NotifyAction.FILE_ACTION_MODIFIED, "a")]
+
+
+async def test_what_becomes_sparse_changes_in_its_folder(client: Client) -> None:
+    file_id = await opened(client, "a")
+    other = await client.create(
+        "", create_options=DIRECTORY, **with_lease(LeaseV2(b"K" * 16, READ | HANDLE))
+    )
+    assert other.status == NtStatus.SUCCESS
+    assert (await control(client, Fsctl.SET_SPARSE, file_id)).status == NtStatus.SUCCESS
+    assert (await client.notice()).lease_key == b"K" * 16
+
+
+@pytest.mark.parametrize(("size", "allowed"), [(65536, True), (65537, False)])
+@pytest.mark.parametrize("which", ["input", "max_input_response", "max_output_response"])
+async def test_no_more_than_was_negotiated(
+    connect: Connect, which: str, size: int, allowed: bool
+) -> None:
+    client = await connect(dialects=(Dialect.SMB_2_0_2,))
+    file_id = await client.open("a")
+    request = IoctlRequest(Fsctl.GET_REPARSE_POINT, file_id)
+    response = await client.call(
+        replace(request, **{which: bytes(size) if which == "input" else size})  # type: ignore[arg-type]
+    )
+    expected = NtStatus.NOT_A_REPARSE_POINT if allowed else NtStatus.INVALID_PARAMETER
+    assert response.status == expected
+
+
+@pytest.mark.parametrize("flags", [0, 2, 3])
+async def test_only_control_codes_of_file_systems_are_known(client: Client, flags: int) -> None:
+    file_id = await opened(client, "a")
+    response = await client.call(IoctlRequest(Fsctl.GET_COMPRESSION, file_id, 0, 100, flags=flags))
+    assert response.status == NtStatus.NOT_SUPPORTED
+
+
+@pytest.mark.parametrize("code", [Fsctl.DFS_GET_REFERRALS, Fsctl.DFS_GET_REFERRALS_EX])
+async def test_there_is_no_dfs(client: Client, code: int) -> None:
+    file_id = await opened(client, "a")
+    assert (await control(client, code, FileId.RELATED)).status == NtStatus.NOT_FOUND
+    assert (await control(client, code, file_id)).status == NtStatus.INVALID_PARAMETER
 
 
 async def test_nothing_is_changed_on_a_read_only_share(client: Client, connect: Connect) -> None:
@@ -465,10 +567,11 @@ async def test_there_are_no_snapshots(client: Client) -> None:
 
 
 @pytest.mark.parametrize("code", [Fsctl.CREATE_OR_GET_OBJECT_ID, Fsctl.GET_OBJECT_ID])
-async def test_object_ids(client: Client, code: int) -> None:
+async def test_object_ids(client: Client, root: Path, code: int) -> None:
     file_id, other = await opened(client, "a"), await opened(client, "b")
-    first = bytes((await control(client, code, file_id)).body.output)
-    assert len(first) == 64
+    first = bytes((await control(client, code, file_id, room=64)).body.output)
+    serial = share_of(client.server).storage.volume().serial
+    assert first == pack("<QQ48x", (root / "a").stat().st_ino, serial)
     assert bytes((await control(client, code, file_id)).body.output) == first
     assert bytes((await control(client, code, other)).body.output) != first
     assert (await control(client, code, other, room=63)).status == NtStatus.BUFFER_TOO_SMALL
