@@ -21,7 +21,7 @@ MAX_COUNT: Final = 256
 """Attributes of a file, and of a list from a client: each costs some system calls on the loop."""
 _MAX_SIZE = 0xFFFF - 5
 """Bytes of all attributes of a file together."""
-_STATUS = {
+_STATUS: dict[int | None, NtStatus] = {
     errno.ENOSPC: NtStatus.EA_TOO_LARGE,
     errno.ENOTSUP: NtStatus.EAS_NOT_SUPPORTED,
 }
@@ -78,7 +78,7 @@ def store(file: StorageFile, changes: Sequence[tuple[str, bytes]], command: str)
     except NameInvalid as error:
         raise StatusError(NtStatus.INVALID_EA_NAME, command, str(error.filename)) from error
     except OSError as error:
-        status = _STATUS.get(error.errno or 0)
+        status = _STATUS.get(error.errno)
         if status is None:
             raise
         raise StatusError(status, command) from error

@@ -103,7 +103,7 @@ class FileTable:
         self._names.add(entry)
 
     def renamed(self, state: FileState) -> None:
-        """Update the names of the opens of a file or stream that was renamed."""
+        """Update the names of the opens of a file or folder that was renamed."""
         for entry in state.opens:
             self._names.renew(entry)
 

@@ -165,7 +165,6 @@ class Renamer:
         file.rename(stream, replace=replace)
         self._notifier.renamed(entry, old_name)
         self._table.moved(state, file.key)
-        self._table.renamed(state)
 
     def _is_busy(self, entry: Open) -> bool:
         """Return whether something in the folder, or a stream of the file, is open and stays open.

@@ -158,7 +158,7 @@ async def test_a_moved_folder_is_still_watched(client: Client, root: Path) -> No
 
 async def test_a_link_is_an_addition(client: Client) -> None:
     file_id = await client.open("a")
-    folder = await watched(client)
+    folder = await watched(client, what=Filter.FILE_NAME)
     link = LinkInformation(replace_if_exists=False, file_name="b").encode()
     await client.call(set_info(file_id, FileInformationClass.FileLinkInformation, link))
     assert changes(await client.call(notify(folder))) == [(ADDED, "b")]

@@ -24,6 +24,7 @@ from smbquic.wire.create_contexts import (
 from smbquic.wire.file_id import FileId
 from smbquic.wire.lock import LockElement, LockRequest
 from smbquic.wire.negotiate import Dialect
+from smbquic.wire.oplock_break import LeaseBreakAcknowledgment
 from tests.unit.server.opens.durable import (
     BATCH,
     EXCLUSIVELY,
@@ -294,6 +295,21 @@ async def test_what_is_being_given_up_does_not_wait(
     await owner.close()
     assert (await other.answer(opens)).status == NtStatus.SUCCESS
     assert not len(server.files.durables)
+
+
+async def test_what_may_be_closed_by_others_does_not_wait(
+    connect: Connect, owner: Client, server: Server
+) -> None:
+    fields = leased(asks(2), lease=LeaseV2(KEY, RH), share_access=0)
+    await durable(owner, fields, 2)
+    other = await connect(**OTHER_CLIENT)
+    opens = other.begin("file")
+    assert (await owner.notice()).new_lease_state == READ
+    await owner.call(LeaseBreakAcknowledgment(KEY, READ))
+    assert (await other.answer(opens)).status == NtStatus.SHARING_VIOLATION
+    await owner.close()
+    assert not len(server.files.durables)
+    assert (await other.create("file")).status == NtStatus.SUCCESS
 
 
 async def test_nothing_waits_in_a_folder_that_is_gone(

@@ -258,6 +258,19 @@ async def test_what_was_opened_with_version_2_comes_back_with_version_1(
     assert not is_durable(response, 1)
 
 
+@pytest.mark.parametrize(
+    ("guid", "status"), [(bytes(16), NtStatus.SUCCESS), (OTHER_GUID, NOT_FOUND)]
+)
+async def test_what_was_opened_with_version_1_has_no_guid(
+    connect: Connect, owner: Client, guid: bytes, status: NtStatus
+) -> None:
+    file_id = await durable(owner, leased(asks(1)), 1)
+    await owner.close()
+    owner = await connect(**OWNER)
+    response = await owner.create("file", **leased(returns(2, file_id, guid=guid)))
+    assert response.status == status
+
+
 async def test_what_is_not_durable_ends_with_its_connection(
     connect: Connect, owner: Client, server: Server
 ) -> None:

@@ -1,13 +1,21 @@
 """Files that are to be deleted, and cannot be."""
 
+import asyncio
+import errno
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
+from smbquic.server.opens.file_table import FileTable
 from smbquic.server.server import Server
+from smbquic.storage.local.file import LocalFile
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.file_id import FileId
@@ -15,6 +23,7 @@ from smbquic.wire.fscc.file_information import (
     DispositionFlags,
     DispositionInformation,
     DispositionInformationEx,
+    RenameInformation,
 )
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
@@ -45,6 +54,20 @@ async def mark(client: Client, file_id: FileId, wanted: Information) -> NtStatus
     kind = 13 if isinstance(wanted, DispositionInformation) else 64
     request = SetInfoRequest(InfoType.FILE, kind, file_id, wanted.encode())
     status: NtStatus = (await client.call(request)).status
+    return status
+
+
+class Entry:
+    """An open, as far as it can be closed later."""
+
+    owner: Any
+    file_state: Any
+
+
+async def rename(client: Client, file_id: FileId, name: str) -> NtStatus:
+    wanted = RenameInformation(name).encode()
+    response = await client.call(SetInfoRequest(InfoType.FILE, 10, file_id, wanted))
+    status: NtStatus = response.status
     return status
 
 
@@ -137,6 +160,75 @@ async def test_a_folder_that_was_filled_meanwhile_stays(
     assert await close(client, folder) == NtStatus.SUCCESS
     assert (root / "folder" / "late").exists()
     assert server.files.failed_deletions == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        (errno.ENOTEMPTY, NtStatus.SUCCESS),
+        (errno.EIO, NtStatus.IO_DEVICE_ERROR),
+        (errno.EDQUOT, NtStatus.DISK_FULL),
+    ],
+)
+async def test_what_a_disk_fails_with_is_told(
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch, number: int, status: NtStatus
+) -> None:
+    def fail(file: LocalFile) -> None:
+        raise OSError(number, os.strerror(number))
+
+    file_id = await client.open("file")
+    assert await mark(client, file_id, DELETE) == NtStatus.SUCCESS
+    monkeypatch.setattr(LocalFile, "delete", fail)
+    assert await close(client, file_id) == status
+    assert server.files.failed_deletions == 1
+
+
+async def test_a_folder_moves_where_nothing_is_open_in_it_any_more(
+    client: Client, root: Path
+) -> None:
+    for name in ("former", "other"):
+        (root / name).mkdir()
+    (root / "former" / "file").touch()
+    moved = await client.open("former\\file")
+    assert await rename(client, moved, "other\\file") == NtStatus.SUCCESS
+
+    former, other = await client.open("former"), await client.open("other")
+    assert await rename(client, former, "former 2") == NtStatus.SUCCESS
+    assert await rename(client, other, "other 2") == NtStatus.ACCESS_DENIED
+    await close(client, moved)
+    assert await rename(client, other, "other 2") == NtStatus.SUCCESS
+
+
+async def test_what_is_closed_later_is_waited_for() -> None:
+    table = FileTable(Limits(), lambda *_: False)
+    closed: list[object] = []
+
+    async def run(close: object, entry: object) -> None:
+        await asyncio.sleep(0)
+        closed.append(entry)
+
+    lock = asyncio.Lock()
+    await lock.acquire()
+    coroutines = SimpleNamespace(can_wait=lambda: False, lock=lock, run=run)
+    entries: list[Any] = []
+    for number in range(3):
+        owner = SimpleNamespace(
+            session=number, tree=SimpleNamespace(share=SimpleNamespace(coroutines=coroutines))
+        )
+        entry = Entry()
+        entry.owner, entry.file_state = owner, SimpleNamespace(opens={entry: None})
+        entries.append(entry)
+        assert table.close(entry) is None
+    await asyncio.sleep(0)
+    # One has been closed meanwhile, the owner of another one is back.
+    entries[1].file_state.opens.clear()
+    entries[2].owner.session = 7
+    assert closed == []
+
+    lock.release()
+    await table.wait_closed()
+    assert closed == entries[:1]
+    await table.wait_closed()
 
 
 async def test_what_others_have_deleted_is_no_failure(

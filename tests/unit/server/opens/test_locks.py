@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.overload.budget import SharedBudget, UserBudget
+from smbquic.overload.budget import LOCK, SharedBudget, UserBudget
 from smbquic.server.opens.locks import ByteRange, Locks, RangeSet
 
 TOP = (1 << 64) - 1
@@ -175,6 +175,81 @@ async def test_a_closed_open_gives_up_its_locks_and_its_waiting() -> None:
     await other_waits
     assert locks.lowest_offset == 20
     assert len(locks) == 1
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_range_is_unlocked_as_often_as_it_was_locked(exclusive: bool) -> None:
+    locks, mine = Locks(), Owner()
+    locks.add(held(mine, 0, 10, exclusive))
+    for _ in range(2):
+        locks.add(held(mine, 0, 10, exclusive=False))
+    locks.add(held(mine, 20, 10))
+    for _ in range(3):
+        locks.remove(mine, 0, 10)
+    with pytest.raises(StatusError) as caught:
+        locks.remove(mine, 0, 10)
+    assert caught.value.status is NtStatus.RANGE_NOT_LOCKED
+    assert (len(locks), locks.count_of(mine)) == (1, 1)
+
+
+def test_every_lock_is_charged_until_it_is_released() -> None:
+    locks, mine, other = Locks(), Owner(), Owner()
+    used = mine.memory.budget
+    ranges = [held(mine, offset, 1, exclusive=offset > 1) for offset in range(6)]
+    for each in ranges:
+        locks.add(each)
+    locks.add(held(other, 20, 1))
+    assert used.used == 6 * LOCK
+    locks.remove(mine, 0, 1)
+    assert used.used == 5 * LOCK
+    locks.undo(ranges[1:3])
+    assert used.used == 3 * LOCK
+    assert not locks.remove_some(mine, 1)
+    assert used.used == 2 * LOCK
+    locks.remove_owner(other)
+    assert (used.used, other.memory.budget.used) == (2 * LOCK, 0)
+    locks.remove_owner(mine)
+    assert used.used == 0
+
+
+def test_a_user_without_memory_gets_no_lock() -> None:
+    locks, mine = Locks(), Owner()
+    mine.memory = UserBudget(SharedBudget(LOCK, LOCK), "alice")
+    locks.add(held(mine, 0, 1))
+    with pytest.raises(StatusError) as caught:
+        locks.add(held(mine, 1, 1))
+    assert caught.value.status is NtStatus.INSUFFICIENT_RESOURCES
+    assert len(locks) == 1
+
+
+def test_who_alone_has_locks_gives_them_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    locks, mine = Locks(), Owner()
+    for offset in range(3):
+        locks.add(held(mine, offset, 1))
+    monkeypatch.delattr(Locks, "remove_some")
+    locks.remove_owner(mine)
+    assert (len(locks), locks.lowest_offset, mine.memory.budget.used) == (0, None, 0)
+    locks.remove_owner(mine)
+
+
+@pytest.mark.parametrize("way", ["undo", "some", "last owner", "one of two owners"])
+async def test_whatever_releases_a_lock_wakes_who_waits(way: str) -> None:
+    locks, mine, other = Locks(), Owner(), Owner()
+    taken = held(mine, 0, 10)
+    locks.add(taken)
+    if way == "one of two owners":
+        locks.add(held(other, 20, 1))
+    waiting = asyncio.create_task(locks.wait(other))
+    await asyncio.sleep(0)
+    if way == "undo":
+        locks.undo([taken])
+    elif way == "some":
+        assert locks.remove_some(mine, 5)
+    else:
+        locks.remove_owner(mine)
+    await asyncio.sleep(0)
+    assert waiting.done()
+    await waiting
 
 
 Step = tuple[str, int, int, int, bool]

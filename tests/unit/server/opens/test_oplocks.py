@@ -136,6 +136,29 @@ async def test_another_open_waits_until_the_oplock_is_given_up(
     assert (response.status, response.body.oplock_level) == (NtStatus.SUCCESS, II)
 
 
+@pytest.mark.parametrize("held", [II, EXCLUSIVE, BATCH])
+async def test_nobody_gives_up_what_is_not_asked_for(client: Client, held: int) -> None:
+    file_id = await client.open("file", requested_oplock_level=held)
+    for _ in range(2):
+        response = await client.call(OplockBreakAcknowledgment(NONE, file_id))
+        assert response.status == NtStatus.INVALID_DEVICE_STATE
+
+
+@pytest.mark.parametrize(("kept", "grants"), [(NONE, 0), (II, 1)])
+async def test_an_oplock_that_allows_nothing_is_none(
+    client: Client, server: Server, kept: int, grants: int
+) -> None:
+    file_id = await client.open("file", requested_oplock_level=BATCH)
+    [session] = server.sessions.values()
+    [entry] = session.opens.values()
+    waiting = client.begin("file")
+    await client.notice()
+    response = await client.call(OplockBreakAcknowledgment(kept, file_id))
+    assert (response.status, response.body.oplock_level) == (NtStatus.SUCCESS, kept)
+    assert (await client.answer(waiting)).status == NtStatus.SUCCESS
+    assert len(entry.file_state.grants) == grants
+
+
 async def test_the_same_client_may_be_the_other(client: Client) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     message_id = client.begin("file")

@@ -193,6 +193,41 @@ async def test_who_may_not_write_may_not_overwrite(
     assert (root / "file").read_bytes() == b"content"
 
 
+@pytest.mark.parametrize(
+    ("rights", "overwrites", "supersedes"),
+    [
+        (access.WRITE, True, False),
+        (access.WRITE | A.DELETE, True, True),
+        (access.WRITE & ~A.FILE_WRITE_EA | A.DELETE, False, False),
+        (access.WRITE & ~A.FILE_WRITE_ATTRIBUTES | A.DELETE, False, False),
+        (access.WRITE & ~A.FILE_WRITE_DATA | A.DELETE, False, False),
+    ],
+)
+async def test_rights_that_overwriting_needs(
+    alice: Client, bob: Client, rights: int, overwrites: bool, supersedes: bool
+) -> None:
+    folder = await made(alice, "folder", None, create_options=DIRECTORY)
+    await secure(alice, folder, dacl(allow(EVERYONE, ALL & ~int(A.FILE_DELETE_CHILD | A.DELETE))))
+    await made(alice, "folder\\file", dacl(allow(BOB, rights)))
+
+    for disposition, allowed in (
+        (D.FILE_OVERWRITE, overwrites),
+        (D.FILE_OVERWRITE_IF, overwrites),
+        (D.FILE_SUPERSEDE, supersedes),
+    ):
+        access = int(A.READ_CONTROL)
+        status = await status_of(bob, "folder\\file", access, create_disposition=disposition)
+        assert status == (NtStatus.SUCCESS if allowed else DENIED)
+
+
+async def test_rights_that_overwriting_a_stream_needs(alice: Client, bob: Client) -> None:
+    stream = await alice.open("file:s")
+    for rights, expected in ((A.FILE_WRITE_DATA, NtStatus.SUCCESS), (A.FILE_APPEND_DATA, DENIED)):
+        await secure(alice, stream, dacl(allow(BOB, rights | A.READ_CONTROL)))
+        overwritten: CreateFields = {"create_disposition": D.FILE_OVERWRITE}
+        assert await status_of(bob, "file:s", A.READ_CONTROL, **overwritten) == expected
+
+
 async def test_deleting(alice: Client, bob: Client, root: Path) -> None:
     folder = await made(alice, "folder", None, create_options=DIRECTORY)
     await made(alice, "folder\\file", dacl(allow(BOB, READ)))
@@ -367,6 +402,22 @@ async def test_moving_something_somewhere(
     assert await move("folder\\new") == NtStatus.SUCCESS
     await secure(alice, folder, dacl(allow(BOB, A.FILE_ADD_FILE | A.FILE_DELETE_CHILD)))
     assert await move("folder\\file") == NtStatus.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("rights", "allowed"),
+    [(READ | A.FILE_WRITE_ATTRIBUTES, True), (ALL & ~A.FILE_WRITE_ATTRIBUTES, False)],
+)
+async def test_a_further_name_needs_the_right_to_change_attributes(
+    alice: Client, bob: Client, rights: int, allowed: bool
+) -> None:
+    await made(alice, "file", dacl(allow(BOB, rights)))
+    opened = await bob.open("file", desired_access=int(A.FILE_READ_ATTRIBUTES))
+
+    kind = FileInformationClass.FileLinkInformation
+    wanted = SetInfoRequest(InfoType.FILE, kind, opened, LinkInformation("new").encode())
+    expected = NtStatus.SUCCESS if allowed else DENIED
+    assert (await bob.call(wanted)).status == expected
 
 
 async def test_what_a_group_may_its_members_may(alice: Client, bob: Client) -> None:
