@@ -43,7 +43,7 @@ class RenameTable(Protocol):
         """Change the key of a stream that was renamed."""
 
     def renamed(self, state: FileState) -> None:
-        """Update the names of the opens of a file or stream that was renamed."""
+        """Update the names of the opens of a file or folder that was renamed."""
 
 
 class Renamer:

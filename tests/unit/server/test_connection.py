@@ -9,10 +9,12 @@ import pytest
 from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.pki.certificate_watch import CertificateWatch
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.outcome import Outcome, Pending
 from smbquic.server.server import Server
+from smbquic.wire.close import CloseRequest
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.header import Command
@@ -152,3 +154,55 @@ async def test_what_is_sent_without_a_request_is_charged_to_the_user(
     before = connection.quota.queued_bytes
     await connection.send([b"three ", b"buffers", b""])
     assert connection.quota.queued_bytes - before == len(b"three buffers")
+
+
+async def test_how_a_connection_is_called(client: Client, server: Server) -> None:
+    [connection] = server.connections
+    assert connection.name == "tcp://127.0.0.1:50000"
+    assert connection.client_network == "127.0.0.1"
+    assert connection.users() == {"alice"}
+
+
+async def test_connections_are_kept_alive_for_what_is_open(client: Client, server: Server) -> None:
+    [connection] = server.connections
+    assert (client.transport.keep_alive, connection.may_have_opens) == (False, False)
+    files = [await client.open(name) for name in "ab"]
+    for file_id in files:
+        assert (client.transport.keep_alive, connection.may_have_opens) == (True, True)
+        await client.call(CloseRequest(file_id))
+    assert (client.transport.keep_alive, connection.may_have_opens) == (False, False)
+
+
+async def test_users_share_a_quota_by_name_and_guests_by_address(
+    connect: Connect, server: Server
+) -> None:
+    await connect(token="Alice:secret")
+    await connect(token="alice:secret")
+    await connect(token="guest:secret", signing_required=False, guest_allowed=True)
+    quotas = {user: len(quota.connections) for user, quota in server.scheduler.users.items()}
+    assert quotas == {"user \\alice": 2, "guest 127.0.0.1": 1}
+
+
+async def test_nothing_is_left_of_a_connection(
+    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr(CertificateWatch, "check", lambda watch: steps.append("check"))
+    monkeypatch.setattr(CertificateWatch, "stop", lambda watch: steps.append("stop"))
+    loop = asyncio.get_running_loop()
+    call_later, timers = loop.call_later, []
+
+    def note(delay: float, *arguments: Any) -> asyncio.TimerHandle:
+        timer = call_later(delay, *arguments)
+        if delay == server.limits.logon_seconds:
+            timers.append(timer)
+        return timer
+
+    monkeypatch.setattr(loop, "call_later", note)
+    client = await connect()
+    assert steps == ["check"]
+    [timer] = timers
+    assert not timer.cancelled()
+    await client.close()
+    assert steps == ["check", "stop"]
+    assert timer.cancelled()

@@ -491,9 +491,8 @@ async def test_watches_are_notified_of_each_of_them(
 
 async def test_what_becomes_sparse_changes_in_its_folder(client: Client) -> None:
     file_id = await opened(client, "a")
-    other = await client.create(
-        "", create_options=DIRECTORY, **with_lease(LeaseV2(b"K" * 16, READ | HANDLE))
-    )
+    lease = with_lease(LeaseV2(b"K" * 16, READ | HANDLE), create_options=DIRECTORY)
+    other = await client.create("", **lease)
     assert other.status == NtStatus.SUCCESS
     assert (await control(client, Fsctl.SET_SPARSE, file_id)).status == NtStatus.SUCCESS
     assert (await client.notice()).lease_key == b"K" * 16

@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,6 +39,14 @@ DELETE_EX = DispositionInformationEx(
 )
 
 
+@dataclass(eq=False)
+class LateClose:
+    """An open, as far as it can be closed later."""
+
+    owner: Any
+    file_state: Any
+
+
 @pytest.fixture
 def locked(root: Path) -> Iterator[Path]:
     """A folder that nobody may change, with a file and an empty folder in it."""
@@ -55,13 +64,6 @@ async def mark(client: Client, file_id: FileId, wanted: Information) -> NtStatus
     request = SetInfoRequest(InfoType.FILE, kind, file_id, wanted.encode())
     status: NtStatus = (await client.call(request)).status
     return status
-
-
-class Entry:
-    """An open, as far as it can be closed later."""
-
-    owner: Any
-    file_state: Any
 
 
 async def rename(client: Client, file_id: FileId, name: str) -> NtStatus:
@@ -215,8 +217,9 @@ async def test_what_is_closed_later_is_waited_for() -> None:
         owner = SimpleNamespace(
             session=number, tree=SimpleNamespace(share=SimpleNamespace(coroutines=coroutines))
         )
-        entry = Entry()
-        entry.owner, entry.file_state = owner, SimpleNamespace(opens={entry: None})
+        opens: dict[object, None] = {}
+        entry: Any = LateClose(owner, SimpleNamespace(opens=opens))
+        opens[entry] = None
         entries.append(entry)
         assert table.close(entry) is None
     await asyncio.sleep(0)
