@@ -224,6 +224,33 @@ def test_a_break_from_the_past_takes_away_all_the_same() -> None:
     assert lease.state == ALL
 
 
+HALF = 1 << 15
+"""Epochs are numbers of 16 bits: what is this far ahead is the past."""
+
+
+@pytest.mark.parametrize(
+    ("ahead", "state", "purged"),
+    [(0, READ, 0), (1, ALL, 0), (2, ALL, 1), (HALF - 1, ALL, 1), (HALF, READ, 0)],
+)
+def test_how_far_ahead_a_grant_may_be(ahead: int, state: int, purged: int) -> None:
+    lease, _ = leased(READ, epoch=0xFFFF)
+    lease.opened(granted(lease.key, ALL, (0xFFFF + ahead) % (1 << 16)))
+    assert (lease.state, lease.purged) == (state, purged)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "purged", "then"),
+    [(0, 0, ALL), (1, 0, READ), (2, 1, READ), (HALF - 1, 1, READ), (HALF, 1, ALL)],
+)
+def test_how_far_ahead_a_break_may_be(ahead: int, purged: int, then: int) -> None:
+    lease, _ = leased(ALL, epoch=7)
+    lease.reduce(broken(lease, READ, 7 + ahead))
+    assert (lease.state, lease.purged) == (READ, purged)
+    # What the server granted right after the first grant is old news after a later break.
+    lease.opened(granted(lease.key, ALL, 8))
+    assert lease.state == then
+
+
 # --- connections --------------------------------------------------------------------------------
 
 

@@ -34,9 +34,10 @@ class Copier:
     def _control(self, request: Received) -> Answer:
         body = request.body
         if body.ctl_code == Fsctl.SRV_REQUEST_RESUME_KEY:
+            assert (bytes(body.input), body.max_output_response) == (b"", 32)
             output = SrvRequestResumeKeyResponse(KEY).encode()
             return IoctlResponse(body.ctl_code, body.file_id, output=output)
-        assert body.ctl_code == Fsctl.SRV_COPYCHUNK_WRITE
+        assert (body.ctl_code, body.max_output_response) == (Fsctl.SRV_COPYCHUNK_WRITE, 12)
         copying = SrvCopychunkCopy.decode(body.input)
         assert copying.source_key == KEY
         chunks = [(one.source_offset, one.target_offset, one.length) for one in copying.chunks]
@@ -77,6 +78,10 @@ async def test_the_content_does_not_travel(
     assert sum(length for _, _, length in pieces) == SIZE
     assert progress[-1] == (SIZE, SIZE)
     assert len(progress) == len(done)
+    # No request copies less than it may.
+    most, largest, at_once = limits
+    assert len(done) == -(-SIZE // min(at_once, most * largest))
+    assert {length for _, _, length in pieces} == {largest}
     # Its times are kept, and it takes its name at the end.
     assert server.commands()[-5:] == ["CLOSE", "SET_INFO", "FLUSH", "SET_INFO", "CLOSE"]
 
