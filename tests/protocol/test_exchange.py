@@ -1,6 +1,6 @@
 """Requests and responses between both ends once somebody is logged on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,15 +15,17 @@ from smbquic.protocol.settings import EncryptionPolicy
 from smbquic.protocol.transform import OutgoingElement
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.close import CloseRequest, CloseResponse
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.error import ErrorResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest, FlushResponse
 from smbquic.wire.header import Command, Header, HeaderFlags
+from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.negotiate_contexts import SigningAlgorithm
 from smbquic.wire.oplock_break import OplockBreakNotification
-from smbquic.wire.read import ReadRequest, ReadResponse
+from smbquic.wire.read import ReadFlags, ReadRequest, ReadResponse
 from smbquic.wire.tree_connect import (
     ShareCapabilities,
     ShareFlags,
@@ -124,6 +126,16 @@ class TestCredits:
         pair, session = make_session(client_credits_wanted=100)
         pair.answer(pair.ask(EchoRequest(), session), EchoResponse())
         assert pair.client.credits >= 100
+
+    @pytest.mark.parametrize(("wanted", "most"), [(100, 100), (100_000, 65_535)])
+    def test_what_is_spent_and_what_is_missing_is_asked_for(
+        self, make_session: Callable, wanted: int, most: int
+    ) -> None:
+        pair, session = make_session(client_credits_wanted=wanted)
+        pair.answer(pair.ask(EchoRequest(), session), EchoResponse())
+        request = pair.ask(read(3 << 16), session)
+        asked = 3 + max(wanted - pair.client.credits, 0)
+        assert request.header.credits == min(asked, most)
 
     def test_an_8_mib_read_costs_128(self, make_session: Callable) -> None:
         pair, session = make_session()
@@ -254,6 +266,38 @@ class TestInterim:
             pair.client.cancel(request.header.message_id)
 
 
+class Marked:
+    """Compression that only marks what it has seen."""
+
+    def compress(self, message: Sequence[Buffer]) -> list[Buffer]:
+        return [b"\xfcSMB", *message]
+
+    def decompress(self, message: memoryview) -> memoryview:
+        return message[4:]
+
+
+class TestCompression:
+    @pytest.mark.parametrize(
+        ("body", "compressed"),
+        [
+            (replace(read(100), flags=ReadFlags.REQUEST_COMPRESSED), True),
+            (replace(read(100), flags=ReadFlags.READ_UNBUFFERED), False),
+            (EchoRequest(), False),
+        ],
+    )
+    def test_a_response_is_compressed_where_that_is_asked_for(
+        self, make_session: Callable, body: Message, compressed: bool
+    ) -> None:
+        pair, session = make_session()
+        for end in (pair.server._state, pair.client):
+            end.negotiated = replace(end.negotiated, compression=Marked())
+        sent = pair.client.request(body, session=session)
+        [request] = pair.deliver(sent.buffers)
+        response = EchoResponse() if isinstance(body, EchoRequest) else ReadResponse(data=b"x")
+        assert pair.answer(request, response).status == NtStatus.SUCCESS
+        assert pair.to_client[-1].startswith(b"\xfcSMB") is compressed
+
+
 class TestCompound:
     BODIES = (FlushRequest(FILE), read(100), CloseRequest(flags=0, file_id=FileId.RELATED))
 
@@ -359,6 +403,13 @@ class TestCompound:
         message[20:24] = size.to_bytes(4, "little")
         with pytest.raises(WireError):
             pair.server.receive(memoryview(message))
+
+    def test_the_longest_chain(self, make_session: Callable) -> None:
+        pair, session = make_session(client_credits_wanted=512)
+        pair.answer(pair.ask(EchoRequest(), session), EchoResponse())
+        bodies = [EchoRequest()] * 64
+        requests = pair.deliver(pair.client.compound(bodies, session=session).buffers)
+        assert len(requests) == MAX_COMPOUND == 64
 
     def test_an_endless_chain(self, make_session: Callable) -> None:
         pair, session = make_session(client_credits_wanted=512)

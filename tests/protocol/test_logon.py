@@ -6,10 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from smbquic.auth.identity import Identity
+from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import AuthenticationError, RemoteProtocolError, SecurityError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.protection import Protection
+from smbquic.protocol.session import SessionTable
 from smbquic.protocol.session_state import SessionState
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
 from smbquic.wire.close import CloseRequest
@@ -113,6 +115,54 @@ class TestLogon:
         assert outcome.session.signing_required
         assert pair.ask(EchoRequest(), session).signed
 
+    @pytest.mark.parametrize("client", [True, False])
+    @pytest.mark.parametrize("server", [True, False])
+    def test_either_end_may_require_signatures(
+        self, make_pair: Callable, client: bool, server: bool
+    ) -> None:
+        pair = make_pair(client_signing_required=client, server_signing_required=server)
+        pair.negotiate()
+        session, outcome = pair.log_on()
+        assert outcome.session.signing_required is (client or server)
+        assert session.signing_required is (client or server)
+
+    @pytest.mark.parametrize(
+        ("identity", "encryption", "flags"),
+        [
+            (None, EncryptionPolicy.ALLOWED, 0),
+            (None, EncryptionPolicy.REQUIRED, SessionFlags.ENCRYPT_DATA),
+            (GUEST, EncryptionPolicy.ALLOWED, SessionFlags.IS_GUEST),
+            (NOBODY, EncryptionPolicy.ALLOWED, SessionFlags.IS_NULL),
+        ],
+    )
+    def test_the_client_is_told_what_it_is(
+        self,
+        make_pair: Callable,
+        identity: Identity | None,
+        encryption: EncryptionPolicy,
+        flags: SessionFlags,
+    ) -> None:
+        pair = make_pair(
+            identity=identity,
+            server_encryption=encryption,
+            client_signing_required=False,
+            client_guest_allowed=True,
+        )
+        pair.negotiate()
+        session, outcome = pair.log_on()
+        assert outcome.response.session_flags == flags
+        assert outcome.session.encrypt_data is (encryption is EncryptionPolicy.REQUIRED)
+        assert session.guest is (identity is not None)
+        assert outcome.session.created == 1.0
+
+    def test_a_session_has_an_id_of_its_own(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        numbers = iter([0, 1, 1, 0, 0xFFFF_FFFF])
+        table = SessionTable(lambda size: next(numbers).to_bytes(size, "little"))
+        made = [table.create(pair.authenticator.new_acceptor(), PreauthHash(), 7.0) for _ in "ab"]
+        assert [(session.id, session.created) for session in made] == [(1, 7.0), (0xFFFF_FFFF, 7.0)]
+        assert [table.get(number) for number in (1, 0xFFFF_FFFF, 0)] == [*made, None]
+
     def test_logoff(self, make_session: Callable) -> None:
         pair, session = make_session()
         request = pair.ask(LogoffRequest(), session)
@@ -150,6 +200,16 @@ class TestLogon:
         _, outcome = pair.log_on(previous_session_id=previous)
         assert outcome.replaced is None
         assert outcome.established
+
+    def test_a_logon_that_is_under_way_is_not_replaced(self, make_session: Callable) -> None:
+        pair, _ = make_session()
+        _, sent = pair.client.session_setup(_Initiator())
+        [request] = pair.deliver(sent.buffers)
+        other = pair.server.session_setup(request, now=0).session
+        other.owner = pair.authenticator.identity
+        _, outcome = pair.log_on(previous_session_id=other.id)
+        assert outcome.replaced is None
+        assert pair.table.get(other.id) is other
 
     def test_somebody_elses_session_is_not_replaced(self, make_session: Callable) -> None:
         pair, former = make_session()

@@ -11,6 +11,8 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.protocol.settings import EncryptionPolicy
 from smbquic.wire.echo import EchoRequest, EchoResponse
+from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.header import Header
 from smbquic.wire.ioctl import ValidateNegotiateInfoRequest
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities, SecurityMode
@@ -199,6 +201,66 @@ class TestValidateNegotiate:
         info.dialects = [Dialect.SMB_3_0, Dialect.SMB_3_0_2]
         with pytest.raises(RemoteProtocolError, match="differs"):
             pair.server.validate_negotiate(info)
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("capabilities", GlobalCapabilities(0)),
+            ("guid", bytes(16)),
+            ("security_mode", SecurityMode.SIGNING_ENABLED),
+            ("dialects", []),
+        ],
+    )
+    def test_all_that_a_server_understood_counts(
+        self, make_session: Callable, field: str, value: object
+    ) -> None:
+        pair, session = make_session(client_dialects=(Dialect.SMB_3_0,))
+        info = _info_of(pair.ask(pair.client.validate_negotiate(), session))
+        assert getattr(info, field) != value
+        setattr(info, field, value)
+        with pytest.raises((RemoteProtocolError, StatusError)):
+            pair.server.validate_negotiate(info)
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("capabilities", GlobalCapabilities(0)),
+            ("guid", bytes(16)),
+            ("security_mode", SecurityMode.SIGNING_ENABLED),
+            ("dialect", Dialect.SMB_2_1),
+        ],
+    )
+    def test_all_that_a_server_says_counts(
+        self, make_session: Callable, field: str, value: object
+    ) -> None:
+        pair, session = make_session(client_dialects=(Dialect.SMB_3_0,))
+        request = pair.ask(pair.client.validate_negotiate(), session)
+        answer = pair.server.validate_negotiate(_info_of(request))
+        pair.client.check_validation(_response(answer.encode()))
+        assert getattr(answer, field) != value
+        setattr(answer, field, value)
+        with pytest.raises(SecurityError, match="man in the middle"):
+            pair.client.check_validation(_response(answer.encode()))
+
+    def test_what_is_asked(self, make_session: Callable) -> None:
+        pair, _ = make_session(client_dialects=(Dialect.SMB_3_0,))
+        body = pair.client.validate_negotiate()
+        assert (body.ctl_code, body.file_id) == (Fsctl.VALIDATE_NEGOTIATE_INFO, FileId.RELATED)
+        assert (body.max_input_response, body.max_output_response, body.flags) == (0, 24, 1)
+
+    @pytest.mark.parametrize(
+        ("dialects", "validates"),
+        [
+            ((Dialect.SMB_2_0_2, Dialect.SMB_2_1), False),
+            ((Dialect.SMB_2_1, Dialect.SMB_3_0), True),
+            ((Dialect.SMB_3_0_2, Dialect.SMB_3_1_1), False),
+        ],
+    )
+    def test_who_has_to_ask(
+        self, make_session: Callable, dialects: tuple[Dialect, ...], validates: bool
+    ) -> None:
+        pair, _ = make_session(client_dialects=dialects)
+        assert pair.client.must_validate is validates
 
     def test_an_old_servers_signed_refusal_is_fine(self, make_session: Callable) -> None:
         pair, _ = make_session(client_dialects=(Dialect.SMB_2_1, Dialect.SMB_3_0))
