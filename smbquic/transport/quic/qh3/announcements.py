@@ -61,8 +61,12 @@ class Announcements:
 
     def hide(self, connection_id: bytes) -> None:
         """Take this ID of the core out of the packets from now on."""
-        self._ids.append(bytes([len(connection_id)]) + connection_id)
+        self._ids.append(_with_length(connection_id))
         self._looks = LOOKS_AT
+
+    def forget(self, connection_id: bytes) -> None:
+        """Look no more for an ID, which the peer has retired although it was not announced."""
+        self._ids.remove(_with_length(connection_id))
 
     def taken_out(self, datagram: bytes) -> bytes:
         """Return a datagram without announcements."""
@@ -112,6 +116,10 @@ class Announcements:
                 # The peer has to acknowledge a PING as it would have the frame.
                 frames = frames[:start] + _PING + bytes(end - start - 1) + frames[end:]
         return frames
+
+
+def _with_length(connection_id: bytes) -> bytes:
+    return bytes([len(connection_id)]) + connection_id
 
 
 def _sample(packet: bytes, number_at: int) -> bytes:

@@ -340,7 +340,7 @@ class Qh3Engine(Qh3Status):
                 case events.ConnectionIdIssued():
                     self._issued(event.connection_id)
                 case events.ConnectionIdRetired():
-                    self._ids.retired(event.connection_id)
+                    self._retired(event.connection_id)
                 # SMB has one stream for everything: without either direction nothing can go on.
                 case events.StreamReset() | events.StopSendingReceived():
                     self.close(0, "the stream was reset")
@@ -361,6 +361,12 @@ class Qh3Engine(Qh3Status):
         if self._announcements is None:
             self._announcements = self._quic.announcements()
         self._announcements.hide(connection_id)
+
+    def _retired(self, connection_id: bytes) -> None:
+        if self._announcements is not None and connection_id != self.connection_id:
+            self._announcements.forget(connection_id)
+        else:
+            self._ids.retired(connection_id)
 
     def _check_handshake(self) -> None:
         if self._handshake is None or self.close_reason is not None or not self._confirmed:

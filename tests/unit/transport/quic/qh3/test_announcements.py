@@ -22,6 +22,8 @@ def known_to_client(simulation: Simulation) -> list[bytes]:
 def exchange(simulation: Simulation, size: int) -> None:
     """Send bytes in both directions."""
     data = bytes(range(256)) * (size // 256)
+    for received in simulation.received.values():
+        received.clear()
     simulation.client.write(data)
     simulation.server.write(data)
     simulation.run(
@@ -91,3 +93,19 @@ def test_packets_with_later_keys_are_left_as_they_are(simulate: Simulate) -> Non
     exchange(simulation, 1 << 17)
 
     assert simulation.server.key_phase == 1
+
+
+def test_a_peer_that_retires_what_it_was_not_given_makes_nothing_grow(simulate: Simulate) -> None:
+    simulation = simulate(engines="aioquic-qh3", options=QuicOptions(connection_ids=WORKER))
+    simulation.establish()
+    simulation.advance(1)
+    hidden: announcements.Announcements = vars(simulation.server)["_announcements"]
+    before = set(vars(hidden)["_ids"])
+    for number in range(1, 40):
+        library(simulation.client)._retire_connection_ids.append(number)
+        exchange(simulation, 256)
+
+    # The core has made new IDs for them, which are not announced either.
+    assert set(vars(hidden)["_ids"]).isdisjoint(before)
+    assert len(vars(hidden)["_ids"]) == 7
+    assert known_to_client(simulation) == [simulation.server.connection_id]
