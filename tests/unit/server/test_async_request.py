@@ -24,13 +24,17 @@ class HeldWork:
     def __init__(self) -> None:
         self.may_end = asyncio.Event()
         self.cancelled = False
+        self.error: Exception | None = None
 
     async def run(self) -> Reply:
         try:
             await self.may_end.wait()
         except asyncio.CancelledError:
             self.cancelled = True
-            raise
+            if self.error is None:
+                raise
+        if self.error is not None:
+            raise self.error
         return Reply(EchoResponse())
 
 
@@ -50,11 +54,13 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[AsyncRequest]:
     return made
 
 
-def answer_later(server: Server, kind: PendingKind = PendingKind.EVENT) -> HeldWork:
+def answer_later(
+    server: Server, kind: PendingKind = PendingKind.EVENT, *, survives: bool = False
+) -> HeldWork:
     """Have every ECHO wait for the same work."""
     work = HeldWork()
     server.dispatcher.commands[Command.ECHO] = CommandEntry(
-        lambda context, request: Pending(work.run(), kind), session=False, tree=False
+        lambda context, request: Pending(work.run(), kind, survives), session=survives, tree=False
     )
     return work
 
@@ -135,3 +141,101 @@ async def test_only_what_ends_may_be_followed_in_its_compound(
     work.may_end.set()
     first, _ = await client.compound(EchoRequest(), EchoRequest(), related=False)
     assert first.status == status
+
+
+@pytest.fixture
+async def channels(connect: Connect, server_with: ServerWith) -> tuple[Client, Client]:
+    """Two connections of one session, each of which may have two waiting requests."""
+    server = server_with(Limits(pending=2))
+    first = await connect(to=server, client_guid=b"one client only.")
+    second = await connect(to=server, token="", client_guid=b"one client only.")
+    assert (await second.bind(first)).status == NtStatus.SUCCESS
+    return first, second
+
+
+def connection_of(client: Client) -> Any:
+    [found] = [each for each in client.server.connections if each.transport is client.transport]
+    return found
+
+
+async def test_work_goes_on_for_another_connection_of_the_session(
+    channels: tuple[Client, Client], requests: list[AsyncRequest], until: Until
+) -> None:
+    first, second = channels
+    other = connection_of(second)
+    work = answer_later(first.server, survives=True)
+    await first.interim(first.send(EchoRequest()))
+    await first.close()
+    assert requests[0].state is AsyncRequestState.DETACHED
+    assert (work.cancelled, other.pending.unbounded) == (False, 1)
+
+    work.may_end.set()
+    await until(lambda: requests[0].state is AsyncRequestState.COMPLETED)
+    await until(lambda: other.pending.unbounded == 0)
+    assert first.server.failures == 0
+
+
+async def test_what_fails_without_its_connection_is_counted(
+    channels: tuple[Client, Client], requests: list[AsyncRequest], until: Until
+) -> None:
+    first, _ = channels
+    work = answer_later(first.server, survives=True)
+    work.error = ZeroDivisionError()
+    await first.interim(first.send(EchoRequest()))
+    await first.close()
+    work.may_end.set()
+    await until(lambda: requests[0].state is AsyncRequestState.COMPLETED)
+    assert first.server.failures == 1
+
+
+async def test_what_fails_when_it_is_given_up_is_counted(
+    client: Client, requests: list[AsyncRequest], until: Until
+) -> None:
+    work = answer_later(client.server)
+    work.error = ZeroDivisionError()
+    await client.interim(client.send(EchoRequest()))
+    await client.close()
+    await until(lambda: client.server.failures == 1)
+    assert requests[0].state is AsyncRequestState.ABANDONED
+
+
+async def test_with_the_last_connection_work_is_given_up(
+    channels: tuple[Client, Client], requests: list[AsyncRequest], until: Until
+) -> None:
+    first, second = channels
+    work = answer_later(first.server, survives=True)
+    await first.interim(first.send(EchoRequest()))
+    await first.close()
+    await second.close()
+    await until(lambda: work.cancelled)
+    assert requests[0].state is AsyncRequestState.ABANDONED
+
+
+@pytest.mark.parametrize(("waiting", "goes_on"), [(1, True), (2, False)])
+async def test_work_goes_on_only_where_there_is_room_for_it(
+    channels: tuple[Client, Client],
+    requests: list[AsyncRequest],
+    waiting: int,
+    goes_on: bool,
+) -> None:
+    first, second = channels
+    work = answer_later(first.server, survives=True)
+    for _ in range(waiting):
+        await second.interim(second.send(EchoRequest()))
+    await first.interim(first.send(EchoRequest()))
+    await first.close()
+    state = AsyncRequestState.DETACHED if goes_on else AsyncRequestState.ABANDONED
+    assert requests[-1].state is state
+    assert connection_of(second).pending.unbounded == 2
+    work.may_end.set()
+
+
+async def test_work_that_does_not_survive_its_connection(
+    channels: tuple[Client, Client], requests: list[AsyncRequest]
+) -> None:
+    first, second = channels
+    answer_later(first.server)
+    await first.interim(first.send(EchoRequest()))
+    await first.close()
+    assert requests[0].state is AsyncRequestState.ABANDONED
+    assert connection_of(second).pending.unbounded == 0

@@ -2,23 +2,30 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from smbquic.auth.identity import Identity
 from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.overload.budget import SESSION
 from smbquic.pki.certificate_watch import CertificateWatch
 from smbquic.protocol.request import Request
+from smbquic.server.connection import ConnectionTable
 from smbquic.server.context import Context
 from smbquic.server.outcome import Outcome, Pending
 from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
-from smbquic.wire.echo import EchoRequest
+from smbquic.wire.create import OplockLevel
+from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.header import Command
 from smbquic.wire.tree_connect import TreeConnectRequest
+from smbquic.wire.write import WriteRequest
 from tests.unit.server.dispatching import break_echo
 from tests.unit.server.smb_client import Client, Connect, ServerWith, Until
 
@@ -106,7 +113,7 @@ async def test_who_has_logged_on_stays(
 ) -> None:
     caplog.set_level("INFO")
     client = await connect()
-    assert caplog.messages[-1].endswith(" logged on")
+    assert any(message.endswith(": alice logged on") for message in caplog.messages)
     [connection] = server.connections
     connection._check_logon()  # as if its time were over
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
@@ -206,3 +213,77 @@ async def test_nothing_is_left_of_a_connection(
     await client.close()
     assert steps == ["check", "stop"]
     assert timer.cancelled()
+
+
+async def test_the_first_session_of_a_connection_costs_nothing(
+    connect: Connect, server: Server
+) -> None:
+    client = await connect(share="")
+    assert server.user_memory.used == 0
+    await client.log_on()
+    assert server.user_memory.used == SESSION
+    await client.close()
+    assert server.user_memory.used == 0
+
+
+async def test_who_caches_is_notified_before_who_changes_is_answered(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caches, changes = await connect(), await connect()
+    await caches.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_II)
+    file_id = await changes.open("file")
+    order: list[str] = []
+
+    def note(name: str, client: Client) -> None:
+        queue = client.transport.to_client
+        put = queue.put_nowait
+
+        def noted(message: memoryview) -> None:
+            order.append(name)
+            put(message)
+
+        monkeypatch.setattr(queue, "put_nowait", noted)
+
+    note("notified", caches)
+    note("answered", changes)
+    assert (await changes.call(WriteRequest(0, file_id, b"x"))).status == NtStatus.SUCCESS
+    assert order == ["notified", "answered"]
+
+
+def test_a_client_is_notified_on_one_connection_in_a_session_of_the_user() -> None:
+    alice, bob, body = Identity("alice", ""), Identity("bob", ""), EchoResponse()
+    told: list[str] = []
+
+    def connection(name: str, guid: bytes, user: Identity, *, valid: bool, takes: bool) -> Any:
+        session = SimpleNamespace(is_valid=valid, identity=user)
+
+        def notify(*arguments: object) -> bool:
+            assert arguments == (session, body)
+            told.append(name)
+            return takes
+
+        return Found(SimpleNamespace(client_guid=guid, sessions={1: session}), notify)
+
+    table = ConnectionTable()
+    for each in (
+        connection("of another client", b"other", alice, valid=True, takes=True),
+        connection("of another user", b"guid", bob, valid=True, takes=True),
+        connection("expired", b"guid", alice, valid=False, takes=True),
+        connection("closed", b"guid", alice, valid=True, takes=False),
+        connection("first", b"guid", alice, valid=True, takes=True),
+        connection("second", b"guid", alice, valid=True, takes=True),
+    ):
+        table[each] = None
+
+    assert table.notify(b"guid", alice, body) is True
+    assert told == ["closed", "first"]
+    assert table.notify(b"nobody's", alice, body) is False
+    assert told == ["closed", "first"]
+
+
+@dataclass(eq=False)
+class Found:
+    """A connection, as far as a client is found by it."""
+
+    protocol: Any
+    notify: Any

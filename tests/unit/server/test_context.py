@@ -9,15 +9,20 @@ from typing import Any, cast
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.server.context import Context
 from smbquic.server.server import Server
 from smbquic.server.share import ServedShare
 from smbquic.storage import Buffer, Disposition, NotReady, StorageFile
+from smbquic.storage.local.file import LocalFile
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
+from smbquic.wire.close import CloseRequest
+from smbquic.wire.file_id import FileId
+from smbquic.wire.flush import FlushRequest
 from smbquic.wire.header import Command
 from smbquic.wire.read import ReadRequest
-from tests.unit.server.smb_client import Connect
+from tests.unit.server.smb_client import Client, Connect, ServerWith, Until
 
 
 class RemoteFile(MemoryFile):
@@ -134,3 +139,74 @@ def test_files_are_recorded_where_they_are_to_be_and_of_shares_only(
     share: str | None, files: bool, recorded: bool
 ) -> None:
     assert (context_of("alice", share, files=files).auditor() is not None) is recorded
+
+
+@pytest.mark.parametrize(
+    ("negotiated", "enough"),
+    [
+        (None, False),
+        (SimpleNamespace(transport_security=False), False),
+        (SimpleNamespace(transport_security=True), True),
+    ],
+)
+def test_whether_the_encryption_of_quic_is_enough(negotiated: Any, enough: bool) -> None:
+    connection = SimpleNamespace(protocol=SimpleNamespace(negotiated=negotiated))
+    assert Context(cast(Any, connection)).transport_security is enough
+
+
+def test_coroutines_are_those_of_the_share() -> None:
+    context, coroutines = Context(cast(Any, None)), object()
+    assert context.coroutines is None
+    for share, expected in ((None, None), (SimpleNamespace(coroutines=coroutines), coroutines)):
+        context.enter(cast(Any, SimpleNamespace(share=share)))
+        assert context.coroutines is expected
+
+
+async def test_an_open_is_found_by_its_whole_id_and_in_its_tree(client: Client) -> None:
+    file_id = await client.open("file")
+    for persistent, volatile in ((1, 0), (-1, 0), (0, 1)):
+        wrong = FileId(file_id.persistent + persistent, file_id.volatile + volatile)
+        response = await client.call(ReadRequest(1, 0, wrong))
+        assert response.status == NtStatus.FILE_CLOSED
+    first = client.tree_id
+    await client.connect()
+    assert client.tree_id != first
+    assert (await client.call(ReadRequest(1, 0, file_id))).status == NtStatus.FILE_CLOSED
+    response = await client.call(ReadRequest(1, 0, file_id), tree_id=first)
+    assert response.status == NtStatus.END_OF_FILE
+
+
+async def test_a_pipe_is_found_by_its_whole_id_and_in_its_tree(connect: Connect) -> None:
+    client = await connect(share="IPC$")
+    pipe = await client.open("srvsvc")
+    for persistent, volatile in ((1, 0), (-1, 0), (0, 1)):
+        wrong = FileId(pipe.persistent + persistent, pipe.volatile + volatile)
+        assert (await client.call(CloseRequest(wrong))).status == NtStatus.FILE_CLOSED
+    first = client.tree_id
+    await client.connect("IPC$")
+    assert (await client.call(CloseRequest(pipe))).status == NtStatus.FILE_CLOSED
+    assert (await client.call(CloseRequest(pipe), tree_id=first)).status == NtStatus.SUCCESS
+
+
+async def test_a_user_has_only_so_many_threads(
+    connect: Connect, server_with: ServerWith, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, begun = threading.Event(), list[str]()
+
+    def flush(file: LocalFile) -> None:
+        begun.append(file.name)
+        assert go_on.wait(60)
+
+    monkeypatch.setattr(LocalFile, "flush", flush)
+    client = await connect(to=server_with(Limits(threads=2, interim_delay=30.0)))
+    file_id = await client.open("file")
+    waiting = [client.send(FlushRequest(file_id)) for _ in range(3)]
+    [connection] = client.server.connections
+    await until(lambda: len(begun) == 2 and len(connection.pending.tasks) == 3)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(begun) == 2
+    go_on.set()
+    for message_id in waiting:
+        assert (await client.answer(message_id)).status == NtStatus.SUCCESS
+    assert len(begun) == 3

@@ -7,6 +7,8 @@ import logging
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,8 +16,10 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.protocol.request import Request
 from smbquic.protocol.response import Response
+from smbquic.server import dispatch
 from smbquic.server.context import Context
 from smbquic.server.outcome import Pending, Reply
+from smbquic.server.responses import respond
 from smbquic.server.server import Server
 from smbquic.storage.local import case_index
 from smbquic.storage.local.case_index import CaseIndex
@@ -30,6 +34,7 @@ from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import LeaseBreakAcknowledgment, OplockBreakAcknowledgment
 from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.write import WriteFlags, WriteRequest
+from tests.unit.clock import Clock
 from tests.unit.server.dispatching import DIRECTORY, MISSING, RELATED, break_echo, notify
 from tests.unit.server.smb_client import Client, Connect, CreateRequestOf, ServerWith, Until
 
@@ -281,3 +286,80 @@ async def test_requests_wait_for_a_large_folder_to_be_read(
     listed = await other_case(QueryDirectoryRequest(12, folder, "folderb", 4096))
     assert listed.status == NtStatus.SUCCESS
     assert (root / "folderA" / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "order"),
+    [
+        # Both within a time slice, or the second after it.
+        (0.0, ["handled", "handled", "other"]),
+        (dispatch.TIME_SLICE, ["handled", "other", "handled"]),
+    ],
+)
+async def test_others_are_served_between_the_parts_of_a_long_compound(
+    client: Client, monkeypatch: pytest.MonkeyPatch, step: float, order: list[str]
+) -> None:
+    clock, seen = Clock(), list[str]()
+
+    def handle(context: Context, request: Request) -> Reply:
+        if not seen:
+            asyncio.get_running_loop().call_soon(seen.append, "other")
+        seen.append("handled")
+        clock.advance(step)
+        return Reply(EchoResponse())
+
+    monkeypatch.setattr(dispatch, "perf_counter", clock)
+    break_echo(monkeypatch, client.server, handle)
+    for response in await client.compound(EchoRequest(), EchoRequest(), related=False):
+        assert response.status == NtStatus.SUCCESS
+    assert seen == order
+
+
+@pytest.mark.parametrize("step", [0.0, dispatch.TIME_SLICE])
+async def test_who_has_used_up_his_time_waits_and_all_is_charged(
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    [connection] = server.connections
+    clock, steps = Clock(0.0), list[object]()
+
+    async def acquire(_: object) -> None:
+        steps.append("acquired")
+
+    def charge(seconds: float, answers: list[object]) -> None:
+        steps.append((seconds, len(answers)))
+
+    def handle(context: Context, request: Request) -> Reply:
+        clock.advance(step)
+        return Reply(EchoResponse())
+
+    monkeypatch.setattr(dispatch, "acquire_time", acquire)
+    monkeypatch.setattr(dispatch, "perf_counter", clock)
+    monkeypatch.setattr(connection.quota, "is_exhausted", lambda: True)
+    monkeypatch.setattr(connection.quota, "charge", charge)
+    break_echo(monkeypatch, server, handle)
+    await client.call(EchoRequest())
+    assert steps == ["acquired", (step, 1)]
+    steps.clear()
+    await client.compound(EchoRequest(), EchoRequest(), related=False)
+    if step:
+        assert steps == ["acquired", (step, 0), "acquired", (pytest.approx(step), 1)]
+    else:
+        assert steps == ["acquired", (0.0, 1)]
+
+
+def test_what_waits_for_the_rest_of_its_compound_is_counted() -> None:
+    def held(compound: object, message: object) -> int:
+        protocol = SimpleNamespace(respond=lambda *_: message)
+        context = SimpleNamespace(
+            failed=NtStatus.ACCESS_DENIED, held=10, connection=SimpleNamespace(protocol=protocol)
+        )
+        request: Any = SimpleNamespace(compound=compound)
+        found: Any = context
+        assert respond(found, request, Reply(EchoResponse())) is message
+        assert context.failed is None
+        return int(context.held)
+
+    responses = [SimpleNamespace(body=body) for body in ([bytes(100)], [b"abc", b"de"])]
+    assert held(SimpleNamespace(responses=responses), None) == 15
+    assert held(SimpleNamespace(responses=responses), [b"message"]) == 10
+    assert held(None, None) == 10

@@ -12,6 +12,7 @@ from smbquic.server.names import Name, parse, parse_stream
     [
         ("", Name("")),
         (r"a\b", Name(r"a\b")),
+        (r"a..b\..c\d..", Name(r"a..b\..c\d..")),
         ("a/b", Name(r"a\b")),
         (r"a\\b", Name(r"a\b")),
         (r"a/\/b:s", Name(r"a\b", "s", False)),

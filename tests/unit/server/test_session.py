@@ -178,21 +178,77 @@ async def test_trees_are_counted_and_ended_by_their_share(budget: SharedBudget) 
 
 
 class Entry:
-    """An open without locks, with the access and the name that a test gives it."""
+    """An open with the access and the name that a test gives it, and so many locks."""
 
-    def __init__(self, number: int, session: UserSession, access: int = 0, name: str = "f") -> None:
-        locks = SimpleNamespace(count_of=lambda entry: 0)
+    def __init__(
+        self, number: int, session: UserSession, access: int = 0, name: str = "f", locks: int = 0
+    ) -> None:
+        self.locks = locks
         self.file_id = SimpleNamespace(volatile=number)
-        self.file_state = SimpleNamespace(locks=locks)
+        self.file_state = SimpleNamespace(
+            locks=SimpleNamespace(count_of=lambda entry: entry.locks, remove_some=remove_some)
+        )
         self.access = SimpleNamespace(granted=access)
         self.file = SimpleNamespace(name=name)
         self.mode = SimpleNamespace(delete_on_close=False)
         self.recovery = SimpleNamespace(durable=None)
+        self.detached = False
         self._session = session
         session.add(cast(Any, self))
 
+    def detach(self) -> None:
+        self.detached = True
+
     def close(self) -> None:
         self._session.remove(cast(Any, self))
+
+
+def remove_some(entry: Entry, most: int) -> None:
+    entry.locks -= most
+
+
+@pytest.mark.parametrize(
+    ("locks", "left"), [(0, []), (2, []), (3, [1]), (4, [2]), (5, [3, 1]), (6, [4, 2])]
+)
+def test_others_are_served_while_many_locks_are_released(
+    budget: SharedBudget, monkeypatch: pytest.MonkeyPatch, locks: int, left: list[int]
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    session = made(budget)
+    entry = Entry(1, session, locks=locks)
+
+    assert [entry.locks for _ in session.ending(keep=False)] == left
+    assert not session.opens
+
+
+def test_a_durable_open_keeps_its_locks(
+    budget: SharedBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    session = made(budget)
+    session.durables = cast(Any, SimpleNamespace(keep=lambda entry: True))
+    entry = Entry(1, session, locks=9)
+    entry.recovery.durable = object()
+
+    exhaust(session.ending(keep=True))
+
+    assert (entry.locks, entry.detached) == (9, True)
+
+
+def test_what_another_request_closes_meanwhile_is_left_alone(
+    budget: SharedBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    session = made(budget)
+    entries = [Entry(number, session, locks=3) for number in (1, 2)]
+    steps = session.ending(keep=False)
+    next(steps)
+
+    for entry in entries:
+        entry.close()
+    exhaust(steps)
+
+    assert [entry.locks for entry in entries] == [1, 3]
 
 
 @pytest.mark.parametrize(

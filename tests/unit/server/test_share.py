@@ -21,6 +21,11 @@ def test_characters_that_no_name_has(character: str) -> None:
         check_share_name(f"da{character}ta")
 
 
+def test_the_first_character_that_no_name_has_is_told() -> None:
+    with pytest.raises(ValueError, match=r"it holds '\*'"):
+        check_share_name("d|a*")
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -46,3 +46,9 @@ async def test_another_session_of_the_connection_goes_on(client: Client) -> None
     assert (await client.call(LogoffRequest(), session=gone)).status == NtStatus.SUCCESS
     assert (await client.create("x")).status == NtStatus.SUCCESS
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+async def test_who_has_connected_to_no_share_logs_off(connect: Connect, server: Server) -> None:
+    client = await connect(share="")
+    assert (await client.call(LogoffRequest())).status == NtStatus.SUCCESS
+    assert server.sessions == {}
