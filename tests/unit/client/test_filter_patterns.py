@@ -42,6 +42,11 @@ MATCHES = [
     ("*", ["a", "a/b", ".hidden"], []),
     ("**", ["a", "a/b"], []),
     ("a\n*", ["a\nb"], ["a"]),
+    ("[a-]", ["a", "-"], ["b"]),
+    ("[a-c-]", ["b", "-"], ["d"]),
+    (r"[\d-]x", ["5x", "-x"], ["ax"]),
+    (r"[+\--/]", ["+", "-", ".", "/"], ["a"]),
+    ("a{b}", ["ab"], ["a", "a{b}"]),
 ]
 
 
@@ -55,7 +60,17 @@ def test_matches(pattern: str, yes: list[str], no: list[str]) -> None:
     "pattern",
     [
         *("***", "ab]c", "ab[c", "ab{x{cd", "ab{}}cd", "ab}c", "ab{c", "a{{.*}", "{{(}}"),
-        *("[a--b]", "[b-a]", "a\\", "\\q", "[]", "[!]", "[[:nothing:]]", "[[:alpha"),
+        *(
+            "[a--b]",
+            "[b-a]",
+            "a\\",
+            "\\q",
+            "[]",
+            "[!]",
+            "[[:nothing:]]",
+            "[[:alpha",
+            "[[:^alpha:]]",
+        ),
     ],
 )
 def test_what_is_no_pattern(pattern: str) -> None:

@@ -9,9 +9,10 @@ from smbquic.client.cache import CacheLimits, LeaseCache
 from smbquic.client.cache.blocks import BLOCK
 from smbquic.client.leases import HANDLE, NOTHING, READ
 from smbquic.client.share import Share
-from smbquic.errors import DeniedError, StatusError
+from smbquic.errors import DeniedError, ExistsError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import CreateDisposition
 from smbquic.wire.header import Command
 from tests.unit.client.cache.leasing import LeasingServer
 from tests.unit.client.fakes import HELD, Answer, Received
@@ -161,3 +162,92 @@ async def test_a_server_that_gives_less_than_there_is(
     assert await file.read(0, 4 * BLOCK) == leasing.files["a"]
     assert await file.read(2 * BLOCK, 9) == b""
     await file.close()
+
+
+async def test_what_is_open_is_neither_made_nor_emptied_by_another_create(
+    cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    reader = await cache.open("a")
+    with pytest.raises(ExistsError, match="a: "):
+        await cache.open("a", "xb")
+    assert leasing.count(Command.CREATE) == 1
+    assert await reader.read(0, 3) == b"\1\1\1"
+    writer = await cache.open("a", "wb")
+    assert leasing.fake.bodies(Command.CREATE)[-1].create_disposition == CreateDisposition.FILE_OPEN
+    assert leasing.files["a"] == b""
+    assert await reader.read(0, 3) == b""
+    assert await reader.size() == 0
+    appender = await cache.open("a", "ab")
+    assert leasing.count(Command.CREATE) == 2
+    await appender.write(0, b"new")
+    assert await reader.read(0, 9) == b"new"
+    for file in (appender, writer, reader):
+        await file.close()
+
+
+async def test_a_lease_makes_the_size_known(cache: LeaseCache, leasing: LeasingServer) -> None:
+    file = await cache.open("a", "r+b")
+    assert await file.size() == 3 * BLOCK + 3
+    await file.write(3 * BLOCK, b"longer")
+    assert await file.size() == 3 * BLOCK + 6
+    await file.write(0, b"x")
+    assert await file.size() == 3 * BLOCK + 6
+    await file.truncate(5)
+    assert await file.size() == 5
+    assert leasing.count(Command.QUERY_INFO) == 0
+    leasing.break_lease("a", NOTHING)
+    await leasing.fake.until(lambda: leasing.count(Command.OPLOCK_BREAK) == 1)
+    for number in (1, 2):
+        assert await file.size() == 5
+        assert leasing.count(Command.QUERY_INFO) == number
+    await file.close()
+
+
+async def test_only_what_is_in_the_file_is_read_ahead(
+    cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    def reads() -> list[tuple[int, int]]:
+        return [(body.offset, body.length) for body in leasing.fake.bodies(Command.READ)]
+
+    file = await cache.open("a")
+    for offset, size, expected in (
+        (4 * BLOCK, 9 * BLOCK, []),
+        (9 * BLOCK, BLOCK, []),
+        (BLOCK + 1, BLOCK - 1, [(BLOCK, BLOCK)]),
+        (BLOCK, BLOCK, [(BLOCK, BLOCK)]),
+        (2 * BLOCK, 9 * BLOCK, [(BLOCK, BLOCK), (2 * BLOCK, 2 * BLOCK)]),
+    ):
+        file.content.read_ahead(offset, size)
+        await cache.share.tree.connection.echo()
+        assert reads() == expected
+    assert await file.read(BLOCK, 3 * BLOCK) == leasing.files["a"][BLOCK:]
+    assert len(reads()) == 2
+    await file.close()
+
+
+async def test_without_a_lease_nothing_is_read_ahead(
+    cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    leasing.grant = lambda wanted: NOTHING
+    file = await cache.open("a")
+    file.content.read_ahead(0, BLOCK)
+    await cache.share.tree.connection.echo()
+    assert leasing.count(Command.READ) == 0
+    assert await file.read(0, 3) == b"\1\1\1"
+    assert leasing.fake.bodies(Command.READ)[0].length == 3
+    await file.close()
+
+
+async def test_a_file_whose_lease_ends_is_closed_once_nobody_has_it_open(
+    cache: LeaseCache, leasing: LeasingServer, share: Share
+) -> None:
+    file = await cache.open("a")
+    assert file.content.keeps_name
+    leasing.break_lease("a", READ)
+    await leasing.fake.until(lambda: leasing.count(Command.OPLOCK_BREAK) == 1)
+    assert (file.content.keeps_name, file.content.is_exact) == (False, True)
+    assert leasing.count(Command.CLOSE) == 0
+    await file.close()
+    assert leasing.count(Command.CLOSE) == 1
+    assert not file.content.is_open
+    assert len(share.tree.channels.lease_breaks) == 0
