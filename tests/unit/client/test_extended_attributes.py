@@ -34,7 +34,7 @@ async def test_attributes_are_read(share: Share, server: FakeServer) -> None:
     with pytest.raises(NotFoundError, match="a/b: two: "):
         await share.getxattr("a/b", "two")
     assert server.commands() == ["CREATE", "QUERY_INFO", "CLOSE"] * 4
-    assert server.bodies(Command.CREATE)[0].desired_access & 0x8
+    assert server.bodies(Command.CREATE)[0].desired_access == 0x100088
 
 
 async def test_many_attributes_are_asked_for_again(share: Share, server: FakeServer) -> None:
@@ -73,7 +73,13 @@ async def test_attributes_are_set_and_removed(share: Share, server: FakeServer) 
         [FullEaInformation(b"Name", b"")],
     ]
     assert {body.file_info_class for body in bodies} == {FileInformationClass.FileFullEaInformation}
-    assert server.bodies(Command.CREATE)[0].desired_access & 0x10
+    assert server.bodies(Command.CREATE)[0].desired_access == 0x100090
+
+
+async def test_the_largest_that_can_be_set(share: Share, server: FakeServer) -> None:
+    await share.setxattr("a", "x" * 254, bytes(65_535))
+    [body] = server.bodies(Command.SET_INFO)
+    assert decode_full_eas(body.buffer) == [FullEaInformation(b"x" * 254, bytes(65_535))]
 
 
 @pytest.mark.parametrize(

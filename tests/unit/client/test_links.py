@@ -4,6 +4,7 @@ from smbquic.client.share import Share
 from smbquic.errors import DeniedError, ExistsError, StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.create import CreateDisposition, CreateOptions
+from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import FileInformationClass, LinkInformation
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.fscc.reparse import SYMLINK_FLAG_RELATIVE, SymbolicLinkReparseData
@@ -36,6 +37,10 @@ async def test_links_are_read(
     assert server.commands() == ["CREATE", "IOCTL", "CLOSE"]
     [create] = server.bodies(Command.CREATE)
     assert create.create_options == CreateOptions.FILE_OPEN_REPARSE_POINT
+    assert (create.desired_access, create.create_disposition) == (0x100080, 1)
+    [control] = server.bodies(Command.IOCTL)
+    assert (bytes(control.input), control.max_output_response) == (b"", 16_384)
+    assert control.file_id == FileId.RELATED
 
 
 async def test_a_hard_link(share: Share, server: FakeServer) -> None:
@@ -43,6 +48,7 @@ async def test_a_hard_link(share: Share, server: FakeServer) -> None:
     assert server.commands() == ["CREATE", "SET_INFO", "CLOSE"]
     [create] = server.bodies(Command.CREATE)
     assert (create.name, create.create_disposition) == (r"a\file", CreateDisposition.FILE_OPEN)
+    assert (create.desired_access, create.create_options) == (0x100180, 0)
     [setting] = server.bodies(Command.SET_INFO)
     assert setting.file_info_class == FileInformationClass.FileLinkInformation
     assert LinkInformation.decode(setting.buffer) == LinkInformation(r"b\second")
@@ -81,9 +87,11 @@ async def test_links_are_made(
     await share.symlink(target, "a/link", target_is_directory=folder)
     [create] = server.bodies(Command.CREATE)
     assert create.create_disposition == CreateDisposition.FILE_CREATE
-    assert bool(create.create_options & CreateOptions.FILE_DIRECTORY_FILE) is folder
+    assert create.create_options == 0x200000 | (0x1 if folder else 0x40)
+    assert (create.desired_access, create.file_attributes) == (0x110180, 0x10 if folder else 0)
     [control] = server.bodies(Command.IOCTL)
-    assert control.ctl_code == Fsctl.SET_REPARSE_POINT
+    assert (control.ctl_code, control.max_output_response) == (Fsctl.SET_REPARSE_POINT, 0)
+    assert control.file_id == FileId.RELATED
     made = SymbolicLinkReparseData.decode(control.input)
     assert (made.substitute_name, made.flags) == (substitute, flags)
     assert made.print_name == target.replace("/", "\\")
@@ -97,6 +105,17 @@ async def test_a_server_without_links_keeps_nothing(
     with pytest.raises(DeniedError, match="IOCTL: a/link: "):
         await share.symlink("x", "a/link", target_is_directory=folder)
     assert server.commands() == ["CREATE", "IOCTL", "CLOSE", "CREATE", "SET_INFO", "CLOSE"]
+    removing = server.bodies(Command.CREATE)[1]
+    assert removing.create_options == 0x200000 | (0x1 if folder else 0x40)
+
+
+async def test_what_cannot_be_removed_either_hides_no_error(
+    share: Share, server: FakeServer
+) -> None:
+    for command in (Command.IOCTL, Command.SET_INFO):
+        server.handlers[command] = lambda request: (NtStatus.ACCESS_DENIED, None)
+    with pytest.raises(DeniedError, match="IOCTL: a/link: "):
+        await share.symlink("x", "a/link")
 
 
 async def test_a_name_that_is_taken_is_not_deleted(share: Share, server: FakeServer) -> None:

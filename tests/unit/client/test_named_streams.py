@@ -22,6 +22,16 @@ async def test_streams_have_names_and_sizes(share: Share, server: FakeServer) ->
     ]
 
 
+async def test_what_is_asked_for(share: Share, server: FakeServer) -> None:
+    serve(server)
+    await share.streams("x")
+    [create] = server.bodies(Command.CREATE)
+    assert (create.desired_access, create.create_disposition) == (0x100080, 1)
+    [query] = server.bodies(Command.QUERY_INFO)
+    # [MS-FSCC] 2.4.49
+    assert (query.info_type, query.file_info_class, query.output_buffer_length) == (1, 22, 1 << 16)
+
+
 async def test_a_folder_has_none(share: Share, server: FakeServer) -> None:
     serve(server)
     assert await share.streams("x") == []

@@ -3,6 +3,7 @@
 import pytest
 
 from smbquic.client.share import Share
+from smbquic.client.share_copy import copy
 from smbquic.errors import (
     DeniedError,
 )
@@ -13,7 +14,14 @@ from smbquic.wire.fscc.file_information import (
     FileInformationClass,
 )
 from smbquic.wire.header import Command
-from tests.unit.client.fakes import FakeServer, opened
+from tests.unit.client.fakes import (
+    FakeServer,
+    FakeTransport,
+    connection_over,
+    opened,
+    serving,
+    share_over,
+)
 from tests.unit.client.transferring import (
     CONTENT,
     deletions,
@@ -26,12 +34,28 @@ from tests.unit.client.transferring import (
 
 async def test_copying_within_the_share(share: Share, server: FakeServer) -> None:
     serve_content(server)
-    await share.copy("a/x", "b/y")
+    done: list[tuple[int, int]] = []
+    assert await share.copy("a/x", "b/y", progress=lambda *now: done.append(now)) == len(CONTENT)
+    assert done == [(min(1024 * count, 10_000), 10_000) for count in range(1, 11)]
     written = server.written()
+    assert sorted(written) == list(range(0, len(CONTENT), 1024))
     assert b"".join(written[offset] for offset in sorted(written)) == CONTENT
     assert [rename.file_name for rename in renames(server)] == [r"b\y"]
     [basic] = sets(server, FileInformationClass.FileBasicInformation)
     assert BasicInformation.decode(memoryview(basic.buffer)).last_write_time == (116444736000000010)
+
+
+async def test_copying_to_another_share(share: Share, server: FakeServer) -> None:
+    serve_content(server)
+    async with serving(transport := FakeTransport()) as other:
+        connection = connection_over(transport, credits=64, max_write_size=700)
+        assert await copy(share, "a/x", "b/y", to=share_over(connection)) == len(CONTENT)
+        await connection.close()
+    assert {"WRITE", "SET_INFO"}.isdisjoint(server.commands())
+    assert sorted(other.written()) == list(range(0, len(CONTENT), 700))
+    assert b"".join(data for _, data in sorted(other.written().items())) == CONTENT
+    assert [rename.file_name for rename in renames(other)] == [r"b\y"]
+    assert "READ" not in other.commands()
 
 
 async def test_a_failed_copy_cleans_up(share: Share, server: FakeServer) -> None:

@@ -57,3 +57,28 @@ async def test_answers_that_are_none(share: Share, server: FakeServer) -> None:
     server.handlers[Command.CREATE] = lambda request: (NtStatus.OBJECT_NAME_NOT_FOUND, None)
     with pytest.raises(NotFoundError):
         await share.snapshots("missing")
+
+
+async def test_what_is_asked_for(share: Share, server: FakeServer) -> None:
+    serve(server, TOKENS)
+    await share.snapshots("a/b")
+    [create] = server.bodies(Command.CREATE)
+    assert (create.name, create.desired_access, create.create_options) == ("a\\b", 0x100081, 0)
+    first, second = server.bodies(Command.IOCTL)
+    assert (first.max_output_response, bytes(first.input)) == (16, b"")
+    needed = SrvSnapshotArray.of(TOKENS, 1 << 20).snap_shot_array_size
+    assert second.max_output_response == 16 + needed
+    assert first.file_id == second.file_id == (7, 7)
+
+
+@pytest.mark.parametrize(("needed", "asked"), [(1, 2), ((1 << 20) - 16, 2), ((1 << 20) - 15, 1)])
+async def test_how_much_is_asked_for_at_most(
+    share: Share, server: FakeServer, needed: int, asked: int
+) -> None:
+    output = SrvSnapshotArray(5, [], needed).encode()
+    server.handlers[Command.IOCTL] = lambda request: IoctlResponse(
+        request.body.ctl_code, request.body.file_id, output=output
+    )
+    with pytest.raises(RemoteProtocolError, match=f"a list of snapshots in {16 + needed} bytes"):
+        await share.snapshots()
+    assert len(server.bodies(Command.IOCTL)) == asked

@@ -62,6 +62,13 @@ async def test_it_is_one_message_about_the_root_of_the_share(
     await share.volume()
     assert server.commands() == ["CREATE", *["QUERY_INFO"] * 3, "CLOSE"]
     assert server.opened_names() == [""]
+    assert server.bodies(Command.CREATE)[0].desired_access == 0x100080
+    asked = [
+        (body.file_info_class, body.output_buffer_length)
+        for body in server.bodies(Command.QUERY_INFO)
+    ]
+    # [MS-FSCC] 2.5.4, 2.5.9, 2.5.1
+    assert asked == [(7, 1024), (1, 1024), (5, 1024)]
 
 
 async def test_a_refusal_is_raised(share: Share, server: FakeServer) -> None:
