@@ -12,6 +12,7 @@ from smbquic.client import requests
 from smbquic.client.connection import ClientConnection
 from smbquic.client.echo_monitor import ECHO_INTERVAL, RESPONSE_TIMEOUT
 from smbquic.client.response_waiters import Target
+from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import (
     ConnectionClosed,
     IdleTimeout,
@@ -634,3 +635,31 @@ async def test_a_logon_gives_up_if_the_server_grants_no_credit_for_its_next_mess
     with pytest.raises(LocalProtocolError, match="the server grants only 0"):
         await task
     assert steps.told == [None]
+
+
+async def test_binding_a_session_waits_for_a_credit(
+    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, steps = make(1), Steps()
+    protocol = connection.protocol
+    protocol.server = cast(NegotiateResponse, SimpleNamespace(security_buffer=b""))
+    bound: list[tuple[object, object]] = []
+    session = ClientSession(cast(Initiator, steps), PreauthHash())
+
+    def bind(initiator: Initiator, session: ClientSession) -> tuple[ClientSession, Sent]:
+        bound.append((initiator, session))
+        return protocol.session_setup(initiator)
+
+    monkeypatch.setattr(protocol, "bind", bind)
+    monkeypatch.setattr(protocol, "receive_session_setup_response", lambda *_: None)
+    other = ask(connection)
+    task = asyncio.create_task(connection.bind(cast(Initiator, steps), session))
+    echo = await transport.next()
+    await asyncio.sleep(0)
+    assert bound == []
+    transport.reply(echo)
+    await other
+    setup = await transport.next()
+    assert bound == [(steps, session)]
+    transport.reply(setup, SessionSetupResponse(SessionFlags(0)))
+    await task

@@ -27,6 +27,7 @@ def serve(server: FakeServer, output: bytes) -> None:
         (SymbolicLinkReparseData(r"..\a\b", "shown", SYMLINK_FLAG_RELATIVE), "../a/b"),
         (SymbolicLinkReparseData(r"\??\C:\a\b", r"C:\a\b", 0), "C:/a/b"),
         (SymbolicLinkReparseData(r"\??\C:\a\b", "", 0), "C:/a/b"),
+        (SymbolicLinkReparseData(r"\??\C:\a\b", "", 2), "C:/a/b"),
     ],
 )
 async def test_links_are_read(

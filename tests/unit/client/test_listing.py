@@ -104,11 +104,15 @@ async def test_nothing_matches(share: Share, server: FakeServer) -> None:
     assert server.commands()[-1] == "CLOSE"
 
 
-async def test_a_listing_that_is_left_early_is_closed(share: Share, server: FakeServer) -> None:
+async def test_a_listing_that_is_left_early_is_closed(
+    share: Share, server: FakeServer, transport: FakeTransport
+) -> None:
     serve_listings(server, [entry("a"), entry("b")])
     iterator = share.scandir()
     assert (await anext(iterator)).name == "a"
+    assert transport.keep_alive
     await iterator.aclose()
+    assert not transport.keep_alive
     assert server.commands() == ["CREATE", "QUERY_DIRECTORY", "QUERY_DIRECTORY", "CLOSE"]
 
 

@@ -35,8 +35,11 @@ async def test_locks_are_released(share: Share, server: FakeServer) -> None:
         await lock.release()
         await lock.release()
         assert locks(server)[2:] == [(3, 4, SHARED | AT_ONCE), (3, 4, UNLOCK)]
+        assert file._handle.locks == 0
         await file.lock(5, 6)
+        assert file._handle.locks == 1
         await file.unlock(5, 6)
+        assert file._handle.locks == 0
         assert locks(server)[4:] == [(5, 6, EXCLUSIVE), (5, 6, UNLOCK)]
         assert not any(body.lock_sequence for body in server.bodies(Command.LOCK))
 

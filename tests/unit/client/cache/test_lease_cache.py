@@ -559,3 +559,17 @@ async def test_what_is_known_without_asking(cache: LeaseCache, leasing: LeasingS
     assert len(leasing.fake.seen) == asked + 1
     assert not await cache.exists("d/b")
     assert cache.known_stat("d/b") is None
+
+
+async def test_a_folder_that_is_being_opened_is_given_up_at_the_end(
+    leasing: LeasingServer, share: Share
+) -> None:
+    leasing.fake.handlers[Command.CREATE] = lambda request: HELD
+    cache = LeaseCache(share, AT_ONCE)
+    asking = asyncio.create_task(cache.stat("d/a"))
+    await leasing.fake.until(lambda: leasing.count(Command.CREATE) == 1)
+    await cache.aclose()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await leasing.fake.until(lambda: bool(leasing.fake.cancelled))
+    assert leasing.fake.cancelled == [leasing.fake.seen[0].id]

@@ -6,7 +6,8 @@ from smbquic.client.cache.server_opens import ServerOpens
 from smbquic.client.leases import HANDLE, READ, OpenLease
 from smbquic.client.opening import FileMode
 from smbquic.client.share import Share
-from smbquic.errors import DeniedError
+from smbquic.client.tree_connect import TreeConnect
+from smbquic.errors import ConnectionClosed, DeniedError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition
@@ -84,6 +85,14 @@ async def test_what_went_with_its_connection_is_not_opened_to_be_closed(
 ) -> None:
     await opens.acquire("a", WRITING, OPEN)
     await share.tree.connection.close()
+    renewed: list[TreeConnect] = []
+
+    async def renew(tree: TreeConnect, cause: ConnectionClosed) -> TreeConnect:
+        renewed.append(tree)
+        raise cause
+
+    share.share_tree.renew = renew  # type: ignore[assignment,method-assign]
     await opens.close()
+    assert renewed == []
     assert not opens.is_open
     assert leasing.fake.commands() == ["CREATE"]
