@@ -199,14 +199,19 @@ async def test_what_follows_in_the_compound_has_not_waited() -> None:
             raise RetryAfter([future])
         return Reply(FlushResponse())
 
+    begun: list[dict[str, bool]] = []
     context: Any = SimpleNamespace(
-        coroutines=StorageCoroutines(), waiting_since=None, begin=lambda *_, **__: None
+        coroutines=StorageCoroutines(),
+        waiting_since=None,
+        begin=lambda _, **needs: begun.append(needs),
     )
     request: Any = SimpleNamespace(header=SimpleNamespace(command=Command.SET_INFO))
-    command: Any = SimpleNamespace(handle=handle, session=True, tree=True)
+    command: Any = SimpleNamespace(handle=handle, session=True, tree=False)
     pending = storage_calls.handle(context, request, command, since=7)
 
     assert isinstance(pending, Pending)
     assert isinstance((await pending.work).body, FlushResponse)
     assert seen == [None, 7]
     assert context.waiting_since is None
+    # Session and tree may have ended before each of them.
+    assert begun == [{"session": True, "tree": False}] * 2

@@ -11,7 +11,7 @@ from smbquic.options.limits import Limits
 from smbquic.server.server import Server
 from smbquic.storage.local import LocalStorage
 from smbquic.wire.access_mask import AccessMask
-from smbquic.wire.close import CloseRequest
+from smbquic.wire.close import CloseRequest, CloseResponse
 from smbquic.wire.create import (
     CreateAction,
     CreateDisposition,
@@ -28,6 +28,7 @@ from smbquic.wire.create_contexts import (
     QueryOnDiskIdResponse,
     TimewarpToken,
 )
+from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.write import WriteRequest
@@ -357,8 +358,32 @@ async def test_contexts_that_are_answered(client: Client, root: Path) -> None:
     assert (access.query_status, access.maximal_access) == (NtStatus.SUCCESS, 0x001F01FF)
     on_disk = QueryOnDiskIdResponse.decode(find(response.body.contexts, b"QFid") or b"")
     assert on_disk.disk_file_id == (root / "x").stat().st_ino
+    assert on_disk.volume_id == share_of(client.server).storage.volume().serial
     assert len(response.body.contexts) == 2
     assert (response.body.flags, response.body.oplock_level) == (0, 0)
+
+
+async def test_what_is_opened_is_described(client: Client, root: Path) -> None:
+    (root / "x").write_bytes(b"content")
+    body = (await client.create("x", create_disposition=OPEN)).body
+    stat = (root / "x").stat()
+    assert (body.oplock_level, body.flags, body.create_action) == (0, 0, 1)
+    assert 0 < body.creation_time <= body.change_time == from_unix_ns(stat.st_ctime_ns)
+    assert body.last_access_time == from_unix_ns(stat.st_atime_ns)
+    assert body.last_write_time == from_unix_ns(stat.st_mtime_ns)
+    assert (body.allocation_size, body.end_of_file) == (stat.st_blocks * 512, 7)
+    assert (body.file_attributes, body.contexts) == (FileAttributes.NORMAL, [])
+    closed = (await client.call(CloseRequest(body.file_id, flags=1))).body
+    assert closed == CloseResponse(
+        1,
+        body.creation_time,
+        body.last_access_time,
+        body.last_write_time,
+        body.change_time,
+        body.allocation_size,
+        7,
+        FileAttributes.NORMAL,
+    )
 
 
 async def test_maximal_access_of_a_file_that_did_not_change_is_not_told(client: Client) -> None:

@@ -27,6 +27,7 @@ from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.message import Message
+from smbquic.wire.negotiate import Dialect
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.rpc.pdu import (
@@ -236,8 +237,14 @@ async def test_peeking(client: Client, pipe: FileId) -> None:
     status, reply = await peek(4096)
     assert (status, reply.number_of_messages) == (NtStatus.SUCCESS, 2)
     assert reply.read_data_available > reply.message_length == len(reply.data)
-    status, short = await peek(20)
-    assert (status, len(short.data)) == (NtStatus.BUFFER_OVERFLOW, 4)
+    for room, expected in (
+        (16, NtStatus.BUFFER_OVERFLOW),
+        (20, NtStatus.BUFFER_OVERFLOW),
+        (15 + reply.message_length, NtStatus.BUFFER_OVERFLOW),
+        (16 + reply.message_length, NtStatus.SUCCESS),
+    ):
+        status, short = await peek(room)
+        assert (status, len(short.data)) == (expected, room - 16)
     response = await client.call(IoctlRequest(Fsctl.PIPE_PEEK, pipe, 0, 15))
     assert response.status == NtStatus.INFO_LENGTH_MISMATCH
     assert bytes((await client.call(read(pipe))).body.data) == bytes(reply.data)
@@ -318,10 +325,26 @@ async def test_what_is_known_of_a_pipe(client: Client, pipe: FileId) -> None:
 
     await client.call(write(pipe, BIND))
     local = await ask(FileInformationClass.FilePipeLocalInformation)
-    available = PipeLocalInformation.decode(local.body.buffer).read_data_available
+    available = len((await client.call(peek_all(pipe))).body.output) - 16
+    assert available > 0
+    # A pipe of messages, in both directions, with any number of instances, seen by its client.
+    assert PipeLocalInformation.decode(local.body.buffer) == PipeLocalInformation(
+        named_pipe_type=1,
+        named_pipe_configuration=2,
+        maximum_instances=0xFFFF_FFFF,
+        current_instances=1,
+        inbound_quota=Limits().pipe_bytes,
+        read_data_available=available,
+        outbound_quota=Limits().pipe_bytes,
+        write_quota_available=Limits().pipe_bytes,
+        named_pipe_state=3,
+        named_pipe_end=0,
+    )
     standard = await ask(FileInformationClass.FileStandardInformation)
-    assert StandardInformation.decode(standard.body.buffer).end_of_file == available > 0
-    modes = await ask(FileInformationClass.FilePipeInformation)
+    assert StandardInformation.decode(standard.body.buffer) == StandardInformation(
+        4096, available, 1, delete_pending=True, directory=False
+    )
+    modes = await ask(FileInformationClass.FilePipeInformation, 8)
     assert PipeInformation.decode(modes.body.buffer) == PipeInformation(1, 0)
     for response, status in (
         (await ask(FileInformationClass.FilePipeInformation, 7), NtStatus.INFO_LENGTH_MISMATCH),
@@ -329,6 +352,36 @@ async def test_what_is_known_of_a_pipe(client: Client, pipe: FileId) -> None:
         (await ask(1, kind=InfoType.FILESYSTEM), NtStatus.NOT_SUPPORTED),
     ):
         assert response.status == status
+
+
+def peek_all(pipe: FileId) -> IoctlRequest:
+    return IoctlRequest(Fsctl.PIPE_PEEK, pipe, 0, 4096)
+
+
+async def test_an_open_pipe_is_told_as_a_file(client: Client) -> None:
+    response = await client.create("srvsvc")
+    body = response.body
+    assert (body.oplock_level, body.flags, body.create_action) == (0, 0, 1)
+    times = (body.creation_time, body.last_access_time, body.last_write_time, body.change_time)
+    assert times == (0, 0, 0, 0)
+    assert (body.allocation_size, body.end_of_file, body.file_attributes) == (4096, 0, 0x80)
+    assert body.contexts == []
+
+
+async def test_all_that_is_allowed_is_to_read_and_write(client: Client) -> None:
+    pipe = await client.open("srvsvc", desired_access=AccessMask.MAXIMUM_ALLOWED)
+    assert (await client.call(transceive(pipe, BIND))).status == NtStatus.SUCCESS
+
+
+@pytest.mark.parametrize(("size", "allowed"), [(65536, True), (65537, False)])
+async def test_no_more_than_was_negotiated(connect: Connect, size: int, allowed: bool) -> None:
+    client = await connect(share="IPC$", dialects=(Dialect.SMB_2_0_2,))
+    pipe = await client.open("srvsvc")
+    await client.call(write(pipe, BIND))
+    response = await client.call(read(pipe, size))
+    assert response.status == (NtStatus.SUCCESS if allowed else NtStatus.INVALID_PARAMETER)
+    response = await client.call(write(pipe, bytes(size)))
+    assert response.status == (NtStatus.SUCCESS if allowed else NtStatus.INVALID_PARAMETER)
 
 
 async def wait_for(client: Client, name: str) -> NtStatus:
