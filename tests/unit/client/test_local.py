@@ -124,6 +124,14 @@ async def test_what_goes_wrong_while_it_is_written_back_is_raised(
         async with WriteBack(part) as write_back:
             write_back.add(10)
 
+    async with WriteBack(part) as write_back:
+        write_back.add(10)
+        assert write_back._task is not None
+        await asyncio.wait([write_back._task])
+        with pytest.raises(OSError, match="No space left"):
+            write_back.add(10)  # it is known before the end
+        write_back._task = None
+
     async def fail() -> None:
         async with WriteBack(part) as write_back:
             write_back.add(10)

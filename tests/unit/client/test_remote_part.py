@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,3 +163,17 @@ async def test_a_file_in_its_place_that_fails_is_closed(
     assert server.commands()[-1] == "CLOSE"
     [create] = server.bodies(Command.CREATE)
     assert (create.create_disposition, create.share_access) == (5, 7)
+
+
+async def test_a_part_is_made_again_if_its_connection_is_lost(
+    share: Share, server: FakeServer, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repeat, told = share.share_tree.repeat, list[bool]()
+
+    async def note(work: Any, *, repeatable: bool) -> Any:
+        told.append(repeatable)
+        return await repeat(work, repeatable=repeatable)
+
+    monkeypatch.setattr(share.share_tree, "repeat", note)
+    await share.put(source, "y")
+    assert told == [True]

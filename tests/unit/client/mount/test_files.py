@@ -86,6 +86,9 @@ async def test_flags_of_open(
     [create] = server.bodies(Command.CREATE)
     assert create.create_disposition == CreateDisposition.FILE_OPEN
     assert server.commands() == ["CREATE", "SET_INFO"][: 1 + truncates]
+    assert [bytes(body.buffer) for body in server.bodies(Command.SET_INFO)] == [
+        bytes(8)
+    ] * truncates
     await file.close()
 
 
@@ -203,6 +206,9 @@ async def test_renaming_over_an_empty_folder(mounted: MountedShare, server: Fake
     classes = [body.file_info_class for body in server.bodies(Command.SET_INFO)]
     rename = FileInformationClass.FileRenameInformation
     assert classes == [rename, FileInformationClass.FileDispositionInformation, rename]
+    first, _, again = server.bodies(Command.SET_INFO)
+    assert RenameInformation.decode(first.buffer) == RenameInformation.decode(again.buffer)
+    assert RenameInformation.decode(again.buffer).replace_if_exists
 
 
 async def test_renaming_over_a_readonly_file(mounted: MountedShare, server: FakeServer) -> None:

@@ -82,7 +82,12 @@ def test_how_it_ends(mfusepy: ModuleType) -> None:
     serve(mfusepy, object(), Path("/mnt"), FuseOptions("x"))
     FakeFuse.outcome = RuntimeError(8)  # by a signal
     serve(mfusepy, object(), Path("/mnt"), FuseOptions("x"))
-    for code, text in [(4, "the mount failed"), (1, "one of the options"), (5, "with the code 5")]:
+    for code, text in [
+        (4, "the mount failed"),
+        (1, "one of the options"),
+        (5, "with the code 5"),
+        (9, "code 9"),
+    ]:
         FakeFuse.outcome = RuntimeError(code)
         with pytest.raises(MountError, match=f"/mnt: .*{text}"):
             serve(mfusepy, object(), Path("/mnt"), FuseOptions("x"))
