@@ -139,6 +139,16 @@ NUMBERS = {
     # [MS-SMB2] 2.2.32.2, 2.2.32.1
     "_SNAPSHOTS_SIZE": [16],
     "_LIMITS_SIZE": [12],
+    # [MS-SMB2] 2.2.33
+    "_RESTART": [0x1, 0x11],
+    "_SINGLE_ENTRY": [0x2],
+    "_ALIGNMENT": [8],
+    "_EA_ALIGNMENT": [4],
+    # READ_CONTROL and WRITE_DAC; [MS-DTYP] 2.4.7
+    "_OWNER": [0x1, 0x6_0000],
+    "_ROUGH_SIZE": [64],
+    # Ends of ranges: of locks, and of files
+    "_END": [2**64, 2**63],
     # Offsets are signed and of 64 bits
     "MAX_OFFSET": [2**63 - 1],
     "_MAX_RANGES": [1024],

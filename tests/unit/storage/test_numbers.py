@@ -4,6 +4,8 @@ Tests of what happens at a limit lower it, or take it from its module; a change 
 seen here.
 """
 
+import os
+
 import pytest
 
 from tests.unit.numbers import numbers_of
@@ -20,6 +22,9 @@ NUMBERS = {
     "_OFFSET_END": [2**63],
     # The size of extended attributes as OS/2 packs them
     "_HEADER": [4],
+    # The same of one of them; and the separators of a name that is remembered
+    "_ENTRY": [2, 5],
+    "_PRIVATE": [0xF000],
     # Linux' fcntl.h, falloc.h, fs.h, stat.h and inotify.h
     "_SET_LEASE": [1024],
     "_KEEP_SIZE": [1],
@@ -41,6 +46,13 @@ NUMBERS = {
     "_IN_ONLYDIR": [0x01000000],
     "_IN_EXCL_UNLINK": [0x04000000],
     "_IN_ISDIR": [0x40000000],
+    "_MASK": [0x0500_03C6],
+    # How files and folders are opened: links are not followed, and nothing is waited for
+    "_FILE": [
+        os.O_NOFOLLOW + os.O_NONBLOCK + os.O_NOCTTY + os.O_CLOEXEC,
+    ],
+    "_LIST": [os.O_DIRECTORY + os.O_NOFOLLOW + os.O_CLOEXEC],
+    "_WALK": [os.O_DIRECTORY + os.O_NOFOLLOW + os.O_CLOEXEC + os.O_PATH],
     # Samba's DOS attributes
     "_HAS_ATTRIBUTES": [0x01],
     "_HAS_CREATION_TIME": [0x10],
