@@ -1,7 +1,11 @@
 """Where else a client can connect. [MS-SMB2] 3.3.5.15.11"""
 
+import ctypes
+import socket
+import sys
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,6 +60,58 @@ def test_what_is_listened_on_and_can_be_reached(
     assert not any(info.capability for info in found)
 
 
+def test_what_the_internet_reaches_is_for_all() -> None:
+    public = NetworkInterface(4, ip_address("8.8.8.8"))
+    for local in ("9.9.9.9", "192.0.2.2"):
+        found = reachable(["tcp://0.0.0.0:445"], "tcp", local, [LAN, public])
+        assert [info.if_index for info in found] == ([4] if local == "9.9.9.9" else [2, 4])
+
+
+def socket_address(family: int, *parts: bytes) -> ctypes.c_char_p:
+    return ctypes.c_char_p(family.to_bytes(2, sys.byteorder) + b"".join(parts))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="addresses look otherwise elsewhere")
+def test_what_the_system_says_of_its_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    up, running = 0x1, 0x40
+    v4, v6 = ip_address("192.0.2.7"), ip_address("2001:db8::7")
+    addresses = [
+        (up | running, socket_address(socket.AF_INET, bytes(2), v4.packed, bytes(8))),
+        (running, socket_address(socket.AF_INET, bytes(2), v4.packed, bytes(8))),
+        (up, None),
+        (up, socket_address(socket.AF_PACKET, bytes(30))),
+        (up, socket_address(socket.AF_INET6, bytes(6), v6.packed, bytes(4))),
+    ]
+    chain = ctypes.POINTER(network_interfaces._InterfaceAddress)()
+    for flags, address in reversed(addresses):
+        place = None if address is None else ctypes.cast(address, ctypes.c_void_p)
+        entry = network_interfaces._InterfaceAddress(chain, b"lo", flags, place)
+        chain = ctypes.pointer(entry)
+    monkeypatch.setattr(network_interfaces, "_speed", lambda name: 7 if name == "lo" else 0)
+
+    found = list(network_interfaces._interfaces(chain))
+
+    index = socket.if_nametoindex("lo")
+    assert found == [NetworkInterface(index, v4, 7), NetworkInterface(index, v6, 7)]
+
+
+def test_what_the_system_has_told_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[object] = []
+
+    def library(result: int) -> object:
+        return lambda *_, **__: SimpleNamespace(
+            getifaddrs=lambda place: result, freeifaddrs=freed.append
+        )
+
+    monkeypatch.setattr(ctypes, "CDLL", library(0))
+    assert system_interfaces() == []
+    assert len(freed) == 1
+    monkeypatch.setattr(ctypes, "CDLL", library(-1))
+    with pytest.raises(OSError, match="getifaddrs"):
+        system_interfaces()
+    assert len(freed) == 1
+
+
 def test_this_machine_has_interfaces() -> None:
     found = system_interfaces()
     assert ip_address("127.0.0.1") in [interface.address for interface in found]
@@ -64,7 +120,14 @@ def test_this_machine_has_interfaces() -> None:
 
 @pytest.mark.parametrize(
     ("text", "speed"),
-    [("10000\n", 10**10), ("-1\n", 10**9), ("what\n", 10**9), (None, 10**9)],
+    [
+        ("10000\n", 10**10),
+        ("1\n", 10**6),
+        ("0\n", 10**9),
+        ("-1\n", 10**9),
+        ("what\n", 10**9),
+        (None, 10**9),
+    ],
 )
 def test_speeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, speed: int
@@ -103,7 +166,9 @@ async def test_a_client_asks(connect: Connect, server: Server) -> None:
     assert response.status == NtStatus.SUCCESS
     [info] = decode_network_interfaces(response.body.output)
     assert info.address == ip_address("127.0.0.1")
-    assert (await client.call(query(16))).status == NtStatus.BUFFER_TOO_SMALL
+    size = len(response.body.output)
+    assert (await client.call(query(size - 1))).status == NtStatus.BUFFER_TOO_SMALL
+    assert (await client.call(query(size))).status == NtStatus.SUCCESS
 
 
 @pytest.mark.usefixtures("multi_channel")
