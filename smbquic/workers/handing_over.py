@@ -112,6 +112,7 @@ class HandingOver:
             here.close()
             raise
         link.send_now(encode_peer(client.peer))
+        link.report()
         return link
 
     async def _forward_requests(self, client: MessageTransport, link: WorkerLink) -> None:

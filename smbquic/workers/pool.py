@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from smbquic.errors import ListenError
@@ -40,7 +41,19 @@ def default_workers() -> int:
     """Return how many workers there are by default: one for each core beyond the first two."""
     if sys.platform != "linux":
         return 0
-    return min(max(len(os.sched_getaffinity(0)) - RESERVED_CORES, 0), MAX_WORKERS)
+    cores = min(len(os.sched_getaffinity(0)), _cores_of_control_group())
+    return min(max(cores - RESERVED_CORES, 0), MAX_WORKERS)
+
+
+def _cores_of_control_group() -> int:
+    """Return how many cores a container or a service may use (cpu.max of its control group)."""
+    try:
+        group = Path("/proc/self/cgroup").read_text().strip().rpartition("::/")[2]
+        quota, period = Path("/sys/fs/cgroup", group, "cpu.max").read_text().split()
+        return math.ceil(int(quota) / int(period))
+    except (OSError, ValueError):
+        # There is no limit ("max"), or no such group.
+        return sys.maxsize
 
 
 class WorkerPool:

@@ -151,11 +151,16 @@ class WorkerProcess:
         sockets.setblocking(False)
         with control, sockets:
             with its_control, its_sockets:
-                settings = self._services.settings(self.number, its_sockets.fileno())
-                process = await _start(its_control.fileno(), settings)
+                its_descriptor = its_sockets.fileno()
+                inherited = [
+                    each.sockets[self.number].fileno() for each in self._services.listeners
+                ]
+                process = await _start(its_control.fileno(), (its_descriptor, *inherited))
             self.pid = process.pid
             try:
                 self._control = await ControlChannel.open(control, CONTROL_LIMIT)
+                # Not made before: a change would be missing that comes while the process starts.
+                settings = self._services.settings(self.number, its_descriptor)
                 self._control.send("settings", settings.encode())
                 if self._services.account is not None:
                     self._control.send("become", self._services.account)
@@ -263,8 +268,8 @@ class WorkerProcess:
         )
 
 
-async def _start(control: int, settings: WorkerSettings) -> asyncio.subprocess.Process:
-    """Start a process with the descriptors that it needs. Raises `OSError`."""
+async def _start(control: int, others: Sequence[int]) -> asyncio.subprocess.Process:
+    """Start a process with its control connection and other descriptors. Raises `OSError`."""
     # Neither the current folder, in which anybody may have put a package, nor an empty name for it.
     path = os.pathsep.join(filter(None, sys.path))
     return await asyncio.create_subprocess_exec(
@@ -275,7 +280,7 @@ async def _start(control: int, settings: WorkerSettings) -> asyncio.subprocess.P
         str(control),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
-        pass_fds=(control, settings.sockets, *settings.listeners),
+        pass_fds=(control, *others),
         env={**os.environ, "PYTHONPATH": path},
     )
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from smbquic.errors import ConnectionClosed, IdleTimeout
-from smbquic.transport.base import Flow
+from smbquic.transport.base import Flow, PathStatistics
 from smbquic.workers.handing_over import CHECK_ALL, HandingOver, ProgressReporter
 from smbquic.workers.transport import HandedOverTransport
 from tests.polling import eventually
@@ -60,6 +60,15 @@ async def test_messages_in_both_directions() -> None:
         await transport.send(b"response")
         await eventually(lambda: client.sent == [b"response"])
         assert len(charged) == 2
+
+
+async def test_the_path_is_known_from_the_start() -> None:
+    client = Client()
+    client.measured = PathStatistics(0.25, 1400, 0)
+    async with handed_over(client, []) as (transport, _):
+        client.say(b"request")
+        await transport.receive()
+        assert transport.statistics() == client.measured
 
 
 async def test_the_client_disconnects() -> None:

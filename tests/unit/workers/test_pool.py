@@ -1,6 +1,7 @@
 """How many workers there are, and what they share."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,34 @@ def test_one_for_each_core_beyond_two(
     monkeypatch: pytest.MonkeyPatch, cores: int, workers: int
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr("smbquic.workers.pool._cores_of_control_group", lambda: 1000)
+    assert default_workers() == workers
+
+
+@pytest.mark.parametrize(
+    ("group", "limit", "workers"),
+    [
+        ("0::/\n", "max 100000\n", 6),
+        ("0::/\n", "250000 100000\n", 1),
+        ("0::/system.slice/smbquic.service\n", "400000 100000\n", 2),
+        ("0::/\n", "50000 100000\n", 0),
+        ("1:cpu:/old\n", None, 6),
+    ],
+)
+def test_no_more_than_a_container_may_use(
+    monkeypatch: pytest.MonkeyPatch, group: str, limit: str | None, workers: int
+) -> None:
+    path = f"/sys/fs/cgroup/{group.strip().removeprefix('0::/')}".rstrip("/") + "/cpu.max"
+    files = {"/proc/self/cgroup": group, path: limit}
+
+    def read_text(path: Path) -> str:
+        found = files.get(str(path))
+        if found is None:
+            raise FileNotFoundError(path)
+        return found
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
     assert default_workers() == workers
 
 
