@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from smbquic.client import tree_walk as module
 from smbquic.client.file_tree import Entry
 from smbquic.client.filters import Filters, Rule
 from smbquic.client.tree_walk import FOLDERS, TreeWalk, Work
@@ -97,6 +98,36 @@ async def test_no_more_files_than_asked_for_are_under_way() -> None:
     await walk.run()
     assert len([path for kind, path in walk.found if kind == "source"]) == 70
     assert walk.most == 3
+
+
+@pytest.mark.parametrize(("size", "at_once"), [(4, 1), (2, 2), (0, 3)])
+async def test_large_files_are_fewer_at_once(
+    monkeypatch: pytest.MonkeyPatch, size: int, at_once: int
+) -> None:
+    monkeypatch.setattr(module, "UNDER_WAY", 4)
+    walk = Walk(FakeTree({f"{n}": (bytes(size), 0) for n in range(9)}), FakeTree())
+    await walk.run()
+    assert walk.most == at_once
+
+
+async def test_what_is_only_deleted_does_not_wait_for_large_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "UNDER_WAY", 4)
+    walk = Walk(FakeTree({"large": (b"1234", 0)}), FakeTree({"old": EMPTY}))
+    deleted = asyncio.Event()
+
+    async def copy() -> None:
+        async with asyncio.timeout(20):
+            await deleted.wait()
+
+    async def delete() -> None:
+        deleted.set()
+
+    walk.pair = lambda *_: copy  # type: ignore[method-assign,misc,assignment]
+    walk.extra_file = lambda _: delete  # type: ignore[method-assign,misc,assignment]
+    await walk.run()
+    assert walk.found == []
 
 
 async def test_neither_links_nor_parts_of_transfers_are_looked_at() -> None:
