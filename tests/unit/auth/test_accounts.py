@@ -5,6 +5,8 @@ from smbquic.auth.ntlm.keys import nt_hash
 def test_an_account_whose_password_is_empty_has_none() -> None:
     assert not Account("alice", nt_hash("")).has_password
     assert Account("alice", nt_hash("x")).has_password
+    assert Account("alice", bytes(16)).has_password
+    assert Account("alice", b"\xff" * 16).has_password
 
 
 def test_the_repr_shows_no_hash() -> None:

@@ -176,6 +176,19 @@ def test_saves_for_the_owner_only(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["users"]
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, synced = tmp_path / "users", list[tuple[os.stat_result, bool]]()
+    monkeypatch.setattr(os, "fsync", lambda each: synced.append((os.fstat(each), path.exists())))
+    store = UserStore()
+    store.add("alice", "secret")
+    store.save(path)
+    [(status, had_its_name)] = synced
+    assert (status.st_ino, status.st_size) == (path.stat().st_ino, path.stat().st_size)
+    assert not had_its_name
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_file_keeps_its_owner(users_file: Path) -> None:
     os.chown(users_file, 65534, 65533)

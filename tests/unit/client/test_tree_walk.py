@@ -124,8 +124,8 @@ async def test_what_is_only_deleted_does_not_wait_for_large_files(
     async def delete() -> None:
         deleted.set()
 
-    walk.pair = lambda *_: copy  # type: ignore[method-assign,misc,assignment]
-    walk.extra_file = lambda _: delete  # type: ignore[method-assign,misc,assignment]
+    walk.pair = lambda *_: copy  # type: ignore[method-assign]
+    walk.extra_file = lambda _: delete  # type: ignore[method-assign,assignment]
     await walk.run()
     assert walk.found == []
 

@@ -1,10 +1,11 @@
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from smbquic.pki.subject import Purpose, general_name
+from smbquic.pki.subject import Purpose, general_name, now_utc
 
 
 def test_each_purpose_has_its_extended_key_usage() -> None:
@@ -47,3 +48,10 @@ def test_general_names(name: str, expected: x509.GeneralName) -> None:
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(ValueError, match="neither a DNS name"):
         general_name(name)
+
+
+def test_the_time_is_in_whole_seconds_of_utc() -> None:
+    before = datetime.now(UTC)
+    now = now_utc()
+    assert (now.microsecond, now.tzinfo) == (0, UTC)
+    assert before - timedelta(seconds=1) < now <= datetime.now(UTC)

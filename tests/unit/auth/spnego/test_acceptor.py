@@ -47,6 +47,20 @@ def test_the_clients_first_choice_that_is_known_is_taken() -> None:
     assert acceptor.complete
 
 
+def test_how_long_the_list_of_a_client_may_be() -> None:
+    def offer(size: int) -> NegTokenInit:
+        fillers = (init(UNKNOWN, OTHER, b"+" + bytes(count)) for count in range(2000))
+        return next(each for each in fillers if len(each.mech_list) == size)
+
+    for size in (1023, 1024):
+        answer = NegTokenResp.decode(make_acceptor().step(offer(size).encode()))
+        assert answer == NegTokenResp(NegState.REQUEST_MIC, OTHER)
+    for size in (1025, 1500):
+        with pytest.raises(AuthenticationError, match="too long") as refused:
+            make_acceptor().step(offer(size).encode())
+        assert refused.value.status == NtStatus.INVALID_PARAMETER
+
+
 @pytest.mark.parametrize("mic", [None, b"ticket", b"MICabcd"])
 def test_a_list_that_was_shortened_on_the_way(mic: bytes | None) -> None:
     acceptor = make_acceptor()

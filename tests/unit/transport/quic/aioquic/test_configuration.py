@@ -8,11 +8,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from smbquic.errors import HandshakeError
 from smbquic.pki import PkiDirectory, Purpose, Validity
 from smbquic.pki.authority import self_signed
+from smbquic.pki.files import load_certificates
 from smbquic.pki.subject import now_utc
 from smbquic.transport.quic.aioquic import configuration as module
 from smbquic.transport.quic.aioquic.configuration import client_configuration, server_configuration
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.tls import ClientTls, ServerTls
+from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 from tests.pem import pem
 
 
@@ -71,3 +72,21 @@ def test_a_client_without_a_ca_trusts_what_the_system_trusts(
 
     assert (configuration.cafile, configuration.capath) == ("file.pem", "folder")
     assert configuration.verify_mode is None
+
+
+def test_a_certificate_is_found_by_its_name(pki: PkiDirectory) -> None:
+    def verify(chain: list[bytes]) -> None: ...
+
+    one = ServerTls(pki.server.certificate, pki.server.key, verify=verify)
+    other = ServerTls(pki.client.certificate, pki.client.key)
+    choose = module.certificates_by_name(
+        CertificatesByName({"fs.example": one, "*.example": other}), QuicOptions()
+    )
+    found, wild = choose("FS.example"), choose("other.example")
+    assert found is not None
+    assert wild is not None
+    leaf = load_certificates(pki.server.certificate)[0]
+    assert found.configuration.certificate == leaf
+    assert wild.configuration.certificate != leaf
+    assert (found.verify, wild.verify) == (verify, None)
+    assert choose("elsewhere.test") is None
