@@ -5,7 +5,7 @@ import select
 from smbquic.errors import ConnectionClosed
 from smbquic.transport import framing
 from smbquic.transport.base import MessageTransport
-from smbquic.workers.records import Kind, Progress, end, size_of, text_of
+from smbquic.workers.records import Progress, RecordKind, end, size_of, text_of
 from smbquic.workers.stream import RecordStream
 
 REPORT_SIZE = 1 << 20
@@ -51,24 +51,24 @@ class WorkerLink(RecordStream):
         # A main process that reads nothing for now is not sent more and more of them.
         if changed and self._writable is None and not self._client_ended:
             self._reported = progress
-            self.write_record(Kind.PROGRESS, progress.encode())
+            self.write_record(RecordKind.PROGRESS, progress.encode())
         return changed or flow.untaken > 0 or flow.unfinished
 
     def client_ended(self, error: Exception) -> None:
         """Tell the main process, behind all messages, that the client's connection has ended."""
         self._client_ended = True
-        self.write_record(Kind.ENDED, end(error))
+        self.write_record(RecordKind.ENDED, end(error))
 
-    def record_received(self, kind: Kind, body: bytes) -> None:
+    def record_received(self, kind: RecordKind, body: bytes) -> None:
         """Act on a record of the main process; see `RecordStream`."""
-        if kind is Kind.CLOSE:
+        if kind is RecordKind.CLOSE:
             self.close_reason = text_of(body)
             self._inbox.end(ConnectionClosed("the main process has closed the connection"))
-        elif kind is Kind.AUTHENTICATED:
+        elif kind is RecordKind.AUTHENTICATED:
             self._client.authenticated()
-        elif kind is Kind.KEEP_ALIVE:
+        elif kind is RecordKind.KEEP_ALIVE:
             self._client.keep_alive = body != b"\0"
-        elif kind is Kind.MAX_MESSAGE_SIZE:
+        elif kind is RecordKind.MAX_MESSAGE_SIZE:
             self._client.max_message_size = size_of(body)
         else:
             super().record_received(kind, body)

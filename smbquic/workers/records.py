@@ -29,7 +29,7 @@ _PROGRESS = Struct(">qQQQ?dqq")
 _SIZE = Struct(">Q")
 
 
-class Kind(IntEnum):
+class RecordKind(IntEnum):
     """The type octet of a record. The first four are for the worker, the others from it."""
 
     MESSAGE = 0
@@ -41,15 +41,15 @@ class Kind(IntEnum):
     ENDED = 6
 
 
-def record(kind: Kind, body: bytes = b"") -> bytes:
+def record(kind: RecordKind, body: bytes = b"") -> bytes:
     """Return a record with its prefix."""
     return bytes([kind]) + len(body).to_bytes(3, "big") + body
 
 
-def kind_of(octet: int) -> Kind:
+def kind_of(octet: int) -> RecordKind:
     """Return the kind of a record. Raises `RemoteProtocolError`."""
     try:
-        return Kind(octet)
+        return RecordKind(octet)
     except ValueError:
         raise RemoteProtocolError(f"there is no record of the type {octet}") from None
 

@@ -9,8 +9,8 @@ from smbquic.transport.base import Flow, PathStatistics, Peer
 from smbquic.transport.tcp import FLUSH_TIMEOUT
 from smbquic.workers.records import (
     PEER_LIMIT,
-    Kind,
     Progress,
+    RecordKind,
     decode_peer,
     end_of,
     size,
@@ -54,7 +54,7 @@ class HandedOverTransport(RecordStream):
     def max_message_size(self, value: int) -> None:
         self._size_limit = value
         if self._described:
-            self.write_record(Kind.MAX_MESSAGE_SIZE, size(value))
+            self.write_record(RecordKind.MAX_MESSAGE_SIZE, size(value))
 
     @property
     def keep_alive(self) -> bool:
@@ -65,11 +65,11 @@ class HandedOverTransport(RecordStream):
     def keep_alive(self, wanted: bool) -> None:
         if wanted != self._wants_keep_alive:
             self._wants_keep_alive = wanted
-            self.write_record(Kind.KEEP_ALIVE, bytes([wanted]))
+            self.write_record(RecordKind.KEEP_ALIVE, bytes([wanted]))
 
     def authenticated(self) -> None:
         """Lift the limits for clients that have not logged on; see `MessageTransport`."""
-        self.write_record(Kind.AUTHENTICATED)
+        self.write_record(RecordKind.AUTHENTICATED)
 
     def statistics(self) -> PathStatistics:
         """Return what the worker has last reported; see `MessageTransport.statistics`."""
@@ -95,7 +95,7 @@ class HandedOverTransport(RecordStream):
         """Close the connection; see `MessageTransport.close`."""
         if not self._closing:
             # The socket stays open until the worker closes it, which reads all that was sent first.
-            self.write_record(Kind.CLOSE, text(reason))
+            self.write_record(RecordKind.CLOSE, text(reason))
             self._end(ConnectionClosed(reason or "the connection was closed"))
             if not self._reading:
                 self._reading = True
@@ -107,11 +107,11 @@ class HandedOverTransport(RecordStream):
         """Wait until the client or the worker has ended the connection."""
         await asyncio.shield(self._over)
 
-    def record_received(self, kind: Kind, body: bytes) -> None:
+    def record_received(self, kind: RecordKind, body: bytes) -> None:
         """Act on a record of the worker; see `RecordStream`."""
-        if kind is Kind.PROGRESS:
+        if kind is RecordKind.PROGRESS:
             self._progress = Progress.decode(body)
-        elif kind is Kind.ENDED:
+        elif kind is RecordKind.ENDED:
             self._client_ended = True
             self._end(end_of(body))
             self._set_over()

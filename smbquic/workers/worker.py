@@ -37,7 +37,7 @@ async def run(control_socket: socket.socket) -> None:
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     logging.getLogger("quic").setLevel(max(settings.log_level, logging.ERROR))
     keep_freed_memory()
-    worker = Worker(settings, control)
+    worker = WorkerProgram(settings, control)
     await worker.listen()
     control.send("ready")
     try:
@@ -49,7 +49,7 @@ async def run(control_socket: socket.socket) -> None:
         control.close()
 
 
-class Worker:
+class WorkerProgram:
     """The listeners of a worker process."""
 
     def __init__(self, settings: WorkerSettings, control: ControlChannel) -> None:

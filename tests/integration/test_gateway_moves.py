@@ -44,9 +44,20 @@ def engine(request: pytest.FixtureRequest) -> EngineName:
     return name
 
 
+@pytest.fixture(params=[0, 2], ids=["one-process", "two-workers"])
+def workers(request: pytest.FixtureRequest) -> int:
+    """How many worker processes the gateway has: each address comes to the right one."""
+    count: int = request.param
+    return count
+
+
 @pytest.fixture(params=["translation", "client"])
 async def moving(
-    request: pytest.FixtureRequest, engine: EngineName, tmp_path: Path, pki: PkiDirectory
+    request: pytest.FixtureRequest,
+    engine: EngineName,
+    workers: int,
+    tmp_path: Path,
+    pki: PkiDirectory,
 ) -> AsyncIterator[Moving]:
     """Behind an address translation that forgets it, or with a client that moves by itself."""
     (tmp_path / "root").mkdir()
@@ -65,6 +76,7 @@ async def moving(
             key=identity.key,
             engine=engine,
             health_interval=3600.0,
+            workers=workers,
         ) as running,
     ):
         network = LossyNetwork(int(running.listeners[0].rpartition(":")[2]))

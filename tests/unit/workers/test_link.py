@@ -5,7 +5,7 @@ import pytest
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.transport.base import Flow
 from smbquic.workers.link import DROPPED, REPORT_SIZE
-from smbquic.workers.records import Kind
+from smbquic.workers.records import RecordKind
 from tests.polling import eventually
 from tests.unit.workers.joined import joined
 
@@ -90,7 +90,7 @@ async def test_a_closed_connection_is_not_dropped() -> None:
 
 async def test_records_that_no_main_process_sends() -> None:
     async with joined() as ends:
-        ends.transport.write_record(Kind.PROGRESS)
+        ends.transport.write_record(RecordKind.PROGRESS)
         with pytest.raises(RemoteProtocolError, match="PROGRESS"):
             await ends.link.receive()
         await eventually(lambda: ends.client.ends == [f"dropped: {DROPPED}"])

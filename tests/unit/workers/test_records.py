@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from smbquic.errors import ConnectionClosed, IdleTimeout, RemoteProtocolError, TransportError
 from smbquic.transport.base import PathStatistics
 from smbquic.workers import records
-from smbquic.workers.records import Kind, Progress
+from smbquic.workers.records import Progress, RecordKind
 from tests.unit.workers.joined import PEER
 
 
 def test_a_record_has_its_type_and_length() -> None:
-    assert records.record(Kind.KEEP_ALIVE, b"\1") == b"\x03\0\0\1\1"
-    assert records.record(Kind.AUTHENTICATED) == b"\x02\0\0\0"
-    assert records.kind_of(3) is Kind.KEEP_ALIVE
+    assert records.record(RecordKind.KEEP_ALIVE, b"\1") == b"\x03\0\0\1\1"
+    assert records.record(RecordKind.AUTHENTICATED) == b"\x02\0\0\0"
+    assert records.kind_of(3) is RecordKind.KEEP_ALIVE
 
 
 def test_types_are_what_both_ends_know() -> None:
-    assert {each.name: each.value for each in Kind} == {
+    assert {each.name: each.value for each in RecordKind} == {
         "MESSAGE": 0,
         "CLOSE": 1,
         "AUTHENTICATED": 2,

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
-from smbquic.workers.records import MAX_RECORD, Kind, record
+from smbquic.workers.records import MAX_RECORD, RecordKind, record
 from smbquic.workers.stream import RecordStream
 
 
@@ -15,9 +15,9 @@ class Noting(RecordStream):
 
     def __init__(self) -> None:
         super().__init__(1 << 20)
-        self.records: list[tuple[Kind, bytes]] = []
+        self.records: list[tuple[RecordKind, bytes]] = []
 
-    def record_received(self, kind: Kind, body: bytes) -> None:
+    def record_received(self, kind: RecordKind, body: bytes) -> None:
         self.records.append((kind, body))
 
 
@@ -35,25 +35,25 @@ async def test_records_stand_between_messages() -> None:
     with other:
         large = bytes(100_000)
         other.sendall(
-            record(Kind.AUTHENTICATED)
-            + record(Kind.MESSAGE, b"one")
-            + record(Kind.CLOSE, b"why")
-            + record(Kind.MESSAGE, large)
+            record(RecordKind.AUTHENTICATED)
+            + record(RecordKind.MESSAGE, b"one")
+            + record(RecordKind.CLOSE, b"why")
+            + record(RecordKind.MESSAGE, large)
         )
         assert bytes(await stream.receive()) == b"one"
         assert bytes(await stream.receive()) == large
-        assert stream.records == [(Kind.AUTHENTICATED, b""), (Kind.CLOSE, b"why")]
-        stream.write_record(Kind.KEEP_ALIVE, b"\1")
+        assert stream.records == [(RecordKind.AUTHENTICATED, b""), (RecordKind.CLOSE, b"why")]
+        stream.write_record(RecordKind.KEEP_ALIVE, b"\1")
         assert other.recv(100) == b"\x03\0\0\1\1"
         stream.close()
-        stream.write_record(Kind.KEEP_ALIVE, b"\1")
+        stream.write_record(RecordKind.KEEP_ALIVE, b"\1")
     await stream.wait_closed()
 
 
 @pytest.mark.parametrize(
     "what",
     [
-        pytest.param(record(Kind.CLOSE, bytes(MAX_RECORD + 1)), id="too long"),
+        pytest.param(record(RecordKind.CLOSE, bytes(MAX_RECORD + 1)), id="too long"),
         pytest.param(b"\x63\0\0\0", id="unknown"),
     ],
 )
@@ -69,7 +69,7 @@ async def test_what_is_no_record_ends_the_connection(what: bytes) -> None:
 async def test_a_record_that_this_end_does_not_take() -> None:
     stream, other = await opened(RecordStream)
     with other:
-        other.sendall(record(Kind.CLOSE))
+        other.sendall(record(RecordKind.CLOSE))
         with pytest.raises(RemoteProtocolError, match="CLOSE"):
             await stream.receive()
     await stream.wait_closed()

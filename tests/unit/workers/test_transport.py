@@ -8,7 +8,7 @@ import pytest
 from smbquic.errors import ConnectionClosed, IdleTimeout, RemoteProtocolError
 from smbquic.transport import framing
 from smbquic.transport.base import Flow, PathStatistics
-from smbquic.workers.records import Kind, record
+from smbquic.workers.records import RecordKind, record
 from smbquic.workers.transport import HandedOverTransport
 from tests.polling import eventually
 from tests.unit.workers.joined import PEER, joined
@@ -121,7 +121,7 @@ async def test_a_client_is_dropped() -> None:
         assert ends.client.ends[0].startswith("dropped")
 
 
-@pytest.mark.parametrize("what", [record(Kind.CLOSE), record(Kind.PROGRESS, b"1")])
+@pytest.mark.parametrize("what", [record(RecordKind.CLOSE), record(RecordKind.PROGRESS, b"1")])
 async def test_records_that_no_worker_sends(what: bytes) -> None:
     here, there = socket.socketpair()
     with there:
