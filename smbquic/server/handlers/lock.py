@@ -130,7 +130,7 @@ def _check(elements: list[LockElement]) -> bool:
 
 
 def _range(entry: Open, element: LockElement) -> ByteRange:
-    if element.length and element.offset + element.length > _END:
+    if element.offset + element.length > _END:
         raise StatusError(NtStatus.INVALID_LOCK_RANGE, "LOCK")
     exclusive = bool(element.flags & _EXCLUSIVE)
     return ByteRange(entry, element.offset, element.length, exclusive)

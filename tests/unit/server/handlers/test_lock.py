@@ -136,6 +136,31 @@ async def test_a_file_may_be_closed_while_thousands_of_its_ranges_are_locked(
     assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
 
 
+async def test_of_thousands_of_ranges_none_stays_locked_if_that_is_cancelled(
+    connect: Connect,
+) -> None:
+    client, other = await connect(), await connect()
+    mine, theirs = await client.open("x"), await other.open("x")
+    elements = [(offset * 10, 5, EXCLUSIVE | NOW) for offset in range(MANY)]
+    locking = client.send(lock(mine, *elements))
+    client.deliver(client.protocol.cancel(locking))
+    assert (await client.answer(locking)).status == NtStatus.CANCELLED
+    assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
+
+
+async def test_no_lock_goes_beyond_the_last_byte(client: Client) -> None:
+    file_id = await client.open("x")
+    end = (1 << 64) - 1
+    for offset, length, status in (
+        (end, 0, NtStatus.SUCCESS),
+        (1, end, NtStatus.SUCCESS),
+        (2, end, NtStatus.INVALID_LOCK_RANGE),
+        (end, end, NtStatus.INVALID_LOCK_RANGE),
+    ):
+        response = await client.call(lock(file_id, (offset, length, SHARED | NOW)))
+        assert response.status == status
+
+
 async def test_a_lock_waits_for_another_to_go(connect: Connect) -> None:
     first, second = await connect(), await connect()
     mine, other = await first.open("x"), await second.open("x")

@@ -47,9 +47,10 @@ async def test_writes_at_the_edges(
 async def test_no_more_than_negotiated(connect: Connect, server_with: ServerWith) -> None:
     client = await connect(to=server_with(max_size=65536))
     file_id = await client.open("x")
-    large = 65537
-    for body in (ReadRequest(large, 0, file_id), WriteRequest(0, file_id, bytes(large))):
-        assert (await client.call(body)).status == NtStatus.INVALID_PARAMETER
+    most = 65536
+    for size, status in ((most, NtStatus.SUCCESS), (most + 1, NtStatus.INVALID_PARAMETER)):
+        for body in (WriteRequest(0, file_id, bytes(size)), ReadRequest(size, 0, file_id)):
+            assert (await client.call(body)).status == status
 
 
 async def test_rdma_is_not_spoken(client: Client) -> None:

@@ -211,6 +211,25 @@ async def test_another_place_or_number_is_another_request(
     assert await lock(client, file_id, sequence) == REFUSED
 
 
+@pytest.mark.parametrize(
+    ("index", "again"),
+    [(0, REFUSED), (1, NtStatus.SUCCESS), (64, NtStatus.SUCCESS), (65, REFUSED)],
+)
+async def test_there_are_64_places(
+    channels: None, client: Client, index: int, again: NtStatus
+) -> None:
+    file_id = await client.open("file")
+    assert await lock(client, file_id, place(index, 7)) == NtStatus.SUCCESS
+    assert await lock(client, file_id, place(index, 7)) == again
+
+
+async def test_a_failed_request_makes_the_one_before_it_new(channels: None, client: Client) -> None:
+    file_id = await client.open("file")
+    assert await lock(client, file_id, place(1, 7)) == NtStatus.SUCCESS
+    assert await lock(client, file_id, place(1, 8)) == REFUSED
+    assert await lock(client, file_id, place(1, 7)) == REFUSED
+
+
 async def test_the_oldest_dialect_counts_no_locks(channels: None, connect: Connect) -> None:
     client = await connect(dialects=(Dialect.SMB_2_0_2,))
     file_id = await client.open("file")
