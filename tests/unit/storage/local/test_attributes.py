@@ -31,7 +31,7 @@ def status(**changes: object) -> os.stat_result:
         "st_ino": 99,
         "st_nlink": 2,
         "st_uid": 1000,
-        "st_gid": 1000,
+        "st_gid": 1001,
     }
     return cast(os.stat_result, SimpleNamespace(**(fields | changes)))
 
@@ -64,6 +64,8 @@ def test_what_samba_wrote_is_read_and_written_alike(blob: str, bits: int) -> Non
         "307832370000030003000000110000002700000000000000000000000000000000000000"
         "0000000080a32c8e0b6bda010000000000000000",
         "00000400040000001100000027000000000000000000000080a32c8e0b6bda01",
+        # The same after a string of another length.
+        "30783200040004001100000027000000000000000000000080a32c8e0b6bda01",
     ],
 )
 def test_older_versions_of_samba_are_read(blob: str) -> None:
@@ -135,6 +137,22 @@ def test_any_time_can_be_encoded(time: int) -> None:
     assert len(Stored(0, time, 1, 1, time, time).encode(is_directory=False)) == 48
 
 
+@pytest.mark.parametrize(
+    ("time", "ticks"),
+    [
+        (None, 0),
+        (-(2**80), 0),
+        (-116_444_736_000_000_000 * 100, 0),
+        (-116_444_736_000_000_000 * 100 + 100, 1),
+        (0, 116_444_736_000_000_000),
+        (2**80, 2**64 - 1),
+    ],
+)
+def test_times_are_stored_as_far_as_there_is_room(time: int | None, ticks: int) -> None:
+    blob = Stored(0, time).encode(is_directory=False)
+    assert blob[-8:] == ticks.to_bytes(8, "little")
+
+
 def test_what_is_added_to_samba_s_format_stands_behind_it() -> None:
     plain = Stored(types.HIDDEN, CREATED).encode(is_directory=False)
     owned = Stored(types.HIDDEN, CREATED, 0x4433_2211).encode(is_directory=False)
@@ -184,7 +202,7 @@ def test_a_platform_without_extended_attributes(
     assert os.listxattr(tmp_path / "file") == []
 
 
-@pytest.mark.parametrize("code", [errno.ENOTSUP, errno.ENOSPC])
+@pytest.mark.parametrize("code", [errno.ENOTSUP, errno.ENOSPC, errno.EDQUOT, errno.E2BIG])
 def test_a_disk_without_room_goes_without(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
@@ -228,7 +246,7 @@ def test_a_file_is_described() -> None:
         links=2,
         ea_size=6,
         owner=1000,
-        group=1000,
+        group=1001,
         mode=0o644,
         account=5,
     )
@@ -241,6 +259,11 @@ def test_a_folder_is_described() -> None:
     assert entry.is_directory
     assert entry.attributes == types.DIRECTORY | types.HIDDEN
     assert (entry.size, entry.allocation_size, entry.links) == (0, 0, 1)
+
+
+def test_of_a_mode_only_who_may_what_is_told() -> None:
+    special = status(st_mode=0o107753)
+    assert attributes.describe("a", special, NOTHING, 7, NOWHERE).mode == 0o753
 
 
 def test_what_nothing_is_stored_of_is_derived() -> None:
@@ -291,3 +314,5 @@ def test_inodes_of_other_disks_are_told_apart() -> None:
 
     assert here == 99
     assert there == 99 | 9 << 32
+    far = attributes.describe("a", status(st_dev=0x5_0000_0009), NOTHING, 7, NOWHERE).file_id
+    assert far == there

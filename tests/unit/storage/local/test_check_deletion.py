@@ -46,6 +46,11 @@ def test_where_everybody_removes_his_own_only(opened: Make, root: Path) -> None:
     with as_nobody():
         assert refusal(file) == errno.EPERM
         assert refusal(own) is None
+    os.chown(root / "folder", 65534, -1)
+    os.chown(root / "folder" / "file", 65533, -1)
+    assert refusal(file) is None
+    with as_nobody():
+        assert refusal(file) is None
 
 
 def test_nothing_is_deleted_on_a_read_only_disk(

@@ -5,6 +5,7 @@ import os
 import struct
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,15 +51,22 @@ def test_closing_waits_for_who_is_still_at_it(tmp_path: Path) -> None:
     assert done == [1]
 
 
-@pytest.fixture(params=["system call", "check first", "not on this disk"])
+UNABLE = {
+    "not on this disk": errno.EINVAL,
+    "not in this system": errno.ENOSYS,
+    "not supported": errno.ENOTSUP,
+}
+
+
+@pytest.fixture(params=["system call", "check first", *UNABLE])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With and without the system call."""
     if request.param == "check first":
         monkeypatch.setattr(descriptor, "_RENAME", None)
-    if request.param == "not on this disk":
+    if request.param in UNABLE:
 
         def refuse(*_: object) -> int:
-            ctypes.set_errno(errno.EINVAL)
+            ctypes.set_errno(UNABLE[request.param])
             return -1
 
         monkeypatch.setattr(descriptor, "_RENAME", (refuse, 1))
@@ -108,6 +116,37 @@ def test_a_folder_does_not_go_into_itself(tmp_path: Path) -> None:
         os.close(inner)
 
 
+def test_what_the_system_call_refuses_is_not_tried_in_another_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        ctypes.set_errno(errno.EACCES)
+        return -1
+
+    (tmp_path / "a").touch()
+    fd = os.open(tmp_path, os.O_RDONLY)
+    monkeypatch.setattr(descriptor, "_RENAME", (refuse, 1))
+    try:
+        with pytest.raises(PermissionError):
+            rename_exclusive(b"a", b"b", fd, fd)
+    finally:
+        os.close(fd)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize(("name", "flag"), [("renameat2", 1), ("renameatx_np", 4)])
+def test_the_system_call_of_each_system(
+    monkeypatch: pytest.MonkeyPatch, name: str, flag: int
+) -> None:
+    function = SimpleNamespace()
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace(**{name: function}))
+
+    assert descriptor._find_rename() == (function, flag)
+    number, path = ctypes.c_int, ctypes.c_char_p
+    assert function.argtypes == (number, path, number, path, ctypes.c_uint)
+    assert function.restype is number
+
+
 def test_a_c_library_without_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
 
@@ -153,6 +192,21 @@ def test_when_a_file_was_made(
 
     monkeypatch.setattr(descriptor, "_STATX", statx)
     assert birth_time(3) == birth_time(b"name") == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanoseconds", "expected"), [(0, 0, None), (0, 1, 1), (-1, 0, -1_000_000_000)]
+)
+def test_a_disk_that_is_older_than_birth_times(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, nanoseconds: int, expected: int | None
+) -> None:
+    def statx(folder: int, path: bytes, flags: int, wanted: int, answer: Any) -> int:
+        struct.pack_into("<I", answer, 0, 0x800)
+        struct.pack_into("<qI", answer, 80, seconds, nanoseconds)
+        return 0
+
+    monkeypatch.setattr(descriptor, "_STATX", statx)
+    assert birth_time(3) == expected
 
 
 def test_the_descriptor_and_every_path_tell_the_same_birth_time(

@@ -54,6 +54,18 @@ def test_what_goes_while_it_is_listed(opened: Make, root: Path) -> None:
     assert {first.name, *(entry.name for entry in entries)} == {first.name}
 
 
+def test_what_stays_while_others_go_is_listed(opened: Make, root: Path) -> None:
+    for number in range(50):
+        (root / f"file{number}").touch()
+    entries = opened("").scan()
+    first = next(entries).name
+    gone = {f"file{number}" for number in range(0, 50, 2)} - {first}
+    for name in gone:
+        (root / name).unlink()
+
+    assert {first, *(entry.name for entry in entries)} == {path.name for path in root.iterdir()}
+
+
 def test_whether_a_folder_is_empty(opened: Make, root: Path) -> None:
     folder = opened("folder", directory=True)
     assert folder.is_empty() is True

@@ -41,10 +41,15 @@ def test_a_folder_is_not_read_again_for_a_new_name_in_it(
 ) -> None:
     (root / "folder").mkdir()
     file = opened("file")
-    with pytest.raises(FileNotFoundError):
-        storage.lookup(f"{folder}OTHER")
+    for name in ("MISSING", f"{folder}OTHER"):
+        with pytest.raises(FileNotFoundError):
+            storage.lookup(name)
     monkeypatch.setattr(os, "scandir", None)
     file.rename(f"{folder}other", replace=False)
+    # Neither is the one that it was in.
+    for name in ("MISSING", "FILE"):
+        with pytest.raises(FileNotFoundError):
+            storage.lookup(name)
 
     found = storage.lookup(f"{folder}OTHER")
     assert found.name == f"{folder}other"

@@ -205,15 +205,14 @@ def test_a_volume_is_as_large_as_its_disk(
 def test_disks_with_other_identities_have_other_serial_numbers(
     storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    identities = (0x1_0000_0002, 0x1_0000_0003, 0x8_0000_0002, 0x8_0000_0006, 0xFFFF_FFFE_0000_0000)
-    serials = set()
+    identities = (0x1_0000_0003, 0x1_0000_0002, 0x8_0000_0002, 0x8_0000_0006, 0xFFFF_FFFE_0000_0000)
+    serials = []
     for identity in identities:
         disk = os.statvfs_result((512, 4096, 1000, 300, 100, 50, 40, 30, 0, 255, identity))
         monkeypatch.setattr(os, "fstatvfs", lambda _, disk=disk: disk)
-        serials.add(storage.volume().serial)
+        serials.append(storage.volume().serial)
 
-    assert len(serials) == len(identities)
-    assert max(serials) < 1 << 32
+    assert serials == [2, 3, 0xA, 0xE, 0xFFFF_FFFE]
 
 
 def test_reading_only(read_only: LocalStorage, root: Path) -> None:
@@ -277,9 +276,12 @@ def test_the_umask_decides_on_modes(storage: LocalStorage, root: Path) -> None:
         storage.open("folder", Disposition.CREATE, directory=True)[0].close()
         os.umask(0o777)
         storage.open("closed", Disposition.CREATE, write=True)[0].close()
+        os.umask(0)
+        storage.open("open", Disposition.CREATE)[0].close()
     finally:
         os.umask(before)
 
+    assert stat.S_IMODE((root / "open").stat().st_mode) == 0o666
     assert stat.S_IMODE((root / "file").stat().st_mode) == 0o640
     assert stat.S_IMODE((root / "folder").stat().st_mode) == 0o750
     assert stat.S_IMODE((root / "closed").stat().st_mode) == 0
@@ -380,6 +382,12 @@ def test_links_are_shown_where_that_is_asked_for(root: Path) -> None:
         folder.close()
         storage.close()
     assert shown
+
+
+def test_what_is_made_is_its_user_s(storage: LocalStorage) -> None:
+    storage.create("file", directory=False, attributes=types.HIDDEN, account=7).close()
+    found = storage.stat("file")
+    assert (found.account, found.attributes) == (7, types.HIDDEN | types.ARCHIVE)
 
 
 def test_what_is_made_can_be_written_and_found(storage: LocalStorage) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.storage import NameInvalid, PathNotFound, StoppedOnSymlink
 from smbquic.storage.errors import RootGone
-from smbquic.storage.local import xattrs
+from smbquic.storage.local import symlinks, xattrs
 from smbquic.storage.local.tree import FolderTree, OpenName, key_of
 
 
@@ -112,6 +112,33 @@ def test_where_links_are_not_counted_nothing_is_gone(
     tree = FolderTree(root, read_only=False, links=False)
     known, links = links, 0
     assert tree.is_gone is bool(known)
+    tree.close()
+
+
+@pytest.mark.parametrize(("unit", "block_size"), [(0, 1), (1, 1), (4096, 4096)])
+def test_a_disk_without_a_unit_of_allocation(
+    root: Path, monkeypatch: pytest.MonkeyPatch, unit: int, block_size: int
+) -> None:
+    disk = os.statvfs_result((0, unit, 0, 0, 0, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "fstatvfs", lambda _: disk)
+    tree = FolderTree(root, read_only=False, links=False)
+    assert tree.block_size == block_size
+    tree.close()
+
+
+def test_a_link_that_is_deleted_while_it_is_looked_at_is_not_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "link").symlink_to("file")
+    tree = FolderTree(root, read_only=False, links=True)
+    assert tree.stat("link").name == "link"
+
+    def gone(*_: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(symlinks, "read", gone)
+    with pytest.raises(FileNotFoundError, match="link"):
+        tree.stat("link")
     tree.close()
 
 
