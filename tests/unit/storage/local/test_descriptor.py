@@ -141,7 +141,8 @@ def test_the_system_call_of_each_system(
     function = SimpleNamespace()
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace(**{name: function}))
 
-    assert descriptor._find_rename() == (function, flag)
+    found: object = descriptor._find_rename()
+    assert found == (function, flag)
     number, path = ctypes.c_int, ctypes.c_char_p
     assert function.argtypes == (number, path, number, path, ctypes.c_uint)
     assert function.restype is number

@@ -106,6 +106,9 @@ def test_the_folder_above(opened: Make, storage: LocalStorage, root: Path) -> No
 
     assert opened("a\\b").parent_stat() == storage.stat("a")
     assert opened("a").parent_stat() == storage.stat("")
+    top = opened("")
+    assert top.parent_key == top.key == opened("a").parent_key
+    assert opened("a\\b").parent_key == opened("a").key != top.key
 
 
 # Closing, and shares that may only be read

@@ -1,5 +1,6 @@
 """Changes that local programs make to a share's files are reported once and in order."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -296,6 +297,35 @@ def test_errors_of_the_kernel_are_said_once(
     cover(source)
     assert source.folders == []
     assert caplog.text.count("No space left") == 1
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.ENOENT])
+def test_a_folder_that_may_not_be_watched_or_has_gone_is_no_news(
+    source: Inotify, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    real = inotify._LIBC
+    assert real is not None
+    monkeypatch.setattr(inotify, "_LIBC", (real[0], lambda *_: -1, real[2]))
+    monkeypatch.setattr("ctypes.get_errno", lambda: code)
+    cover(source)
+    assert (source.folders, caplog.records) == ([], [])
+
+
+def test_what_was_found_before_its_event_is_told_once(source: Inotify, folder: Path) -> None:
+    for name in ("known", "new"):
+        (folder / name).touch()
+    cover(source)
+    changes: list[Change] = []
+    for raw in (b"known", b"new"):
+        source._take(source._descriptors[""], 0x100, 0, raw, changes, {"known"})
+    assert changes == [Change(ADDED, "new")]
+
+
+def test_nothing_is_kept_of_what_is_uncovered(source: Inotify, folder: Path) -> None:
+    cover(source, recursive=True)
+    source.uncover("", recursive=True)
+    assert not source._covered
+    assert source._names == {}
 
 
 def test_lost_events_are_told(source: Inotify) -> None:

@@ -102,6 +102,8 @@ def test_names_are_found_in_any_case(opened: Make, root: Path) -> None:
     # On a disk that Samba or a program wrote to, both may be there.
     os.setxattr(root / "file", "user.DosStream.STREAM:$DATA", b"x\0")
     assert opened("file", "STREAM")[0].stream == "STREAM"
+    # Neither is meant exactly: then it is the first.
+    assert opened("file", "stream")[0].stream == "STREAM"
 
 
 def test_of_several_streams_each_is_found(opened: Make, root: Path) -> None:

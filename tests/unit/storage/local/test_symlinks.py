@@ -190,6 +190,29 @@ def test_what_does_not_become_a_link(storage: LocalStorage, root: Path) -> None:
     assert (root / "new").is_file()
 
 
+@pytest.mark.parametrize(
+    ("target", "depth", "allowed"),
+    [
+        ("a\\b", 0, True),
+        ("..", 0, False),
+        ("..", 1, True),
+        (".\\..", 1, True),
+        ("..\\..\\a", 2, True),
+        ("..\\..\\a", 1, False),
+        # By way of a folder, which may be a link to another place
+        ("a\\..", 1, False),
+        ("..\\a\\..", 2, False),
+        ("a\\..\\b", 9, False),
+    ],
+)
+def test_where_a_link_may_lead(target: str, depth: int, allowed: bool) -> None:
+    if allowed:
+        symlinks.check(target, depth)
+    else:
+        with pytest.raises(PermissionError, match="leads out"):
+            symlinks.check(target, depth)
+
+
 def test_how_long_a_target_may_be() -> None:
     names = ["x" * 255] * 15 + ["x" * 254]
     assert len(symlinks.spell("\\".join([*names, ""])[:-1], 0)) == 4094
