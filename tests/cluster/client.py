@@ -201,7 +201,7 @@ class Dialler:
             began, error, node = time.monotonic(), "", ""
             try:
                 async with smbquic.connect(
-                    self._url, password=PASSWORD, ca=self._ca, reconnect_timeout=0, timeout=60
+                    self._url, password=PASSWORD, ca=self._ca, reconnect_timeout=0
                 ) as share:
                     node = await node_of(share)
                     took = time.monotonic() - began

@@ -211,7 +211,7 @@ def go_on_without(cluster: Cluster, node: Node, loss: Callable[[], object]) -> C
         began = time.monotonic()
         loss()
         cluster.samba.wait_healthy(living)
-        outcome.notes.append(f"CTDB goes on without it after {time.monotonic() - began:.1f} s")
+        outcome.notes.append(f"the other nodes miss it after {time.monotonic() - began:.1f} s")
 
     return lose
 

@@ -76,12 +76,16 @@ async def main(url: str, ca: Path) -> None:
         content = os.urandom(RECORD)
         await first.write_bytes(LOCKED, content)
         same = await second.read_bytes(LOCKED) == content
+        async with first.open(LOCKED, "ab") as file:
+            await file.write(content)
+        grown = (await second.stat(LOCKED)).size == 2 * RECORD
         alone = await open_alone(first)
         async with first.open(LOCKED, "rb+", buffering=0) as file:
             await file.lock(0, RECORD)
             held = {
                 "nodes": [one, two],
                 "reads what the other wrote": same,
+                "sees a new size at once": grown,
                 "open refused": await is_refused(second),
                 "lock refused": await is_locked(second),
             }
