@@ -36,7 +36,7 @@ class GatewayMachine(Machine):
         backends = json.dumps([f"tcp://{host}:445 weight={w}" for host, w in weights.items()])
         server = self._pki.server
         self._configuration.write_text(
-            f'listen = ["quic://0.0.0.0:443"]\nworkers = {WORKERS}\n'
+            f'listen = ["quic://{self.address}:443"]\nworkers = {WORKERS}\n'
             f"[gateway]\nhealth_interval = 1\n"
             f"[gateway.pools.files]\nbackends = {backends}\n"
             f'[[certificate]]\nfile = "{server.certificate}"\nkey = "{server.key}"\n'

@@ -30,18 +30,18 @@ STARTING = 90.0
 """Seconds that a cluster may take to be healthy."""
 _FIRST_UID = 20_001
 
-_CTDB_CONF = f"""
+CTDB_CONF = f"""
 [cluster]
   cluster lock = {SHARED}/.ctdb/lock
 [legacy]
   realtime scheduling = false
 """
 # By default a node that is cut off is missed after 25 s, and nobody recovers its locks until then.
-_TUNABLES = """
+TUNABLES = """
 KeepaliveInterval=2
 KeepaliveLimit=5
 """
-_SMB_CONF = f"""
+SMB_CONF = f"""
 [global]
   clustering = yes
   netbios name = FILES
@@ -62,7 +62,7 @@ _SMB_CONF = f"""
 [{ABOUT}]
   path = /etc/{ABOUT}
 """
-_GLUSTER_SETTINGS = {
+GLUSTER_SETTINGS = {
     # By default everybody waits 42 s for a server that is cut off...
     "network.ping-timeout": "10",
     # ... and locks of a node that is cut off are kept as long, CTDB's cluster lock too.
@@ -79,7 +79,7 @@ _GLUSTER_SETTINGS = {
 }
 
 
-_MOUNT_OPTIONS = "attribute-timeout=0,entry-timeout=0"
+MOUNT_OPTIONS = "attribute-timeout=0,entry-timeout=0"
 """By default the kernel asks for a size or for a name once in a second."""
 
 
@@ -90,9 +90,9 @@ class Node(Machine):
         super().__init__(f"node{number}", addresses[number], folder)
         self.number = number
         self._write("ctdb/nodes", "".join(f"{each}\n" for each in addresses))
-        self._write("ctdb/ctdb.conf", _CTDB_CONF)
-        self._write("ctdb/ctdb.tunables", _TUNABLES)
-        self._write("samba/smb.conf", _SMB_CONF)
+        self._write("ctdb/ctdb.conf", CTDB_CONF)
+        self._write("ctdb/ctdb.tunables", TUNABLES)
+        self._write("samba/smb.conf", SMB_CONF)
         self._write(f"{ABOUT}/name", self.name)
         for file, rest in (("passwd", ":{}::/:/usr/sbin/nologin"), ("group", ":")):
             kept = [
@@ -233,7 +233,7 @@ class SambaCluster:
             bricks.append(f"{node.address}:{brick}")
         count = str(len(bricks))
         self._gluster("volume", "create", VOLUME, "replica", count, *bricks, "force")
-        for name, value in _GLUSTER_SETTINGS.items():
+        for name, value in GLUSTER_SETTINGS.items():
             self._gluster("volume", "set", VOLUME, name, value)
         self._gluster("volume", "start", VOLUME)
 
@@ -275,7 +275,7 @@ class SambaCluster:
         while True:
             # The same name on each node: smbd tells files apart by the file system's name.
             place = (f"localhost:/{VOLUME}", SHARED)
-            node.run("mount", "-t", "glusterfs", "-o", _MOUNT_OPTIONS, *place, check=False)
+            node.run("mount", "-t", "glusterfs", "-o", MOUNT_OPTIONS, *place, check=False)
             if node.run("findmnt", "--noheadings", SHARED, check=False):
                 return
             if time.monotonic() > deadline:

@@ -136,6 +136,16 @@ def test_containers(machine: ReaderMachine) -> None:
         reader.leave_out("kubectl apply", why="there is no cluster")
 
 
+def test_a_cluster(machine: ReaderMachine) -> None:
+    why = "tests/cluster does it, with the settings that are compared in test_cluster_page.py"
+    with Reader(machine, "docs/howto/cluster.md") as reader:
+        reader.leave_out("apt install glusterfs-server", why=why)
+        reader.leave_out("mount -t glusterfs", why=why)
+        reader.leave_out("listen =", why=why)
+        reader.leave_out("smbquic gateway", why=why)
+        reader.leave_out("python -m tests.cluster", why="takes a quarter of an hour, and root")
+
+
 def test_keeping_folders_alike(machine: ReaderMachine) -> None:
     server, client = machine.terminal("server"), machine.terminal("client")
     photos = machine.home / "photos"
