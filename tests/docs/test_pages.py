@@ -16,6 +16,7 @@ REPLAYED = {
     "certs/README.md": "test_howto.py",
     "docs/explanation/benchmark-method.md": "test_contributing.py",
     "docs/howto/certificates.md": "test_howto.py",
+    "docs/howto/cluster.md": "test_howto.py",
     "docs/howto/containers.md": "test_howto.py",
     "docs/howto/gateway.md": "test_howto.py",
     "docs/howto/mount.md": "test_howto.py",
