@@ -323,6 +323,32 @@ async def test_what_is_complete_or_has_ended_is_not_half_open(listen: Listen) ->
     await listening.listener.close()
 
 
+async def test_a_handshake_that_is_complete_leaves_its_place_to_others(listen: Listen) -> None:
+    listening = listen(options=QuicOptions(max_half_open=2))
+    for number in range(3):
+        assert listening.receive(initial(b"client %d" % number)) == []
+        engine = listening.engines[number]
+        engine.receive = lambda datagram, path, now: None  # type: ignore[method-assign]
+        await listening.establish(engine)
+    assert not any(engine.terminated for engine in listening.engines)
+    await listening.listener.close()
+
+
+async def test_a_handshake_that_fails_leaves_its_place_before_its_end_is_sent(
+    listen: Listen,
+) -> None:
+    listening = listen(options=QuicOptions(max_half_open=2))
+    listening.receive(initial())
+    [engine] = listening.engines
+    engine.close_reason = CloseReason(0x12A, "no")
+    listening.endpoint.blocked = True
+    listening.receive(initial())
+    assert len(listening.failed) == 1
+    assert listening.receive(initial(b"client 1")) == []
+
+    assert len(listening.engines) == 2
+
+
 async def test_a_client_validates_its_address_where_many_are_half_open(listen: Listen) -> None:
     listening = listen(options=QuicOptions(max_half_open=4))
     for number in range(2):

@@ -263,3 +263,21 @@ async def test_what_a_tick_brings_is_taken_and_sent(harness: TransportHarness) -
 
     assert harness.transport.flow().messages == 1
     assert harness.endpoint.sent == [b"again"]
+
+
+async def test_only_what_may_bring_data_takes_it_from_the_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    harness, taken = TransportHarness(is_client=False), list[float]()
+    harness.establish()
+    monkeypatch.setattr(harness.connection, "take_from_engine", taken.append)
+    harness.pump.schedule_flush()
+    await asyncio.sleep(0)
+    assert taken == []
+    harness.pump.schedule_flush(has_data=True)
+    harness.pump.schedule_flush()
+    await asyncio.sleep(0)
+    assert len(taken) == 1
+    harness.pump.schedule_flush()
+    await asyncio.sleep(0)
+    assert len(taken) == 1

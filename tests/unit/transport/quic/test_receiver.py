@@ -4,6 +4,7 @@ import errno
 
 from smbquic.errors import ConnectError, ConnectionClosed
 from tests.unit.transport.quic.harness import TransportHarness
+from tests.unit.transport.quic.test_unauthenticated import Limiter
 
 
 async def test_an_error_about_the_size_of_a_datagram_is_a_loss(harness: TransportHarness) -> None:
@@ -38,3 +39,19 @@ async def test_what_the_peer_sends_postpones_pings_and_proves_that_its_port_is_o
 
     assert harness.connection.network_errors.refused_since is None
     assert harness.keep_alive.received_at == 7.0
+
+
+async def test_only_work_for_a_client_that_has_not_logged_on_is_charged() -> None:
+    harness, limiter, done = TransportHarness(is_client=False), Limiter(), list[str]()
+    harness.establish()
+    harness.receiver.charge(lambda: done.append("before"))
+    harness.receiver.restrict(limiter)
+    charges = limiter.charges
+    harness.receiver.charge(lambda: done.append("restricted"))
+    assert limiter.charges == charges + 1
+    assert harness.receiver.authenticated() is True
+    harness.receiver.charge(lambda: done.append("after"))
+    assert harness.receiver.authenticated() is False
+
+    assert limiter.charges == charges + 1
+    assert done == ["before", "restricted", "after"]

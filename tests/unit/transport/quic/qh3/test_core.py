@@ -1,6 +1,7 @@
 """Datagrams and data that are taken out of the core in Rust, and those left in it."""
 
 import pytest
+from qh3 import tls
 
 from smbquic.transport.quic.engine import CloseReason
 from smbquic.transport.quic.qh3.core import MeteredCore
@@ -77,6 +78,24 @@ def test_the_first_end_counts(event: tuple[object, ...], reason: CloseReason) ->
     assert not core.take_data()
 
     assert core.close_reason == reason
+
+
+def test_keys_are_for_the_core_and_the_one_that_data_is_sent_with_is_kept() -> None:
+    installed: list[tuple[object, ...]] = []
+    inner = EventCore()
+    inner.install_packet_key = lambda *key: installed.append(key)  # type: ignore[attr-defined]
+    core = MeteredCore(inner, 100)
+    given = [
+        ("receive", tls.Epoch.ONE_RTT, b"theirs", 1),
+        ("send", tls.Epoch.HANDSHAKE, b"early", 2),
+        ("send", tls.Epoch.ONE_RTT, b"ours", 3),
+        ("receive", tls.Epoch.HANDSHAKE, b"late", 4),
+    ]
+    for key in given:
+        core.install_packet_key(*key)
+
+    assert installed == given
+    assert core.send_key == (b"ours", 3)
 
 
 def test_packets_that_were_genuine_count() -> None:

@@ -40,7 +40,13 @@ def test_where_no_acknowledgement_is_due_all_are_alike(timer: tuple[str, float] 
 
 @pytest.mark.parametrize(
     ("sizes", "room"),
-    [((1443, 1443, 100), 0), ((1445, 1443, 100), 2), ((1441, 1443, 100), -2)],
+    [
+        ((1443, 1443, 100), 0),
+        ((1445, 1443, 100), 2),
+        ((1441, 1443, 100), -2),
+        ((1463, 1400, 100), 63),
+        ((1400, 1463, 100), -63),
+    ],
 )
 def test_the_first_part_leaves_room_for_the_acknowledgement(
     sizes: tuple[int, ...], room: int
@@ -51,7 +57,7 @@ def test_the_first_part_leaves_room_for_the_acknowledgement(
     assert runs.part(DUE, bytes(5000), SIZE, 10.0) == DATA - USUAL_ACKNOWLEDGEMENT - room
 
 
-@pytest.mark.parametrize("sizes", [(1200, 1100), (40, 1443, 1443), (1443, 60, 50)])
+@pytest.mark.parametrize("sizes", [(1445, 1443), (1464, 1400, 9), (1400, 1464, 9)])
 def test_what_is_no_such_run_teaches_nothing(sizes: tuple[int, ...]) -> None:
     runs = FirstSegment()
     runs.learn(list(map(bytes, sizes)))
