@@ -55,20 +55,6 @@ NUMBERS = {
     "_WALK": [os.O_DIRECTORY + os.O_NOFOLLOW + os.O_CLOEXEC + os.O_PATH],
     # Room for Linux' struct statx
     "_STATX_SIZE": [256],
-    # [MS-FSCC] 2.6
-    "READONLY": [0x1],
-    "HIDDEN": [0x2],
-    "SYSTEM": [0x4],
-    "DIRECTORY": [0x10],
-    "ARCHIVE": [0x20],
-    "NORMAL": [0x80],
-    "TEMPORARY": [0x100],
-    "SPARSE": [0x200],
-    "REPARSE_POINT": [0x400],
-    "OFFLINE": [0x1000],
-    "NOT_CONTENT_INDEXED": [0x2000],
-    "SETTABLE": [0x1 + 0x2 + 0x4 + 0x20 + 0x100 + 0x1000 + 0x2000],
-    "KEPT": [0x1 + 0x2 + 0x4 + 0x20 + 0x100 + 0x200 + 0x1000 + 0x2000],
     # Samba's DOS attributes
     "_HAS_ATTRIBUTES": [0x01],
     "_HAS_CREATION_TIME": [0x10],

@@ -3,7 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import Storage, StorageFile, open_storage, registry, schemes
+from smbquic.storage import (
+    Capability,
+    Storage,
+    StorageFile,
+    open_storage,
+    registry,
+    resolve_location,
+    schemes,
+)
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.memory import MemoryStorage
 
@@ -111,6 +119,44 @@ def test_a_scheme_of_another_package() -> None:
 
     assert isinstance(storage, Foreign)
     assert storage.opened == ("a:b\nc", True, True)
+
+
+def test_a_folder_is_opened_for_writing_without_links_unless_that_is_said(tmp_path: Path) -> None:
+    plain, linked = open_storage(tmp_path), open_storage(tmp_path, links=True)
+    assert not plain.read_only
+    assert not plain.capabilities & Capability.SYMBOLIC_LINKS
+    assert linked.capabilities & Capability.SYMBOLIC_LINKS
+    for storage in (plain, linked):
+        storage.close()
+    made = open_storage("memory:")
+    assert not made.read_only
+    assert not made.capabilities & Capability.SYMBOLIC_LINKS
+
+
+@pytest.mark.usefixtures("foreign")
+def test_locations_that_a_file_names(tmp_path: Path) -> None:
+    for name in ("folder", "other:folder", "C:"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").touch()
+    for location, found in (
+        ("folder", tmp_path / "folder"),
+        ("local:folder", tmp_path / "folder"),
+        (str(tmp_path), tmp_path),
+        (f"local:{tmp_path}", tmp_path),
+        ("other:folder", tmp_path / "other:folder"),
+        ("C:", tmp_path / "C:"),
+        ("memory:1M", "memory:1M"),
+        ("foreign:a:b", "foreign:a:b"),
+    ):
+        assert resolve_location(location, tmp_path) == found
+    for location, why in (
+        ("file", "file is not a folder; make it"),
+        ("local:missing", "missing is not a folder; make it"),
+        ("D:", "D: is not a folder; make it"),
+        ("other:missing", "'other' is none of the schemes foreign, local, memory"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            resolve_location(location, tmp_path)
 
 
 def test_schemes() -> None:
