@@ -8,13 +8,24 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+import smbclient  # type: ignore[import-untyped]
+import smbclient.shutil  # type: ignore[import-untyped]
 
 import smbquic
 from smbquic.api.gateway import RunningGateway, gateway
 from smbquic.api.relay import relay
+from smbquic.client.smbprotocol import register
 from smbquic.options.gateway import PoolOptions
 from smbquic.pki import PkiDirectory
-from tests.interop.processes import PASSWORD, Smbclient, Smbd, needs_smbd, running_smbd
+from tests.interop.processes import (
+    PASSWORD,
+    ServerProcess,
+    Smbclient,
+    Smbd,
+    empty,
+    needs_smbd,
+    running_smbd,
+)
 
 pytestmark = needs_smbd
 
@@ -40,14 +51,39 @@ async def test_smbclient_through_relay_and_gateway(
     port = running.listeners[0].rpartition(":")[2]
     url = f"smb+quic://localhost:{port}"
     async with relay(url, listen="tcp://127.0.0.1:0", ca=pki.ca) as listener:
-        smbclient = Smbclient(int(listener.rpartition(":")[2]), tmp_path)
+        program = Smbclient(int(listener.rpartition(":")[2]), tmp_path)
         commands = "mkdir folder; put sent folder/file; get folder/file received; ls folder/*"
         code, shown = await asyncio.to_thread(
-            lambda: smbclient(commands, share=share, user=smbd.user)
+            lambda: program(commands, share=share, user=smbd.user)
         )
     assert code == 0, shown
     assert (tmp_path / "received").read_bytes() == (tmp_path / "sent").read_bytes()
     assert (smbd.share / "folder" / "file").stat().st_size == 3 << 20
+
+
+def test_smbprotocol_through_its_adapter(
+    shared_smbd: Smbd, smbd_gateway: ServerProcess, tmp_path: Path
+) -> None:
+    empty(shared_smbd.share)
+    content = os.urandom(3 << 20)
+    port = smbd_gateway.ports["quic"]
+    register(
+        "localhost", port, username=shared_smbd.user, password=PASSWORD, ca=smbd_gateway.pki.ca
+    )
+    try:
+        share = r"\\localhost\data"
+        smbclient.mkdir(share + r"\folder")
+        with smbclient.open_file(share + r"\folder\file", mode="wb") as file:
+            file.write(content)
+        assert (shared_smbd.share / "folder" / "file").read_bytes() == content
+        smbclient.shutil.copyfile(share + r"\folder\file", str(tmp_path / "back"))
+        assert (tmp_path / "back").read_bytes() == content
+        assert smbclient.listdir(share + r"\folder") == ["file"]
+        smbclient.remove(share + r"\folder\file")
+        smbclient.rmdir(share + r"\folder")
+        assert list(shared_smbd.share.iterdir()) == []
+    finally:
+        smbclient.reset_connection_cache()
 
 
 async def test_one_of_two_servers_is_killed(smbd: Smbd, pki: PkiDirectory, tmp_path: Path) -> None:
