@@ -1,16 +1,20 @@
+import hashlib
 import os
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from smbquic.client import file_tree as module
 from smbquic.client import share_copy, transfer
-from smbquic.client.file_tree import Entry, LocalTree, RemoteTree, copy_file, overlap
+from smbquic.client.file_tree import Entry, LocalTree, copy_file, overlap, same_content
+from smbquic.client.local import WrittenFiles
 from smbquic.client.share import Share
 from smbquic.errors import SecurityError
 from smbquic.options.transfer import TransferOptions
-from tests.unit.client.fakes import FakeServer
+from tests.unit.client.fakes import FakeServer, share_over
 from tests.unit.client.test_tree import FILE, FOLDER, LINK, Disk
+from tests.unit.client.transferring import CONTENT, serve_content
 
 
 @pytest.fixture
@@ -130,24 +134,80 @@ def test_what_lies_in_a_tree(share: Share, tmp_path: Path) -> None:
 async def test_which_copy_it_is(
     share: Share, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    called: list[str] = []
+    called: list[tuple[object, ...]] = []
 
     def note(module: ModuleType, name: str) -> None:
         async def work(*arguments: object, **options: object) -> None:
-            called.append(name)
+            called.append((name, arguments, options))
 
         monkeypatch.setattr(module, name, work)
+
+    def progress(done: int, total: int) -> None: ...
 
     note(transfer, "get")
     note(transfer, "put")
     note(share_copy, "copy")
-    local, remote = LocalTree(tmp_path), RemoteTree(share, "")
-    for source, target in ((remote, local), (local, remote), (remote, remote)):
-        await copy_file(
-            source, target, "x", 1, progress=lambda _, __: None, options=TransferOptions()
-        )
-    assert called == ["get", "put", "copy"]
+    local, remote, other = (
+        LocalTree(tmp_path),
+        share.folder("in"),
+        share_over(share.tree.connection),
+    )
+    local.written = WrittenFiles()
+    options = TransferOptions(fsync=True)
+    for source, target in ((remote, local), (local, remote), (remote, other.folder("out"))):
+        await copy_file(source, target, "a/x", 7, progress=progress, options=options)
+    here, more = tmp_path / "a" / "x", {"progress": progress, "expected": 7, "options": options}
+    assert called == [
+        ("get", (share, "in/a/x", here), {**more, "written": local.written}),
+        ("put", (share, here, "in/a/x"), more),
+        ("copy", (share, "in/a/x", "out/a/x"), {"progress": progress, "to": other}),
+    ]
     with pytest.raises(ValueError, match="has to be on a share"):
         await copy_file(
             local, local, "x", 1, progress=lambda _, __: None, options=TransferOptions()
         )
+
+
+@pytest.mark.parametrize("size", [0, 9, 10, 11, 10_000])
+async def test_a_digest_is_of_all_of_the_content(
+    share: Share,
+    server: FakeServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+) -> None:
+    monkeypatch.setattr(module, "_BLOCK", 10)
+    serve_content(server, CONTENT[:size])
+    (tmp_path / "x").write_bytes(CONTENT[:size])
+    expected = hashlib.blake2b(CONTENT[:size]).digest()
+    local, remote = LocalTree(tmp_path), share.folder("in")
+    assert await local.digest("x") == await remote.digest("a") == expected
+    assert server.opened_names() == ["in\\a"]
+    assert await same_content(remote, local, "a", "x")
+    (tmp_path / "x").write_bytes(CONTENT[:size] + b"!")
+    assert not await same_content(remote, local, "a", "x")
+
+
+async def test_what_the_disk_does_with_case_is_found_out_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def ignores(folder: Path) -> bool:
+        asked.append(folder)
+        return False
+
+    monkeypatch.setattr(module, "_disk_ignores_case", ignores)
+    tree = LocalTree(tmp_path / "new" / "root")
+    assert tree.ignores_case is False
+    for _ in range(2):
+        await tree.prepare()
+    assert asked == [tmp_path / "new" / "root"]
+    assert (tree.ignores_case, tree.written) == (False, None)
+
+
+async def test_the_root_of_a_share_is_not_made(share: Share, server: FakeServer) -> None:
+    await share.folder().prepare()
+    assert server.seen == []
+    await share.folder("/a//b/").prepare()
+    assert server.opened_names() == ["a\\b"]
