@@ -124,7 +124,8 @@ def test_memory_is_bounded(limiter: LogonLimiter, monkeypatch: pytest.MonkeyPatc
         logons.failed(f"user{number}")
         logons.succeeded(f"user{number}")
 
-    assert len(limiter) <= 10 + 10  # failures, and who has logged on
+    # Failures, of which the last success has cleared one, and who has logged on.
+    assert len(limiter) == 9 + 10
 
 
 @pytest.mark.parametrize(
@@ -156,3 +157,52 @@ def test_who_may_not_log_on_at_all_is_not_counted(limiter: LogonLimiter) -> None
     fail(logons, "alice", 3)
     assert refused(logons)
     assert asked == ["bob"] * 5 + ["alice"] * 4
+
+
+def test_a_lock_lasts_exactly_as_long_as_it_says(limiter: LogonLimiter, clock: Clock) -> None:
+    logons = limiter.for_connection("192.0.2.1")
+    fail(logons, "alice", 3)
+    clock.now += 40
+    with pytest.raises(AuthenticationError, match=r"^alice: .* no more from here for 60 s$"):
+        logons.check("alice")
+    clock.now += 60
+    assert not refused(logons)
+
+
+def test_mistakes_count_exactly_as_long_as_they_may(limiter: LogonLimiter, clock: Clock) -> None:
+    logons = limiter.for_connection("192.0.2.1")
+    fail(logons, "alice", 2)
+    clock.now += 100
+    fail(logons, "alice", 1)
+    assert refused(logons)
+
+
+def test_what_was_not_used_for_longest_is_forgotten(
+    limiter: LogonLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logon_limiter, "REMEMBERED", 2)
+    for name in ("alice", "bob", "alice", "carol"):
+        limiter.record_failure(("user", name))
+    for name in ("bob", "alice"):
+        limiter.record_success((name,))
+    assert not limiter.is_known(("carol",))
+    limiter.record_success(("bob",))
+    limiter.record_success(("carol",))
+    assert [limiter.is_known((name,)) for name in ("alice", "bob", "carol")] == [False, True, True]
+    limiter.record_failure(("user", "alice"))
+    assert limiter.locked_for([("user", "alice")]) == 100
+    limiter.record_failure(("user", "bob"))
+    limiter.record_failure(("user", "bob"))
+    assert limiter.locked_for([("user", "bob"), ("user", "nobody")]) <= 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("user", 3), ("user there", 3), ("certified user", 3), ("address", 5)]
+)
+def test_how_many_mistakes_lock_what(limiter: LogonLimiter, kind: str, count: int) -> None:
+    for _ in range(count - 1):
+        limiter.record_failure((kind, "x"))
+    assert limiter.locked_for([(kind, "x")]) <= 0
+    limiter.record_failure((kind, "x"))
+    assert limiter.locked_for([(kind, "x")]) == 100
+    assert limiter.locked_for([]) == 0
