@@ -130,7 +130,7 @@ def machines(
         yield made
 
 
-class Client:
+class MovingClient:
     """Runs a client that moves from address to address while it uploads a file."""
 
     def __init__(self, machines: Machines, pki: PkiDirectory, folder: Path) -> None:
@@ -161,8 +161,8 @@ class Client:
 
 
 @pytest.fixture
-def client(machines: Machines, pki: PkiDirectory, tmp_path: Path) -> Client:
-    return Client(machines, pki, tmp_path)
+def client(machines: Machines, pki: PkiDirectory, tmp_path: Path) -> MovingClient:
+    return MovingClient(machines, pki, tmp_path)
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def nginx(machines: Machines, tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.debian("nft")
 @pytest.mark.usefixtures("nftables")
-def test_nftables_brings_a_client_that_moves_to_its_gateway(client: Client) -> None:
+def test_nftables_brings_a_client_that_moves_to_its_gateway(client: MovingClient) -> None:
     found = set()
     # New connections are divided by address and port: it takes a few until both have had one.
     for _ in range(20):
@@ -203,7 +203,9 @@ def test_nftables_brings_a_client_that_moves_to_its_gateway(client: Client) -> N
 
 @pytest.mark.debian("nginx")
 @pytest.mark.usefixtures("nginx")
-def test_nginx_brings_a_client_to_its_gateway_as_long_as_its_address_stays(client: Client) -> None:
+def test_nginx_brings_a_client_to_its_gateway_as_long_as_its_address_stays(
+    client: MovingClient,
+) -> None:
     gateways = {address: client.move(address)["gateway"] for address in CLIENTS[:6]}
     first = CLIENTS[0]
     near = next(each for each in gateways if each != first and gateways[each] == gateways[first])

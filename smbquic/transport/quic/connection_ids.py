@@ -121,7 +121,7 @@ def _unique_nonces(format_: ConnectionIdFormat) -> Iterator[bytes]:
     """Yield nonces for a key, no two of which are equal, nor one of another worker's.
 
     They are counted from a random number on, so that a process that is started again most likely
-    uses others (8.5 of the draft). Encrypted, their order does not show.
+    uses others (9.6 of the draft). Encrypted, their order does not show.
     """
     size, step = format_.nonce, format_.workers
     numbers = (1 << 8 * size) // step

@@ -92,7 +92,7 @@ class Resumption:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerSession:
+class ResumableSession:
     """A session that a client may resume, with the attributes that both engines read."""
 
     cipher_suite: int
@@ -136,7 +136,7 @@ class TicketIssuer:
             _SESSION.pack(int(self._clock()), cipher_suite) + resumption_secret
         )
 
-    def accept(self, ticket: bytes) -> ServerSession | None:
+    def accept(self, ticket: bytes) -> ResumableSession | None:
         """Return the session of a ticket; None if it is unknown or has expired."""
         content = self._box.decrypt(ticket)
         if content is None:
@@ -145,4 +145,4 @@ class TicketIssuer:
         # Another machine's clock may be ahead, but not for as long as a ticket is good.
         if abs(self._clock() - issued) >= SERVER_LIFETIME:
             return None
-        return ServerSession(cipher_suite, content[_SESSION.size :])
+        return ResumableSession(cipher_suite, content[_SESSION.size :])

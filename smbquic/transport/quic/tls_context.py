@@ -10,7 +10,12 @@ from typing import Any, ClassVar, NoReturn
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.engine import Verify
-from smbquic.transport.quic.tickets import SERVER_LIFETIME, Resumption, ServerSession, TicketIssuer
+from smbquic.transport.quic.tickets import (
+    SERVER_LIFETIME,
+    ResumableSession,
+    Resumption,
+    TicketIssuer,
+)
 from smbquic.transport.quic.tls import alert_of, reason_phrase
 
 
@@ -66,7 +71,7 @@ class ContextPolicy:
         self._tickets = tickets
         self.get_session_ticket_cb = self._resume if tickets is not None else None
 
-    def _resume(self, ticket: bytes) -> ServerSession | None:
+    def _resume(self, ticket: bytes) -> ResumableSession | None:
         # A client that sends early data gets a full handshake, which refuses the data.
         if self._tickets is None or self._wants_early_data:
             return None

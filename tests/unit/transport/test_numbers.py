@@ -254,7 +254,7 @@ DEFAULTS = {
     "Inbox.__init__(limit)": 4 << 20,
     "ReceiveBuffers.__init__(limit)": 20 << 20,
     "TicketCache.__init__(limit)": 64,
-    "ServerSession.is_valid": True,
+    "ResumableSession.is_valid": True,
     "Engine.close(application)": True,
 }
 DEFAULTS_OF_AIOQUIC = {"AioquicEngine.close(application)": True}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from smbquic.options.quic import TicketPolicy
 from smbquic.transport.quic.tickets import (
     Key,
+    ResumableSession,
     Resumption,
-    ServerSession,
     Ticket,
     TicketCache,
     TicketIssuer,
@@ -121,8 +121,8 @@ def test_any_server_with_the_key_accepts_a_ticket(clock: Clock) -> None:
     made = TicketIssuer(KEY, clock).issue(0x1302, SECRET)
     other = TicketIssuer(KEY, clock)
 
-    assert other.accept(made) == other.accept(made) == ServerSession(0x1302, SECRET)
-    assert ServerSession(0x1302, SECRET).is_valid
+    assert other.accept(made) == other.accept(made) == ResumableSession(0x1302, SECRET)
+    assert ResumableSession(0x1302, SECRET).is_valid
     assert TicketIssuer(bytes(32), clock).accept(made) is None
 
 
@@ -132,7 +132,7 @@ def test_a_ticket_shows_nothing_of_its_session(clock: Clock) -> None:
 
     assert SECRET[:8] not in one
     assert one[:12] != two[:12]
-    assert "ServerSession" in repr(issuer.accept(one))
+    assert "ResumableSession" in repr(issuer.accept(one))
     assert repr(SECRET) not in repr(issuer.accept(one))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smbquic.errors import HandshakeError
-from smbquic.transport.quic.tickets import ServerSession, TicketIssuer
+from smbquic.transport.quic.tickets import ResumableSession, TicketIssuer
 from smbquic.transport.quic.tls_context import ContextPolicy
 
 KEY = bytes(range(32))
@@ -73,7 +73,7 @@ def test_a_server_resumes_the_session_of_its_ticket_and_not_with_early_data() ->
     assert one.ticket_age_add != two.ticket_age_add
     assert 0 <= one.ticket_age_add < 1 << 32
 
-    assert context.get_session_ticket_cb(one.ticket) == ServerSession(0x1301, b"secret")
+    assert context.get_session_ticket_cb(one.ticket) == ResumableSession(0x1301, b"secret")
     assert context.get_session_ticket_cb(b"another") is None
     context.read_client_hello(hello(early_data=True))
     assert context.get_session_ticket_cb(one.ticket) is None
