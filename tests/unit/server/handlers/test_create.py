@@ -1,5 +1,6 @@
 """CREATE: what may be opened, how, and what becomes of it. [MS-SMB2] 3.3.5.9"""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -392,6 +393,69 @@ async def test_maximal_access_of_a_file_that_did_not_change_is_not_told(client: 
     response = await client.create("x", contexts=[known])
     access = QueryMaximalAccessResponse.decode(response.body.contexts[0].data)
     assert (access.query_status, access.maximal_access) == (NtStatus.NONE_MAPPED, 0)
+
+
+async def test_maximal_access_of_a_file_that_changed_is_told(client: Client) -> None:
+    response = await client.create("x")
+    for timestamp in (response.body.change_time - 1, 0):
+        known = QueryMaximalAccessRequest(timestamp).context()
+        response = await client.create("x", contexts=[known])
+        access = QueryMaximalAccessResponse.decode(response.body.contexts[0].data)
+        assert (access.query_status, access.maximal_access) == (NtStatus.SUCCESS, 0x001F01FF)
+
+
+async def test_contexts_without_content_ask_for_nothing(client: Client) -> None:
+    contexts = [CreateContext(b"ExtA"), CreateContext(b"SecD")]
+    response = await client.create("x", contexts=contexts)
+    assert (response.status, response.body.contexts) == (NtStatus.SUCCESS, [])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "unit", "shown"),
+    [
+        (0, 4096, 0),
+        (1, 4096, 4096),
+        (4096, 4096, 4096),
+        (4097, 4096, 8192),
+        (4097, 1, 4097),
+        (4097, 0, 4097),
+    ],
+)
+async def test_room_for_a_new_file_is_of_whole_units(
+    client: Client,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: int,
+    unit: int,
+    shown: int,
+) -> None:
+    storage = share_of(server).storage
+    volume = dataclasses.replace(storage.volume(), block_size=unit)
+    monkeypatch.setattr(storage, "volume", lambda: volume)
+    asked = [AllocationSize(wanted).context()]
+    response = await client.create("x", contexts=asked)
+    assert (response.body.allocation_size, response.body.end_of_file) == (shown, 0)
+
+
+async def test_room_is_for_what_is_new_or_overwritten(client: Client, root: Path) -> None:
+    asked = [AllocationSize(4096).context()]
+    for disposition, contexts, shown in (
+        (CREATE, asked, 4096),
+        # Others that open it see it, and change nothing about it.
+        (OPEN, [AllocationSize(8192).context()], 4096),
+        (OVERWRITE, [AllocationSize(8192).context()], 8192),
+        (OVERWRITE, [], 0),
+        (OPEN, asked, 0),
+    ):
+        response = await client.create("x", create_disposition=disposition, contexts=contexts)
+        assert response.body.allocation_size == shown
+
+
+async def test_a_folder_takes_no_room(client: Client) -> None:
+    options = CreateOptions.FILE_DIRECTORY_FILE
+    contexts = [AllocationSize(1 << 62).context()]
+    response = await client.create("folder", create_options=options, contexts=contexts)
+    assert (response.status, response.body.allocation_size) == (NtStatus.SUCCESS, 0)
 
 
 async def test_what_the_disk_has_no_room_for_is_not_made(client: Client, root: Path) -> None:
