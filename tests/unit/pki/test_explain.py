@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose
+from smbquic.pki.authority import KeyType, Validity, generate_key, self_signed
 from smbquic.pki.explain import (
     VerificationStatus,
     days_left,
@@ -65,6 +66,10 @@ def test_the_end_is_announced(pki: PkiDirectory) -> None:
     )
     earlier = chain[0].not_valid_after_utc - timedelta(days=31)
     assert explain(chain, Purpose.SERVER, at=earlier)[0].status is VerificationStatus.OK
+    bound = chain[0].not_valid_after_utc - timedelta(days=30)
+    assert explain(chain, Purpose.SERVER, at=bound)[0].status is VerificationStatus.OK
+    below = explain(chain, Purpose.SERVER, at=bound + timedelta(seconds=1))[0]
+    assert below.text == "valid for 29 days more only: renew it"
 
 
 def test_chains(pki: PkiDirectory) -> None:
@@ -82,7 +87,11 @@ def test_chains(pki: PkiDirectory) -> None:
     status, text = chain_result(leaf, root, intermediate)
     assert status is VerificationStatus.PROBLEM
     assert "does not sign" in text
-    assert chain_result(leaf, intermediate)[0] is VerificationStatus.OK
+    end = repr(root.subject.rfc4514_string())
+    assert chain_result(leaf, intermediate) == (
+        VerificationStatus.OK,
+        f"2 certificates in order, up to {end}",
+    )
     assert "root" in chain_result(leaf, intermediate, root)[1]
     assert "leaf" in problems([intermediate, root], Purpose.SERVER)
 
@@ -131,3 +140,35 @@ def test_days_left(pki: PkiDirectory) -> None:
     assert days_left(leaf, end - timedelta(days=3, hours=1)) == 3
     assert days_left(leaf, end + timedelta(hours=1)) == -1
     assert days_left(leaf) in (396, 397)
+
+
+def test_what_a_good_certificate_is_told(pki: PkiDirectory) -> None:
+    chain = load_certificates(pki.server.certificate)
+    at = chain[0].not_valid_after_utc - timedelta(days=100)
+    found = explain(chain, Purpose.SERVER, at=at)
+    assert {each.status for each in found} == {VerificationStatus.OK}
+    assert [(each.check, each.text) for each in found[:-1]] == [
+        ("dates", "valid for 100 days more"),
+        ("key", "ECDSA secp256r1: strong"),
+        ("signature", "signed with SHA-256 or better"),
+        ("usage", "meant for a server (serverAuth)"),
+        ("subject", "the subject is not empty"),
+        ("names", "for localhost, fs.example, 127.0.0.1, ::1"),
+        ("leaf", "the first certificate is not an authority's"),
+    ]
+    client = explain(load_certificates(pki.client.certificate), Purpose.CLIENT)
+    assert [each.check for each in client] == [
+        *("dates", "key", "signature", "usage", "subject", "leaf", "chain")
+    ]
+
+
+def test_the_first_five_names_are_told() -> None:
+    key = generate_key(KeyType.EC_P256)
+    many = [f"{number}.example" for number in range(7)]
+    year = Validity.starting(datetime.now(UTC), 365)
+    chain = [self_signed(Purpose.SERVER, "many", key, year, many).certificate]
+    found = {each.check: each for each in explain(chain, Purpose.SERVER)}
+    assert found["names"].text == "for " + ", ".join(many[:5])
+    assert found["chain"].status is VerificationStatus.WARNING
+    assert found["chain"].text.startswith("self-signed: ")
+    assert describe(chain[0])["names"] == many

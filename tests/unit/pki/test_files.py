@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -6,7 +7,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from smbquic.pki import PkiDirectory, PkiError
+from smbquic.pki.authority import key_pem
 from smbquic.pki.files import (
+    is_encrypted,
     load_certificates,
     load_crls,
     load_key,
@@ -25,6 +28,23 @@ def test_write_file_replaces_and_sets_the_mode(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_bytes_are_on_the_disk_before_the_name_points_at_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.key"
+    seen: list[tuple[bytes, int, bool]] = []
+
+    def fsync(descriptor: int) -> None:
+        (staged,) = tmp_path.iterdir()
+        assert staged.name.startswith(".a.key.")
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        seen.append((staged.read_bytes(), mode, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_file(path, b"new", 0o600)
+    assert seen == [(b"new", 0o600, False)]
 
 
 def test_write_file_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
@@ -105,3 +125,17 @@ def test_a_password_is_on_the_first_line(tmp_path: Path) -> None:
             read_password(path)
     with pytest.raises(PkiError, match="cannot read the password: No such file"):
         read_password(tmp_path / "missing")
+
+
+def test_a_key_is_opened_with_its_password(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    locked, plain = tmp_path / "locked.key", tmp_path / "plain.key"
+    locked.write_bytes(key_pem(key, "secret"))
+    plain.write_bytes(key_pem(key))
+    assert [is_encrypted(path) for path in (locked, plain)] == [True, False]
+    assert load_key(locked, "secret").public_key() == key.public_key()
+    assert load_key(plain, "needless").public_key() == key.public_key()
+    with pytest.raises(PkiError, match=r"locked\.key: the password is wrong"):
+        load_key(locked, "other")
+    with pytest.raises(PkiError, match=r"missing\.key: cannot read the private key"):
+        is_encrypted(tmp_path / "missing.key")

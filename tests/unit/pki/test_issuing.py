@@ -162,6 +162,11 @@ def test_what_is_due(own: PkiDirectory) -> None:
     assert due(own) == ["short"]
     assert due(own, within=10) == []
     assert due(own, within=400) == ["client", "server", "short"]
+    end = load_certificates(own.path / "short.pem")[0].not_valid_after_utc
+    assert due(own, within=10, now=end - timedelta(days=10)) == ["short"]
+    assert due(own, within=10, now=end - timedelta(days=10, seconds=1)) == []
+    (own.path / "short.key").unlink()
+    assert due(own, now=end) == []
 
 
 def test_revoked_ones_are_refused(own: PkiDirectory) -> None:
@@ -266,3 +271,72 @@ def test_a_locked_intermediate_is_replaced_by_one(tmp_path: Path) -> None:
     replace_intermediate(locked, password="secret")
     assert b"ENCRYPTED" in locked.intermediate_key.read_bytes()
     assert issue(locked, "alice", Purpose.CLIENT, password="secret").key.exists()
+
+
+def test_how_long_what_is_issued_is_valid(own: PkiDirectory) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    early = timedelta(minutes=10)
+    day = timedelta(days=1)
+
+    def validity(path: Path) -> tuple[timedelta, timedelta]:
+        found = load_certificates(path)[0]
+        return found.not_valid_before_utc - now, found.not_valid_after_utc - now
+
+    alice = issue(own, "alice", Purpose.CLIENT, days=7, now=now).certificate
+    assert validity(alice) == (-early, 7 * day)
+    renew(own, "alice", days=9, now=now + day)
+    assert validity(alice) == (day - early, 10 * day)
+    end = load_certificates(own.intermediate)[0].not_valid_after_utc
+    renew(own, "alice", now=end - day)
+    assert validity(alice) == (end - now - day - early, end - now)
+    before = load_certificates(own.intermediate)[0]
+    (own.path / "alice.key").unlink()
+    replace_intermediate(own, now=now + day)
+    (root,) = load_certificates(own.ca)
+    new = load_certificates(own.intermediate)[0]
+    assert validity(own.intermediate) == (day - early, root.not_valid_after_utc - now)
+    assert validity(own.server.certificate) == (day - early, 398 * day)
+    assert new.subject != before.subject
+    assert len(new.subject.rfc4514_string()) == len("CN=smbquic issuer 01234567,O=smbquic")
+    lists = {each.issuer: each for each in load_crls(own.crl)}
+    entry = lists[root.subject].get_revoked_certificate_by_serial_number(before.serial_number)
+    assert entry is not None
+    assert entry.revocation_date_utc == now + day
+    assert lists[new.subject].last_update_utc == now + day - early
+
+
+def test_earlier_revocations_keep_their_date(own: PkiDirectory) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    leaves = [
+        load_certificates(issue(own, name, Purpose.CLIENT).certificate)[0]
+        for name in ("alice", "bob")
+    ]
+    moments = [now - timedelta(days=2), now]
+    for leaf, moment in zip(leaves, moments, strict=True):
+        assert revoke(own, leaf, now=moment)
+    assert not revoke(own, leaves[0], now=now)
+    listed = next(each for each in load_crls(own.crl) if each.issuer == leaves[0].issuer)
+    assert [(each.serial_number, each.revocation_date_utc) for each in listed] == list(
+        zip((leaf.serial_number for leaf in leaves), moments, strict=True)
+    )
+
+
+def test_the_first_name_is_the_common_name_unless_one_is_given(own: PkiDirectory) -> None:
+    def common_name(stem: str, purpose: Purpose, *names: str, **more: str) -> str:
+        files = issue(own, stem, purpose, names, common_name=more.get("common_name"))
+        return load_certificates(files.certificate)[0].subject.rfc4514_string().split(",")[0]
+
+    assert common_name("fs1", Purpose.SERVER, "b.example", "a.example") == "CN=b.example"
+    assert common_name("fs2", Purpose.SERVER) == "CN=fs2"
+    assert common_name("alice", Purpose.CLIENT) == "CN=alice"
+    assert common_name("bob", Purpose.CLIENT, "bob@x.example", common_name="Bob") == "CN=Bob"
+
+
+def test_one_file_that_is_there_is_enough_to_refuse(own: PkiDirectory) -> None:
+    alice = issue(own, "alice", Purpose.CLIENT)
+    key = alice.key.read_bytes()
+    alice.certificate.unlink()
+    with pytest.raises(FileExistsError, match=r"renew it instead.*alice\.key"):
+        issue(own, "alice", Purpose.CLIENT)
+    assert alice.key.read_bytes() == key
+    assert not alice.certificate.exists()
