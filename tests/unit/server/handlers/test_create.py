@@ -11,6 +11,8 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.server import Server
 from smbquic.storage.local import LocalStorage
+from smbquic.storage.local.file import LocalFile
+from smbquic.storage.local.stream import LocalStream
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest, CloseResponse
 from smbquic.wire.create import (
@@ -326,6 +328,67 @@ async def test_read_only_files(client: Client, root: Path) -> None:
     file_id = await client.open("x")
     response = await client.call(WriteRequest(0, file_id, b"x"))
     assert response.status == NtStatus.ACCESS_DENIED
+
+
+@pytest.mark.parametrize("directory", [False, True])
+async def test_what_is_read_only_may_be_less(client: Client, directory: bool) -> None:
+    options = DIRECTORY if directory else NON_DIRECTORY
+    file_id = await client.open(
+        "x", create_options=options, file_attributes=FileAttributes.READONLY
+    )
+    await client.call(CloseRequest(file_id))
+    response = await client.create("x", contexts=[QueryMaximalAccessRequest().context()])
+    access = QueryMaximalAccessResponse.decode(response.body.contexts[0].data)
+    # Without FILE_WRITE_DATA and FILE_APPEND_DATA. Of a folder, that says nothing of its entries.
+    assert access.maximal_access == (0x001F01FF if directory else 0x001F01F9)
+    await client.call(CloseRequest(response.body.file_id))
+    wanted = await client.create("x", create_options=options, desired_access=WRITE)
+    assert wanted.status == (NtStatus.SUCCESS if directory else NtStatus.ACCESS_DENIED)
+    doomed = await client.create("x", create_options=options | DELETE_ON_CLOSE)
+    assert doomed.status == NtStatus.CANNOT_DELETE
+
+
+async def test_the_root_is_not_deleted(client: Client) -> None:
+    response = await client.create("", create_options=DIRECTORY | DELETE_ON_CLOSE)
+    assert response.status == NtStatus.CANNOT_DELETE
+
+
+async def test_as_much_as_possible_has_to_be_shared(client: Client, root: Path) -> None:
+    (root / "x").write_bytes(b"content")
+    await client.open("x", desired_access=READ, share_access=ShareAccess.FILE_SHARE_READ)
+    for access, status in (
+        (READ, NtStatus.SUCCESS),
+        (AccessMask.MAXIMUM_ALLOWED, NtStatus.SHARING_VIOLATION),
+        (READ | AccessMask.MAXIMUM_ALLOWED, NtStatus.SHARING_VIOLATION),
+    ):
+        assert (await client.create("x", desired_access=access)).status == status
+
+
+@pytest.mark.parametrize("name", ["x", "x:stream"])
+async def test_what_cannot_be_deleted_is_not_opened_for_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    await client.call(CloseRequest(await client.open(name)))
+
+    def refuse(_: object) -> None:
+        raise PermissionError(13, "no")
+
+    for kind in (LocalFile, LocalStream):
+        monkeypatch.setattr(kind, "check_deletion", refuse)
+    response = await client.create(name, create_options=DELETE_ON_CLOSE)
+    assert response.status == NtStatus.ACCESS_DENIED
+    assert (await client.create(name)).status == NtStatus.SUCCESS
+
+
+async def test_an_open_that_fails_is_not_counted(client: Client, server: Server) -> None:
+    budget = server.files.budget
+    file_id = await client.open("x", share_access=0)
+    assert budget.used == 1
+    assert (await client.create("x")).status == NtStatus.SHARING_VIOLATION
+    assert (await client.create("y", create_disposition=OPEN)).status != NtStatus.SUCCESS
+    assert budget.used == 1
+    await client.call(CloseRequest(file_id))
+    assert budget.used == 0
 
 
 async def test_hidden_files_are_overwritten_only_as_such(client: Client) -> None:

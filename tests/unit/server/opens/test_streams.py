@@ -38,6 +38,7 @@ DIRECTORY, NON_DIRECTORY = CreateOptions.FILE_DIRECTORY_FILE, CreateOptions.FILE
 DELETE_ON_CLOSE = CreateOptions.FILE_DELETE_ON_CLOSE
 READ, WRITE = int(AccessMask.FILE_READ_DATA), int(AccessMask.FILE_WRITE_DATA)
 DELETE = int(AccessMask.DELETE)
+NO_WRITE = ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_DELETE
 NO_DELETE = ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE
 
 
@@ -224,6 +225,17 @@ async def test_streams_have_share_modes_of_their_own(client: Client) -> None:
         assert collides == NtStatus.SHARING_VIOLATION
     await close(client, held)
     assert await status_of(client, "file:s", desired_access=READ) == NtStatus.SUCCESS
+
+
+async def test_overwriting_needs_the_right_to_write_shared(client: Client) -> None:
+    held = await client.open("file:s", desired_access=READ, share_access=NO_WRITE)
+    assert await status_of(client, "file:s", desired_access=READ) == NtStatus.SUCCESS
+    for disposition in (D.FILE_OVERWRITE, D.FILE_SUPERSEDE):
+        collides = await status_of(
+            client, "file:s", desired_access=READ, create_disposition=disposition
+        )
+        assert collides == NtStatus.SHARING_VIOLATION
+    await close(client, held)
 
 
 async def test_whoever_deletes_a_file_deletes_its_streams(client: Client) -> None:
