@@ -28,6 +28,8 @@ PEER_TIMEOUT = 5.0
 """Seconds in which a worker has to say whose connection it hands over."""
 STOP_TIMEOUT = 5.0
 """Seconds that a worker may take to end before it is killed."""
+EXIT_TIMEOUT = 1.0
+"""Seconds that a process may go on after it has closed its control connection."""
 STABLE = 60.0
 """Seconds after which the earlier ends of a worker count no more."""
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
@@ -245,10 +247,14 @@ class WorkerProcess:
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         """Wait until a process has ended, which has closed its control connection, and forget it.
 
-        Nothing but its end is left to do for it.
+        Nothing but its end is left to do for it, so that one that takes long is killed.
         """
-        with suppress(ProcessLookupError):
-            process.kill()
+        try:
+            async with asyncio.timeout(EXIT_TIMEOUT):
+                await process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
         self.ended = _ending(await process.wait())
         self.pid = None
         if self._control is not None:

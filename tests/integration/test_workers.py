@@ -200,7 +200,7 @@ async def test_workers_that_cannot_start(
     pki: PkiDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(ListenError, match="worker 0 has ended while it started"):
+    with pytest.raises(ListenError, match=r"worker 0 has ended while it started \(exit code 1\)"):
         async with serving(tmp_path, pki):
             pass
 

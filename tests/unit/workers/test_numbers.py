@@ -23,6 +23,7 @@ NUMBERS = {
     "LONGEST_DELAY": [30.0],
     "STOP_TIMEOUT": [5.0],
     "PEER_TIMEOUT": [5.0],
+    "EXIT_TIMEOUT": [1.0],
     "START_TIMEOUT": [60.0],
     "RESERVED_CORES": [2],
     "FIGURES_INTERVAL": [1.0],
