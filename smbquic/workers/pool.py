@@ -116,6 +116,10 @@ class WorkerPool:
 
     def become(self, uid: int, gid: int, groups: Sequence[int]) -> None:
         """Have the workers change to a user permanently, as the main process has."""
+        if not os.access(sys.executable, os.X_OK):
+            _log.warning(
+                "this user cannot run %s: a worker that ends is not started again", sys.executable
+            )
         self._services.account = uid, gid, groups
         self._tell("become", self._services.account)
 
