@@ -213,6 +213,23 @@ async def test_a_folder_moves_once_what_is_in_it_is_closed(
     assert (root / "moved").exists() == closes
 
 
+async def test_a_folder_moves_once_all_that_was_in_it_is_closed(
+    client: Client, connect: Connect, root: Path
+) -> None:
+    (root / "folder").mkdir()
+    other = await connect(**OTHER_CLIENT)
+    folder = await other.open("folder", create_options=FOLDER)
+    # The last one is opened right before the request comes.
+    mine = {key: await held(client, key, RH, rf"folder\{key.hex()}") for key in (ONE, TWO)}
+    message_id = other.send(rename(folder, "moved"))
+    while mine:
+        notice = await client.notice()
+        assert notice.new_lease_state == R
+        await client.call(CloseRequest(mine.pop(notice.lease_key)))
+    assert (await other.answer(message_id)).status == NtStatus.SUCCESS
+    assert (root / "moved").exists()
+
+
 async def test_a_folder_stays_if_more_is_opened_in_it_meanwhile(
     client: Client, connect: Connect, root: Path
 ) -> None:
