@@ -25,7 +25,7 @@ from types import FrameType
 
 from tests.cluster.cluster import running_cluster
 from tests.cluster.machines import MachineError
-from tests.cluster.run import Report, run
+from tests.cluster.run import ClusterReport, run
 
 
 def leave(number: int, frame: FrameType | None) -> None:
@@ -51,12 +51,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", type=Path, help="write all that was seen to this file")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="smbquic-cluster-") as name:
-        report = Report()
+        report = ClusterReport()
         try:
             with running_cluster(Path(name), files=given.files, count=given.count) as cluster:
                 run(cluster, report, short=given.short)
         except (MachineError, KeyboardInterrupt) as error:
-            print(f"ended early: {error or 'interrupted'}", file=sys.stderr)
+            print(f"ended early: {str(error) or 'interrupted'}", file=sys.stderr)
             report.faults.append("it ended early")
     if given.json:
         report.load = list(os.getloadavg())

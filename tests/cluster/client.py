@@ -79,7 +79,7 @@ class Marks:
             say(self._who, "marked", mark=lowest)
 
 
-class Connection:
+class WorkingConnection:
     """One connection that works until it is cancelled."""
 
     def __init__(self, who: str, share: Share, folder: Path) -> None:
@@ -211,7 +211,7 @@ class Dialler:
             await asyncio.sleep(DIAL)
 
 
-async def _commands(connections: list[Connection], dialler: Dialler) -> None:
+async def _commands(connections: list[WorkingConnection], dialler: Dialler) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -237,7 +237,7 @@ async def main(given: argparse.Namespace) -> None:
                     given.url, password=PASSWORD, ca=given.ca, reconnect_timeout=RECONNECT
                 )
             )
-            connections.append(Connection(f"{user}-{number}", share, given.folder))
+            connections.append(WorkingConnection(f"{user}-{number}", share, given.folder))
             await connections[-1].look()
         dialler = Dialler(f"{user}-new", given.url, given.ca)
         works = [asyncio.create_task(dialler.run())]

@@ -15,7 +15,7 @@ from typing import Any
 
 from smbquic.pki import init
 from tests.cluster.gateways import GatewayMachine
-from tests.cluster.machines import Machine, MachineError, Switch
+from tests.cluster.machines import Machine, MachineError, NetworkSwitch
 from tests.cluster.nodes import SHARE, USERS, Files, Node, SambaCluster
 
 # Of the network that RFC 2544 sets aside for benchmarks.
@@ -50,7 +50,7 @@ class ClientMachine(Machine):
         hosts = "".join(f"{address} {names}\n" for address in ("127.0.0.1", *order))
         (self.etc / "hosts").write_text(hosts.replace(f"127.0.0.1 {names}", "127.0.0.1 localhost"))
 
-    def begin(self, count: int, events: "Events") -> None:
+    def begin(self, count: int, events: "ConnectionEvents") -> None:
         """Start to work over so many connections."""
         with (self.folder / "client.log").open("w") as errors:
             self._process = self.popen(
@@ -81,7 +81,7 @@ class ClientMachine(Machine):
         self._process.wait(PATIENCE)
 
 
-class Events:
+class ConnectionEvents:
     """The events of all connections, in the order in which they came."""
 
     def __init__(self) -> None:
@@ -129,8 +129,8 @@ class Cluster:
     samba: SambaCluster
     gateways: Sequence[GatewayMachine]
     clients: Sequence[ClientMachine]
-    switch: Switch
-    events: Events
+    switch: NetworkSwitch
+    events: ConnectionEvents
     count: int
     """Connections of each client."""
     ca: Path
@@ -194,7 +194,7 @@ def running_cluster(folder: Path, *, files: Files, count: int) -> Iterator[Clust
     folder.chmod(0o755)  # smbd works as the users
     with ExitStack() as stack:
         pki = init(folder / "pki", names=list(NAMES))
-        switch = Switch(folder)
+        switch = NetworkSwitch(folder)
         switch.start(stack)
         samba = SambaCluster(stack, switch, NODES, files, folder)
         samba.start()
@@ -209,7 +209,7 @@ def running_cluster(folder: Path, *, files: Files, count: int) -> Iterator[Clust
             switch.attach(gateway)
             gateway.serve()
         clients = [ClientMachine(number, folder, pki.ca) for number in range(len(CLIENTS))]
-        events = Events()
+        events = ConnectionEvents()
         cluster = Cluster(samba, gateways, clients, switch, events, count, pki.ca)
         stack.callback(events.join)
         for client in clients:

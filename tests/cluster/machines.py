@@ -127,7 +127,7 @@ class Machine:
         self.address = address
 
 
-class Switch(Machine):
+class NetworkSwitch(Machine):
     """The network: a bridge that other machines are attached to."""
 
     def __init__(self, folder: Path) -> None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.cluster.machines import Machine, MachineError, Switch
+from tests.cluster.machines import Machine, MachineError, NetworkSwitch
 
 Files = Literal["gluster", "folder"]
 """Where the files are: on GlusterFS, three copies, or in one folder of this machine."""
@@ -154,7 +154,12 @@ class SambaCluster:
     """The nodes on a network, and what they share."""
 
     def __init__(
-        self, stack: ExitStack, switch: Switch, addresses: Sequence[str], files: Files, folder: Path
+        self,
+        stack: ExitStack,
+        switch: NetworkSwitch,
+        addresses: Sequence[str],
+        files: Files,
+        folder: Path,
     ) -> None:
         self.switch = switch
         self.files = files

@@ -10,20 +10,20 @@ from typing import Any
 from tests.cluster import scenarios, sizing
 from tests.cluster.cluster import Cluster
 from tests.cluster.scenarios import Outcome, table
-from tests.cluster.sizing import Sizes
+from tests.cluster.sizing import ResourceCosts
 
 _ROOT = Path(__file__).parents[2]
 
 
 @dataclass
-class Report:
+class ClusterReport:
     """All that was seen."""
 
     seconds_to_start: float = 0.0
     together: dict[str, Any] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     verified: list[dict[str, Any]] = field(default_factory=list)
-    sizes: Sizes | None = None
+    sizes: ResourceCosts | None = None
     load: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -32,7 +32,7 @@ class Report:
         return asdict(self)
 
 
-def run(cluster: Cluster, report: Report, *, short: bool) -> None:
+def run(cluster: Cluster, report: ClusterReport, *, short: bool) -> None:
     """Do all of it, print what is seen, and note in the report what must not be."""
     report.seconds_to_start = cluster.seconds_to_start
     print(f"started in {cluster.seconds_to_start:.0f} s; the files are on {cluster.samba.files}")
@@ -59,7 +59,7 @@ def run(cluster: Cluster, report: Report, *, short: bool) -> None:
     report.faults += faults(cluster, report)
 
 
-def faults(cluster: Cluster, report: Report) -> list[str]:
+def faults(cluster: Cluster, report: ClusterReport) -> list[str]:
     """Return what a cluster must not do."""
     found = [
         f"{each['who']}: {each['wrong']} flushed records are not there"

@@ -24,7 +24,7 @@ _PROGRAMS = {
 
 
 @dataclass
-class Sizes:
+class ResourceCosts:
     """Figures by program: bytes for a connection, and processor seconds for connections and bytes.
 
     `memory` is what a connection that does nothing takes, `connecting` the processor seconds of a
@@ -67,7 +67,7 @@ class Meter:
         return {what: (now[what] - before) / units for what, before in self._before.items()}
 
 
-def measure(cluster: Cluster) -> Sizes:
+def measure(cluster: Cluster) -> ResourceCosts:
     """Measure, with a client that does nothing else."""
     client = cluster.clients[0]
     load = os.getloadavg()[0]
@@ -99,10 +99,12 @@ def measure(cluster: Cluster) -> Sizes:
             costs[what] = seconds.taken(MIBS / 1024)
         process.stdin.close()
     now = os.getloadavg()[0]
-    return Sizes(CONNECTIONS, idle, connecting, costs["put"], costs["get"], rates, (load, now))
+    return ResourceCosts(
+        CONNECTIONS, idle, connecting, costs["put"], costs["get"], rates, (load, now)
+    )
 
 
-def lines(sizes: Sizes) -> Iterator[str]:
+def lines(sizes: ResourceCosts) -> Iterator[str]:
     """Yield the lines of a table."""
     yield (
         f"{'':<14}{'KiB of a connection':>21}{'ms to connect':>15}{'s/GiB written':>15}"
