@@ -342,3 +342,134 @@ def test_what_waits_is_counted_anew_once_in_a_while(clock: Clock) -> None:
     assert not scheduler.count_queued()
     clock.advance(2 * module.COUNT_INTERVAL)
     assert scheduler.count_queued()
+
+
+@pytest.mark.parametrize(("waiting", "crowded"), [(31, False), (32, True)])
+async def test_new_clients_prove_their_addresses_where_many_wait(
+    waiting: int, crowded: bool, clock: Clock
+) -> None:
+    unauthenticated = Scheduler(Limits(), clock).unauthenticated
+    for number in range(waiting):
+        assert unauthenticated.postpone(str(number), 1, list)
+    assert unauthenticated.is_crowded is crowded
+    async with asyncio.timeout(60):
+        while unauthenticated.is_exhausted():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+def test_where_no_time_is_left_it_is_crowded_too(clock: Clock) -> None:
+    unauthenticated = Scheduler(Limits(), clock).unauthenticated
+    assert not unauthenticated.is_crowded
+    unauthenticated.charge(SAVED_TIME)
+    assert unauthenticated.is_crowded
+
+
+@pytest.mark.parametrize(
+    ("work", "later", "busy"),
+    [
+        (module.BUSY_TIME, 0.0, False),
+        (module.BUSY_TIME * 1.01, 0.0, True),
+        # It has less than a 50th of its weight after 3.91 seconds.
+        (0.1, 3.9, True),
+        (0.1, 3.93, False),
+    ],
+)
+def test_how_long_users_count_as_having_work(
+    work: float, later: float, busy: bool, clock: Clock
+) -> None:
+    scheduler = Scheduler(Limits(unauthenticated_share=0.1), clock)
+    unauthenticated = scheduler.unauthenticated
+    unauthenticated.charge(SAVED_TIME + 10.0)
+    scheduler.user_time += work
+    clock.advance(1.0)
+    assert unauthenticated.is_used_up
+    if later:
+        assert unauthenticated.remaining_time == pytest.approx(-9.9)
+        clock.advance(later)
+        assert unauthenticated.is_used_up
+    before, passed = (-9.9, later) if later else (-10.0, 1.0)
+    expected = before + (0.1 if busy else 1.0) * passed
+    assert unauthenticated.remaining_time == pytest.approx(expected)
+
+
+def test_time_is_added_in_intervals() -> None:
+    clock = Clock(0.0)
+    unauthenticated = Scheduler(Limits(), clock).unauthenticated
+    unauthenticated.charge(SAVED_TIME + 1.0)
+    clock.now = module.COUNT_INTERVAL - 0.001
+    assert unauthenticated.is_used_up
+    assert unauthenticated.remaining_time == pytest.approx(-1.0)
+    clock.now = module.COUNT_INTERVAL
+    assert unauthenticated.is_used_up
+    assert unauthenticated.remaining_time == pytest.approx(-1.0 + module.COUNT_INTERVAL)
+
+
+class Counted:
+    """A connection whose client has so many bytes still to take."""
+
+    def __init__(self, scheduler: Scheduler, kept: int) -> None:
+        self.quota: UserQuota = scheduler.unauthenticated
+        self.transport = self
+        self.kept = kept
+
+    def flow(self) -> "Counted":
+        return self
+
+
+def of(quota: UserQuota) -> list[object]:
+    return list(quota.connections)
+
+
+def test_a_connection_has_one_user_at_a_time(clock: Clock) -> None:
+    scheduler = Scheduler(Limits(), clock)
+    one, two, three = (Counted(scheduler, kept) for kept in (1, 20, 300))
+    for connection, user in ((one, ""), (two, "alice"), (three, "alice")):
+        scheduler.add(connection, user)  # type: ignore[arg-type]
+    alice = scheduler.users["alice"]
+    assert (alice.user, of(alice)) == ("alice", [two, three])
+    assert (one.quota, two.quota, three.quota) == (scheduler.unauthenticated, alice, alice)
+    assert of(scheduler.unauthenticated) == [one]
+    assert not scheduler.is_only_user(alice)
+
+    clock.advance(1.0)
+    assert scheduler.count_queued()
+    assert (scheduler.unauthenticated.queued_bytes, alice.queued_bytes) == (1, 320)
+    assert scheduler.queued_bytes == 321
+
+    scheduler.add(one, "bob")  # type: ignore[arg-type]
+    bob = scheduler.users["bob"]
+    assert (list(scheduler.users), one.quota) == (["alice", "bob"], bob)
+    assert not scheduler.unauthenticated.connections
+    assert not scheduler.is_only_user(alice)
+    scheduler.remove(one)  # type: ignore[arg-type]
+    assert list(scheduler.users) == ["alice"]
+    assert scheduler.is_only_user(alice)
+    assert not scheduler.is_only_user(bob)
+    scheduler.remove(two)  # type: ignore[arg-type]
+    assert of(alice) == [three]
+    scheduler.remove(three)  # type: ignore[arg-type]
+    assert scheduler.users == {}
+    assert not scheduler.is_only_user(alice)
+
+
+async def test_for_want_of_memory_it_is_tried_again(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = Scheduler(Limits(buffers=4096), clock)
+    clock.advance(1.0)
+    assert scheduler.count_queued()
+    scheduler.unauthenticated.queued_bytes = 1024
+    calls: list[float] = []
+    received: list[int] = []
+    loop = asyncio.get_running_loop()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_later", lambda delay, _: calls.append(delay))
+        assert scheduler.unauthenticated.postpone("a", 1, lambda: received.append(1))
+        await asyncio.sleep(0)
+        assert (calls, received) == ([module.RETRY_INTERVAL], [])
+        clock.advance(module.COUNT_INTERVAL * 2)
+        # The count shows that the memory is free again.
+        scheduler.unauthenticated._schedule_next()
+        assert not scheduler.unauthenticated.is_exhausted()
+        await asyncio.sleep(0)
+        assert received == [1]

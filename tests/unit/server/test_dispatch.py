@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.overload.loop_monitor import HELD
 from smbquic.protocol.request import Request
 from smbquic.protocol.response import Response
 from smbquic.server import dispatch
@@ -313,6 +315,31 @@ async def test_others_are_served_between_the_parts_of_a_long_compound(
     for response in await client.compound(EchoRequest(), EchoRequest(), related=False):
         assert response.status == NtStatus.SUCCESS
     assert seen == order
+
+
+@pytest.mark.parametrize("step", [0.0, HELD / 2, HELD, 2 * HELD])
+async def test_what_holds_the_loop_is_reported(
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    clock, reported = Clock(0.0), list[tuple[float, str]]()
+
+    def handle(context: Context, request: Request) -> Reply:
+        clock.advance(step)
+        return Reply(EchoResponse())
+
+    def step_ended(seconds: float, describe: Callable[[], str]) -> None:
+        reported.append((seconds, describe()))
+
+    monkeypatch.setattr(dispatch, "perf_counter", clock)
+    monkeypatch.setattr(server.loop_monitor, "step_ended", step_ended)
+    break_echo(monkeypatch, server, handle)
+    await client.call(EchoRequest())
+    if step < HELD:
+        assert reported == []
+    else:
+        [(seconds, what)] = reported
+        assert seconds == step
+        assert "ECHO" in what
 
 
 @pytest.mark.parametrize("step", [0.0, dispatch.TIME_SLICE])

@@ -89,6 +89,12 @@ async def test_a_create_stops_at_a_link(
     assert told == expected
 
 
+async def test_a_link_has_a_name_that_is_taken(client: Client) -> None:
+    for name in ("to folder", "TO FOLDER", "folder\\to file"):
+        response = await client.create(name, create_disposition=CreateDisposition.FILE_CREATE)
+        assert response.status == NtStatus.OBJECT_NAME_COLLISION
+
+
 async def test_a_link_itself(client: Client) -> None:
     response = await client.create("to folder", create_options=ITSELF)
     body = response.body
