@@ -14,3 +14,9 @@ from smbquic.auth.identity import Identity
 )
 def test_reads_as_people_write_it(identity: Identity, text: str) -> None:
     assert str(identity) == text
+
+
+def test_an_account_is_nobody_special_unless_told() -> None:
+    assert Identity("alice", "FS") == Identity("alice", "FS", False, False, ())
+    assert not Identity("alice", "FS").guest
+    assert not Identity("alice", "FS").anonymous

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smbquic.crypto.aes import AesBlockCipher, SecretBox
+from smbquic.crypto.aes import BLOCK_SIZE, AesBlockCipher, SecretBox
 
 # [NIST SP 800-38A] F.1.1 and F.1.5: the plaintext is the same for both keys.
 PLAIN = (
@@ -24,6 +24,7 @@ SAMPLES = {
 @pytest.mark.parametrize(("key", "encrypted"), SAMPLES.items())
 def test_samples_of_the_standard(key: str, encrypted: tuple[str, ...]) -> None:
     cipher = AesBlockCipher(bytes.fromhex(key))
+    assert {len(bytes.fromhex(block)) for block in PLAIN} == {BLOCK_SIZE}
     assert tuple(cipher.encrypt(bytes.fromhex(block)).hex() for block in PLAIN) == encrypted
 
 

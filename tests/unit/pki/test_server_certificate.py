@@ -132,6 +132,38 @@ async def test_a_reminder_comes_once_a_day(
     ]
 
 
+async def test_changed_files_are_read_when_two_polls_find_them_the_same(
+    own: PkiDirectory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the files look like at each poll; "d" and after it, they cannot be used.
+    polls = iter("aabccccdddeec" + "c" * 1000)
+    state, count = "a", 0
+    read: list[int] = []
+    finished = asyncio.Event()
+
+    def remind(shown: ServerCertificates) -> None:
+        nonlocal state, count
+        state, count = next(polls), count + 1
+        if state == "d":
+            own.server.certificate.write_bytes(b"garbage")
+        if count > 13:
+            finished.set()
+
+    monkeypatch.setattr(reload_module, "_signature", lambda files: state)
+    monkeypatch.setattr(ServerCertificates, "_remind", remind)
+    shown = ServerCertificates([files(own.server)])
+    before = shown.find("fs.example")
+    watching = asyncio.create_task(shown.watch(lambda: read.append(count), interval=0.001))
+    await asyncio.wait_for(finished.wait(), 60)
+    watching.cancel()
+    assert read == [5]
+    errors = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert len(errors) == 2
+    assert "server.pem: " in errors[0].getMessage()
+    assert before is not None
+    assert shown.find("fs.example") is not None
+
+
 def test_whom_a_client_may_log_on_as_by_name(own: PkiDirectory) -> None:
     client = ders(read_certificates(own.client.certificate))
     logons = ["issuer:* -> alice"]

@@ -95,3 +95,52 @@ def test_a_server_that_never_ends() -> None:
         initiator.step(response(token=b"more"))
     with pytest.raises(AuthenticationError, match="more than 5"):
         initiator.step(response(token=b"more"))
+
+
+def test_the_first_that_a_hint_leaves_is_the_one_that_begins() -> None:
+    initiator = make_initiator()
+    init = NegTokenInit.decode(initiator.step(encode_hint([OTHER, KERBEROS])))
+    assert init == NegTokenInit([KERBEROS, OTHER], LIST, b"token 1")
+    answer = NegTokenResp.decode(initiator.step(response(chosen=KERBEROS, token=b"challenge")))
+    assert answer == NegTokenResp(NegState.ACCEPT_COMPLETED, None, b"token 2")
+    other = make_initiator()
+    other.step(encode_hint([OTHER]))
+    answer = NegTokenResp.decode(other.step(response(chosen=OTHER, token=b"challenge")))
+    assert answer == NegTokenResp(NegState.ACCEPT_COMPLETED, None, b"token 2")
+    assert other.complete
+
+
+def test_a_server_that_signs_the_list_gets_a_signature_too() -> None:
+    initiator = make_initiator()
+    initiator.step(None)
+    signed = response(chosen=KERBEROS, token=b"challenge", mic=mic_of(LIST))
+    assert NegTokenResp.decode(initiator.step(signed)) == NegTokenResp(
+        NegState.ACCEPT_INCOMPLETE, None, b"token 2", mic_of(LIST)
+    )
+    assert not initiator.complete
+    # Only once, and the server ends it.
+    again = NegTokenResp.decode(initiator.step(response()))
+    assert again == NegTokenResp(NegState.ACCEPT_INCOMPLETE)
+    assert initiator.step(response(NegState.ACCEPT_COMPLETED)) == b""
+    assert initiator.complete
+
+
+def test_a_server_that_repeats_its_token_has_signed_nothing() -> None:
+    initiator = make_initiator()
+    initiator.step(None)
+    answer = initiator.step(response(token=b"challenge", mic=b"challenge"))
+    assert NegTokenResp.decode(answer) == NegTokenResp(NegState.ACCEPT_COMPLETED, None, b"token 2")
+    assert initiator.complete
+
+
+def test_the_mechanism_is_changed_once() -> None:
+    initiator = make_initiator(rounds=3)
+    initiator.step(None)
+    initiator.step(response(chosen=OTHER))
+    with pytest.raises(AuthenticationError, match="it chooses a mechanism that was not offered"):
+        initiator.step(response(chosen=KERBEROS, token=b"challenge"))
+    late = make_initiator(rounds=3)
+    late.step(None)
+    late.step(response(token=b"challenge"))
+    with pytest.raises(AuthenticationError, match="it chooses a mechanism that was not offered"):
+        late.step(response(chosen=OTHER))

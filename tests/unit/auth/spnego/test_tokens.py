@@ -73,6 +73,16 @@ def test_responses_are_the_same_for_pyspnego(
     assert (ours.response_token, ours.mech_list_mic) == (token, mic)
 
 
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 255, 256, 65_535, 65_536])
+def test_lengths_are_as_short_as_der_wants_them(size: int) -> None:
+    # The elements around the token grow with it, each over the same bounds.
+    for each in range(max(size - 12, 1), size + 2):
+        token = bytes(each)
+        expected = other.NegTokenResp(response_token=token).pack()
+        assert NegTokenResp(None, response_token=token).encode() == expected
+        assert NegTokenResp.decode(expected).response_token == token
+
+
 @pytest.mark.parametrize(
     "token",
     [
