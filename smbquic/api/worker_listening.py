@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from smbquic.api.listen import ListenAddress
+from smbquic.api.listen import ListenAddress, check_listen
 from smbquic.api.listening import QuicListening, listener_status
 from smbquic.observe.audit import AuditLog
 from smbquic.options.server import ListenerOptions
@@ -34,6 +34,9 @@ class WorkerListening(QuicListening):
 
     async def listen(self, address: ListenAddress, serve: OnConnection, limit: int) -> Listener:
         """See `QuicListening`."""
+        if address.port:
+            # Sockets that share a port among them share it with those of another server, too.
+            await check_listen([str(address)])
         connections = Connections(serve, limit, self.limiter)
         return await self._pool.listen(address.host, address.port, connections)
 

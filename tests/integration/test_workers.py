@@ -46,10 +46,11 @@ async def serving(
     options = {
         "certificates": [identity(pki)],
         "workers": 2,
+        "listen": ["quic://127.0.0.1:0"],
         **options,
     }
     async with api.serve(
-        {"data": folder}, {"alice": PASSWORD}, ["quic://127.0.0.1:0"], engine=engine, **options
+        {"data": folder}, {"alice": PASSWORD}, engine=engine, **options
     ) as running:
         yield running
 
@@ -203,6 +204,13 @@ async def test_workers_that_cannot_start(
     with pytest.raises(ListenError, match=r"worker 0 has ended while it started \(exit code 1\)"):
         async with serving(tmp_path, pki):
             pass
+
+
+async def test_another_server_has_the_port(pki: PkiDirectory, tmp_path: Path) -> None:
+    async with serving(tmp_path, pki) as running:
+        with pytest.raises(ListenError, match="another program has the port"):
+            async with serving(tmp_path, pki, listen=running.listeners):
+                pass
 
 
 async def test_refused_certificates_are_recorded(pki: PkiDirectory, tmp_path: Path) -> None:
