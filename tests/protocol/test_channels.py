@@ -207,3 +207,16 @@ def test_where_there_is_no_multichannel(
     assert not pair.client.multi_channel
     pair.negotiate()
     assert not pair.client.multi_channel
+
+
+def test_nothing_comes_of_an_answer_that_was_refused(make_pair: Callable) -> None:
+    offered = {
+        "server_capabilities": GlobalCapabilities.MULTI_CHANNEL,
+        "client_multi_channel": True,
+    }
+    pair, willing = make_pair(**offered), make_pair(**offered)
+    assert not pair.client.multi_channel
+    willing.negotiate()
+    assert willing.client.multi_channel
+    pair.client.server = willing.client.server
+    assert not pair.client.multi_channel
