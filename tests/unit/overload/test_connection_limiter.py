@@ -7,6 +7,7 @@ import pytest
 from smbquic.options.limits import Limits
 from smbquic.overload import connection_limiter as module
 from smbquic.overload.refusals import ServerRefusal
+from tests.unit.clock import Clock
 from tests.unit.server.smb_client import Connect, ServerWith, initiator
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"
@@ -151,3 +152,67 @@ async def test_former_clients_take_no_memory(connect: Connect, server_with: Serv
         limiter._expected,
     ):
         assert not counts
+
+
+class Newcomer:
+    """A connection that has not logged on."""
+
+    client_network = HERE
+
+    def __init__(self, failed_until: float = 0.0) -> None:
+        self.failed_until = failed_until
+        self.dropped: list[ServerRefusal] = []
+
+    def drop(self, reason: ServerRefusal) -> None:
+        self.dropped.append(reason)
+
+
+@pytest.mark.parametrize(("waited", "admitted"), [(0.0, False), (0.5, False), (1.0, True)])
+async def test_a_newcomer_has_a_second_to_log_on(
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch, waited: float, admitted: bool
+) -> None:
+    limiter = server_with(Limits(unauthenticated=1)).connection_limiter
+    clock, connection = Clock(), Newcomer()
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.get_running_loop(), "time", clock)
+        limiter.add(connection)
+        clock.advance(waited)
+        assert limiter.admits(ELSEWHERE) is admitted
+        # Of what has made room, nothing is left.
+        assert limiter.admits(ELSEWHERE) is admitted
+        assert connection.dropped == ([ServerRefusal.UNAUTHENTICATED] if admitted else [])
+        limiter.remove(connection)
+    assert (limiter._places, limiter.admits(ELSEWHERE)) == (0, True)
+
+
+@pytest.mark.parametrize(("due", "calls"), [(-1.0, []), (0.0, []), (0.25, [0.25]), (60.0, [60.0])])
+async def test_a_place_is_taken_until_the_answer_to_a_failed_logon_is_due(
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch, due: float, calls: list[float]
+) -> None:
+    limiter = server_with(Limits(unauthenticated_of_address=1)).connection_limiter
+    clock, later = Clock(), list[float]()
+    connection = Newcomer(clock.now + due)
+    loop = asyncio.get_running_loop()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "time", clock)
+        patch.setattr(loop, "call_later", lambda seconds, *_: later.append(seconds))
+        limiter.add(connection)
+        limiter.remove(connection)
+        assert limiter.admits(HERE) is (not calls)
+    assert later == calls
+    if calls:
+        limiter._free_place(HERE)
+    assert limiter.admits(HERE)
+
+
+async def test_who_is_logged_on_needs_no_place_among_those_who_are_not(
+    server_with: ServerWith,
+) -> None:
+    limiter = server_with(Limits(unauthenticated=1)).connection_limiter
+    connection = Newcomer()
+    limiter.add(connection)
+    for _ in range(2):
+        limiter.logged_on(connection)
+        assert (limiter._places, limiter._connections[HERE]) == (0, 1)
+    limiter.remove(connection)
+    assert (limiter._places, dict(limiter._connections)) == (0, {})
