@@ -13,6 +13,7 @@ from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.overload.budget import SESSION
+from smbquic.overload.refusals import ServerRefusal
 from smbquic.pki.certificate_watch import CertificateWatch
 from smbquic.protocol.request import Request
 from smbquic.server.connection import ConnectionTable
@@ -287,3 +288,17 @@ class Found:
 
     protocol: Any
     notify: Any
+
+
+async def test_a_user_has_as_many_connections_as_may_be(
+    connect: Connect, server_with: ServerWith
+) -> None:
+    server = server_with(Limits(connections_of_user=1))
+    client = await connect(to=server)
+    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+    more = await connect(to=server, token="")
+    logon = asyncio.create_task(more.log_on())
+    await more.served
+    logon.cancel()
+    assert more.transport.closed == ServerRefusal.CONNECTIONS_OF_USER.text
+    assert not client.transport.closed

@@ -493,6 +493,7 @@ async def test_security_that_does_not_fit_says_how_long_it_is(
         (AccessMask.READ_CONTROL, int(SecurityInformation.LABEL), NtStatus.SUCCESS),
         (AccessMask.READ_CONTROL, int(SecurityInformation.SACL), NtStatus.ACCESS_DENIED),
         (AccessMask.FILE_READ_DATA, 0, NtStatus.SUCCESS),
+        (AccessMask.FILE_READ_DATA, int(SecurityInformation.ATTRIBUTE), NtStatus.SUCCESS),
     ],
 )
 async def test_access_that_security_needs(

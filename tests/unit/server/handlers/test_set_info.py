@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.storage.local.file import LocalFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.dtyp.filetime import from_unix_ns
@@ -231,6 +232,17 @@ async def test_a_folder_with_something_in_it_stays(client: Client, root: Path) -
     assert await change(client, folder, DispositionInformation(True)) == NtStatus.SUCCESS
     await close(client, folder)
     assert entries(root) == []
+
+
+async def test_what_cannot_be_deleted_is_not_marked(
+    client: Client, file_id: FileId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr(LocalFile, "check_deletion", refuse)
+    assert await change(client, file_id, DispositionInformation(True)) == NtStatus.ACCESS_DENIED
+    assert not (await all_of(client, file_id)).standard_information.delete_pending
 
 
 async def test_the_root_stays(client: Client) -> None:

@@ -11,7 +11,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol import client_negotiation
 from smbquic.wire.create import OplockLevel
-from smbquic.wire.create_contexts import DurableHandleRequestV2
+from smbquic.wire.create_contexts import DurableHandleRequest, DurableHandleRequestV2
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import EndOfFileInformation, FileInformationClass
 from smbquic.wire.fscc.fsctl import Fsctl
@@ -244,6 +244,19 @@ async def test_a_lock_that_failed_is_tried_again(channels: None, client: Client)
     assert await lock(client, other, 0, UNLOCK) == NtStatus.SUCCESS
     assert await lock(client, file_id, place(1, 7)) == NtStatus.SUCCESS
     assert await lock(client, other, 0) == REFUSED
+
+
+async def test_the_oldest_dialect_counts_none_of_a_durable_open_either(connect: Connect) -> None:
+    client = await connect(dialects=(Dialect.SMB_2_0_2,))
+    response = await client.create(
+        "file",
+        requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH,
+        contexts=[DurableHandleRequest().context()],
+    )
+    assert len(response.body.contexts) == 1
+    file_id = response.body.file_id
+    assert await lock(client, file_id, place(1, 7)) == NtStatus.SUCCESS
+    assert await lock(client, file_id, place(1, 7)) == REFUSED
 
 
 @pytest.mark.parametrize(("durable", "status"), [(False, REFUSED), (True, NtStatus.SUCCESS)])
