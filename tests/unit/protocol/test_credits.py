@@ -125,6 +125,15 @@ class TestCommandWindow:
         window.consume(0, 1)
         assert window.grant(0) == 1
 
+    def test_what_is_asked_for_is_granted_up_to_the_limit(self) -> None:
+        window = CommandWindow(8)
+        for requested, granted, held in ((1, 1, 2), (2, 2, 4), (5, 4, 8), (1, 0, 8)):
+            assert (window.grant(requested), window.held) == (granted, held)
+        window.consume(0, 7)
+        assert (window.grant(1), window.held) == (1, 2)
+        window.consume(7, 2)
+        assert (window.grant(0), window.held) == (1, 1)
+
     def test_nothing_is_granted_unasked_while_the_client_holds_some(self) -> None:
         window = CommandWindow(8)
         assert window.grant(0) == 0

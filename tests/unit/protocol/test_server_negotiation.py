@@ -289,3 +289,23 @@ class TestMultiProtocol:
     def test_smb1_is_not_spoken(self, dialects: list[str]) -> None:
         with pytest.raises(RemoteProtocolError, match="new enough"):
             build_multi_protocol_response(SERVER, dialects, hint=b"", system_time=0)
+
+
+@pytest.mark.parametrize("quic", [False, True])
+@pytest.mark.parametrize("policy", EncryptionPolicy)
+@pytest.mark.parametrize("over_quic", EncryptionOverQuic)
+@pytest.mark.parametrize("left_to_quic", [False, True])
+def test_when_every_session_has_to_encrypt(
+    quic: bool, policy: EncryptionPolicy, over_quic: EncryptionOverQuic, left_to_quic: bool
+) -> None:
+    settings = replace(SERVER, encryption=policy, encryption_over_quic=over_quic)
+    contexts: list[NegotiateContext] = [PREAUTH, EncryptionCapabilities([Cipher.AES_128_GCM])]
+    if left_to_quic:
+        contexts.append(TransportCapabilities(ACCEPT))
+    negotiated, _ = ask(settings, contexts=contexts, quic=quic)
+    skips = quic and left_to_quic and over_quic is EncryptionOverQuic.SKIP
+    assert negotiated.transport_security is skips
+    demanded = policy is EncryptionPolicy.REQUIRED or (
+        quic and over_quic is EncryptionOverQuic.REQUIRE
+    )
+    assert negotiated.encryption_required is (demanded and not skips)
