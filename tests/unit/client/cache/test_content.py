@@ -94,6 +94,38 @@ async def test_a_write_that_fails_later_is_told_by_the_next_call(
     await reader.close()
 
 
+@pytest.mark.parametrize(
+    ("work", "sent"),
+    [("drain", 0), ("flush", 1), ("close", 0), ("truncate", 0)],
+)
+async def test_what_waits_for_the_writes_that_are_under_way(
+    work: str, sent: int, cache: LeaseCache, leasing: LeasingServer
+) -> None:
+    file = await cache.open("a", "r+b")
+    held: list[Received] = []
+    write = leasing.fake.handlers[Command.WRITE]
+
+    def hold(request: Received) -> Answer:
+        held.append(request)
+        return HELD
+
+    leasing.fake.handlers[Command.WRITE] = hold
+    await file.write(0, b"new")
+    waiting = asyncio.create_task(file.truncate(9) if work == "truncate" else getattr(file, work)())
+    await leasing.fake.until(lambda: len(held) == 1)
+    await cache.share.tree.connection.echo()
+    early = waiting.done(), leasing.count(Command.FLUSH), leasing.count(Command.SET_INFO)
+    leasing.fake.handlers[Command.WRITE] = write
+    leasing.fake.transport.reply(held[0], write(held[0]))  # type: ignore[arg-type]
+    await asyncio.wait_for(waiting, 60)
+    assert early == (False, 0, 0)
+    assert leasing.files["a"][:4] == b"new\1"
+    assert leasing.count(Command.FLUSH) == sent
+    assert len(leasing.files["a"]) == (9 if work == "truncate" else 3 * BLOCK + 3)
+    if work != "close":
+        await file.close()
+
+
 async def test_a_write_that_fails_at_once_leaves_nothing_behind(
     cache: LeaseCache, leasing: LeasingServer
 ) -> None:
