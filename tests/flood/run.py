@@ -240,7 +240,7 @@ def child(module: str, *arguments: str) -> Iterator[FloodProcess]:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class AttackedServer:
     """A server, or a gateway and the `backend` behind it, and the `user` of honest clients."""
 
     server: ServerProcess
@@ -250,7 +250,7 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(plan: AttackPlan, folder: Path) -> Iterator[Served]:
+def served(plan: AttackPlan, folder: Path) -> Iterator[AttackedServer]:
     """What is attacked, with what the honest client and the others want to read."""
     pki, audit = init(folder / "pki"), folder / "audit"
     # Clients are killed in the end, and nobody waits for them then.
@@ -258,13 +258,13 @@ def served(plan: AttackPlan, folder: Path) -> Iterator[Served]:
     with contextlib.ExitStack() as stack:
         if not plan.backend:
             server = stack.enter_context(running_server(folder, pki, *_MALLORY, *mine))
-            found = Served(server, audit)
+            found = AttackedServer(server, audit)
         else:
             folder.joinpath("behind").mkdir()
             share, port, user = stack.enter_context(_behind(plan, folder / "behind", pki))
             backend = stack.enter_context(recording(port))
             gateway = running_gateway(folder, pki, share, [backend.port], *mine)
-            found = Served(stack.enter_context(gateway), audit, user, backend)
+            found = AttackedServer(stack.enter_context(gateway), audit, user, backend)
         (found.server.share / BIG).write_bytes(os.urandom(1 << 20) * (SIZE >> 20))
         (found.server.share / SMALL).write_bytes(b"content")
         yield found
@@ -318,7 +318,7 @@ def run(plan: AttackPlan) -> AttackResult:
         return outcome
 
 
-def _options(transport: str, found: Served) -> Options:
+def _options(transport: str, found: AttackedServer) -> Options:
     scheme, server = {"quic": "smb+quic", "tcp": "smb"}[transport], found.server
     return Options(
         url=f"{scheme}://{found.user}@{HOST}:{server.ports[transport]}/{SHARE}",
@@ -331,7 +331,9 @@ def _options(transport: str, found: Served) -> Options:
     )
 
 
-def _phases(plan: AttackPlan, found: Served, honest: dict[str, FloodProcess]) -> AttackResult:
+def _phases(
+    plan: AttackPlan, found: AttackedServer, honest: dict[str, FloodProcess]
+) -> AttackResult:
     server = found.server
     with attacking(plan, found) as attackers:
         time.sleep(plan.settle)
@@ -360,14 +362,14 @@ def _phases(plan: AttackPlan, found: Served, honest: dict[str, FloodProcess]) ->
 
 
 @contextlib.contextmanager
-def attacking(plan: AttackPlan, found: Served) -> Iterator[FloodProcess]:
+def attacking(plan: AttackPlan, found: AttackedServer) -> Iterator[FloodProcess]:
     """Attackers that are prepared, and wait for the line that starts them."""
     with child("attack", json.dumps(asdict(target_of(plan, found)))) as attackers:
         attackers.read_line()
         yield attackers
 
 
-def target_of(plan: AttackPlan, found: Served) -> AttackTarget:
+def target_of(plan: AttackPlan, found: AttackedServer) -> AttackTarget:
     """Return the target as attackers are given it."""
     ports = found.server.ports
     return AttackTarget(

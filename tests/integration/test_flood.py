@@ -15,9 +15,9 @@ from tests.flood.__main__ import lines, table
 from tests.flood.attack import DATAGRAMS
 from tests.flood.common import BYTES
 from tests.flood.run import (
+    AttackedServer,
     AttackPlan,
     Gains,
-    Served,
     attacking,
     percentile,
     run,
@@ -30,7 +30,7 @@ from tests.interop.processes import PASSWORD, SHARE
 @pytest.fixture(scope="module", params=["", "serve"], ids=["server", "gateway"])
 def found(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
+) -> Iterator[AttackedServer]:
     """A server, or a gateway to one."""
     plan = AttackPlan("none", backend=request.param)
     with served(plan, tmp_path_factory.mktemp("flood")) as found:
@@ -54,7 +54,7 @@ class WatchedCounts(Counter[str]):
 
 @pytest.mark.parametrize("attack", DATAGRAMS)
 async def test_datagrams_are_sent_and_the_server_lives(
-    attack: str, found: Served, monkeypatch: pytest.MonkeyPatch
+    attack: str, found: AttackedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Attackers replace it, in a process of their own.
     monkeypatch.setattr(client, "UdpEndpoint", UdpEndpoint)
@@ -81,7 +81,7 @@ async def test_datagrams_are_sent_and_the_server_lives(
         assert await share.read_bytes("small") == b"content"
 
 
-def test_passwords_are_guessed(found: Served) -> None:
+def test_passwords_are_guessed(found: AttackedServer) -> None:
     plan = AttackPlan("passwords", seconds=0.5, rate=50, count=20)
     with attacking(plan, found) as attackers:
         attackers.start()

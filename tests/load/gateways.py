@@ -94,7 +94,7 @@ class GatewayResult:
         self.faults += other.faults
 
 
-class Clients:
+class GatewayClients:
     """The clients of one process, which are connected to the gateways in turn."""
 
     def __init__(self, ports: Sequence[int], user: str, ca: Path) -> None:
@@ -184,11 +184,11 @@ class Clients:
 
 
 def _work(pipe: Connection, ports: Sequence[int], user: str, ca: Path) -> None:
-    """Do what comes through a pipe, a method of `Clients` and its arguments, and send results."""
+    """Do what comes through a pipe, a method of `GatewayClients` with arguments; send results."""
     allow_many_files()
 
     async def live() -> None:
-        clients = Clients(ports, user, ca)
+        clients = GatewayClients(ports, user, ca)
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1) as waiting:
             while (work := await loop.run_in_executor(waiting, pipe.recv)) is not None:
@@ -198,7 +198,7 @@ def _work(pipe: Connection, ports: Sequence[int], user: str, ca: Path) -> None:
     asyncio.run(live())
 
 
-class Crowd:
+class ClientProcesses:
     """The processes of the clients."""
 
     def __init__(self, plan: GatewayPlan, ports: Sequence[int], user: str, ca: Path) -> None:
@@ -269,7 +269,7 @@ def run(plan: GatewayPlan) -> GatewayResult:
             )
         first, _ = backends[0]
         user = first.user if isinstance(first, Smbd) else USER
-        crowd = Crowd(plan, [each.ports["quic"] for each in gateways], user, pki.ca)
+        crowd = ClientProcesses(plan, [each.ports["quic"] for each in gateways], user, pki.ca)
         stack.callback(crowd.close)
         return _killed(plan, backends, gateways, crowd)
 
@@ -278,7 +278,7 @@ def _killed(
     plan: GatewayPlan,
     backends: list[tuple[Any, int]],
     gateways: list[ServerProcess],
-    crowd: Crowd,
+    crowd: ClientProcesses,
 ) -> GatewayResult:
     before = [each.memory() for each in gateways]
     began = time.monotonic()
