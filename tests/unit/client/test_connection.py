@@ -211,6 +211,7 @@ async def test_a_silent_server_is_sent_an_echo_if_there_is_a_credit_for_it(
     connection.monitor.check()
     came.append(await transport.next())
     assert isinstance(came[1].body, EchoRequest)
+    assert came[1].header.credit_charge == 1
     connection.monitor.check()
     assert transport.arrived.empty()  # both credits are spent
     for request in came:

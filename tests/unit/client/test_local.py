@@ -423,3 +423,12 @@ def test_a_file_in_its_place(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         InplaceFile(tmp_path / "link")
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(("size", "expected"), [(3, b"abc"), (6, b"abcdef"), (8, b"abcdef\0\0")])
+def test_a_part_is_cut_or_grows_to_a_size(size: int, expected: bytes, tmp_path: Path) -> None:
+    part = PartialFile(tmp_path / "x")
+    part.write_at(0, b"abcdef")
+    part.truncate(size)
+    part.commit(0)
+    assert (tmp_path / "x").read_bytes() == expected

@@ -177,3 +177,16 @@ async def test_a_part_is_made_again_if_its_connection_is_lost(
     monkeypatch.setattr(share.share_tree, "repeat", note)
     await share.put(source, "y")
     assert told == [True]
+
+
+async def test_a_part_that_is_refused_its_name(
+    share: Share, server: FakeServer, source: Path
+) -> None:
+    def refuse(request: Received) -> Answer:
+        refused = request.body.file_info_class == RENAME
+        return (NtStatus.ACCESS_DENIED, None) if refused else None
+
+    server.handlers[Command.SET_INFO] = refuse
+    with pytest.raises(StatusError, match=r"y: .*ACCESS_DENIED"):
+        await share.put(source, "y")
+    assert len(renames(server)) == 1

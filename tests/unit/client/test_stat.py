@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from smbquic.client.stat import Stat
@@ -81,3 +83,5 @@ def test_a_create_response_says_nothing_of_what_only_a_listing_has() -> None:
     numbered = opened()
     numbered.contexts.append(QueryOnDiskIdResponse(9, 1).context())
     assert Stat.of("name", numbered).file_id == 9
+    numbered.contexts[:] = [replace(numbered.contexts[0], name=b"none")]
+    assert Stat.of("name", numbered).file_id == 0
