@@ -137,6 +137,13 @@ class TestCredits:
         asked = 3 + max(wanted - pair.client.credits, 0)
         assert request.header.credits == min(asked, most)
 
+    def test_who_has_more_than_enough_asks_for_what_he_spends(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        pair.client.settings = replace(pair.client.settings, credits_wanted=2)
+        assert pair.client.credits > 5
+        for blocks in (1, 3):
+            assert pair.ask(read(blocks << 16), session).header.credits == blocks
+
     def test_an_8_mib_read_costs_128(self, make_session: Callable) -> None:
         pair, session = make_session()
         before = pair.client.credits
