@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -289,3 +289,30 @@ async def test_what_was_not_granted_is_not_asked_back(
     assert not (await reopening.open(OTHER_TREE, OLD_ID, LOST)).kept
     [request] = cast(list[CreateRequest], server.bodies(Command.CREATE))
     assert find(request.contexts, CREATE_DURABLE_HANDLE_RECONNECT_V2) is None
+
+
+class Lease:
+    """Asks for nothing, and keeps what was granted."""
+
+    def __init__(self) -> None:
+        self.told: list[CreateResponse] = []
+
+    def request(self, tree: TreeConnect, opening: CreateRequest) -> CreateRequest:
+        return opening
+
+    def opened(self, response: CreateResponse) -> None:
+        self.told.append(response)
+
+
+async def test_a_lease_learns_what_each_open_has_granted(
+    share_tree: ShareTree, server: FakeServer
+) -> None:
+    lease = Lease()
+    reopening = Reopening(share_tree, "a/b", WRITING, cast(Any, lease), durable=False)
+    reopening.request(share_tree.current, WRITING)
+    first = response(7)
+    reopening.opened(first)
+    assert lease.told == [first]
+    server.handlers[Command.CREATE] = lambda request: response(7)
+    assert not (await reopening.open(OTHER_TREE, OLD_ID, LOST)).kept
+    assert len(lease.told) == 2

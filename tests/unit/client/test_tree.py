@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.client import local
+from smbquic.client import tree as tree_module
 from smbquic.client.results import TreeResult, Usage
 from smbquic.client.share import Share
 from smbquic.errors import (
@@ -15,6 +16,7 @@ from smbquic.errors import (
     SecurityError,
 )
 from smbquic.ntstatus import NtStatus
+from smbquic.options.transfer import TransferOptions
 from smbquic.storage.partial import temporary_name
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
 from smbquic.wire.fscc.attributes import FileAttributes
@@ -150,6 +152,19 @@ async def test_a_tree_comes_down(share: Share, server: FakeServer, tmp_path: Pat
     result.skipped = []
     assert result == TreeResult(files=3, bytes=5, folders=2, total_files=3, total_bytes=5)
     assert states[-1] == (3, 5)
+
+
+async def test_the_folders_of_a_tree_are_put_on_the_disk_if_that_is_asked_for(
+    share: Share, server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Disk(server, {"top": {"a": (FOLDER, b""), "x": (FILE, b"x!")}, "top/a": {}})
+    synced: list[Path] = []
+    monkeypatch.setattr(tree_module, "sync_folder", synced.append)
+    await share.get_tree("top", tmp_path / "t")
+    assert synced == []
+    await share.get_tree("top", tmp_path / "u", options=TransferOptions(fsync=True))
+    root = (tmp_path / "u").resolve()
+    assert sorted(synced) == [root, root / "a"]
 
 
 @pytest.mark.parametrize("name", ["../escape", "..", "/tmp/escape", r"..\escape", "a\0b"])
