@@ -323,6 +323,30 @@ async def test_a_folder_that_moves_comes_under_other_rules(alice: Client, bob: C
     assert await status_of(bob, "private\\moved\\file", READ) == DENIED
 
 
+@pytest.mark.parametrize("has_list", [False, True])
+async def test_the_rights_on_a_file_do_not_change_with_its_place(
+    alice: Client, root: Path, has_list: bool
+) -> None:
+    old = dacl(allow(ALICE, ALL, BOTH))
+    await alice.call(CloseRequest(await made(alice, "old", old, create_options=DIRECTORY)))
+    file = await made(alice, "old\\file", None)
+    (root / "folder").mkdir()
+    own = Acl([allow(ALICE, ALL)]) if has_list else None
+    stored = SecurityDescriptor(owner=ALICE, dacl=own)
+    stored.control = Control.SR | (Control.DP if has_list else Control(0))
+    os.setxattr(root / "old" / "file", FOR_THE_DISK, stored.encode())
+    before = os.getxattr(root / "old" / "file", FOR_THE_DISK)
+
+    kind = FileInformationClass.FileRenameInformation
+    wanted = RenameInformation("folder\\file").encode()
+    assert (await alice.call(SetInfoRequest(InfoType.FILE, kind, file, wanted))).status == 0
+
+    # What it inherited where it was is its own now; what was its own stays as it is.
+    after = os.getxattr(root / "folder" / "file", FOR_THE_DISK)
+    assert (after == before) is has_list
+    assert SecurityDescriptor.decode(after).control & Control.DP
+
+
 async def test_a_descriptor_that_is_asked_for(alice: Client, bob: Client) -> None:
     wanted = SecurityDescriptor(
         EVERYONE, LOCAL_SYSTEM, Acl([allow(EVERYONE, A.READ_CONTROL | A.DELETE)])
