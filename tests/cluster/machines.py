@@ -21,8 +21,9 @@ from tests.interop.processes import SEARCH_PATH
 NAMESPACES = ("--net", "--mount", "--pid", "--uts")
 DEVICE = "eth0"
 PREFIX_LENGTH = 24
+RUN = "/run"
 _PRIVATE = {
-    "/run": ("ctdb", "samba"),
+    RUN: ("ctdb", "samba"),
     "/var/lib/samba": ("private",),
     "/var/cache/samba": (),
     "/var/log/samba": (),
@@ -61,17 +62,24 @@ class Machine:
         self._mount(self.etc, "/etc")
         for place, inner in _PRIVATE.items():
             if Path(place).exists():
-                own = self.folder / place.strip("/").replace("/", "-")
                 for each in ("", *inner):
-                    (own / each).mkdir(parents=True, exist_ok=True)
-                self._mount(own, place)
+                    (self._own(place) / each).mkdir(parents=True, exist_ok=True)
+                self._mount(self._own(place), place)
         shutil.copytree("/etc", self.etc, symlinks=True, ignore_dangling_symlinks=True)
+
+    def _own(self, place: str) -> Path:
+        """Return the folder that it has in place of one that all machines would share."""
+        return self.folder / place.strip("/").replace("/", "-")
 
     def _mount(self, source: Path, target: str) -> None:
         self._mounts.append(f"mount --bind {source} {target}")
 
     def start(self, stack: ExitStack) -> None:
         """Make its namespaces, which end with the stack at the latest."""
+        # As after a reboot: nobody is to find the process ids of the machine's former life.
+        shutil.rmtree(self._own(RUN))
+        for each in ("", *_PRIVATE[RUN]):
+            (self._own(RUN) / each).mkdir()
         new = ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc"]
         script = "\n".join([_AUTOMATIC_REAPING, *self._mounts])
         self.pid = only_child(hold(stack, new, script=script).pid)
