@@ -11,11 +11,11 @@ from smbquic.options.limits import Limits
 from smbquic.overload.budget import TREE, SharedBudget, UserBudget
 from smbquic.server import session as module
 from smbquic.server.session import UserSession, UserSessions
-from smbquic.storage.partial import temporary_name
+from smbquic.storage.partial import temporary_name_for
 from smbquic.wire.echo import EchoResponse
 
 DELETE, READ = 0x10000, 0x1
-TEMPORARY = temporary_name()
+TEMPORARY = temporary_name_for("report")
 
 
 class Channel:
