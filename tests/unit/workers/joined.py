@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -15,6 +14,7 @@ from smbquic.workers.records import encode_peer
 from smbquic.workers.stream import RecordStream
 from smbquic.workers.transport import HandedOverTransport
 from tests.polling import eventually
+from tests.scripted_transport import ScriptedTransport
 
 PEER = Peer(
     kind="quic",
@@ -35,35 +35,15 @@ PEER = Peer(
 TIMEOUT = 60
 
 
-class Client:
+class Client(ScriptedTransport):
     """A transport in the worker, whose peer is the test. It takes nothing while it is `stuck`."""
 
     def __init__(self) -> None:
-        self.peer = PEER
-        self.keep_alive = False
-        self.max_message_size = 0
-        self.sent: list[bytes] = []
+        super().__init__(PEER)
         self.ends: list[str] = []
         self.is_authenticated = False
         self.measured = PathStatistics()
         self.state = Flow(0, 0, 0, 0, 0, 0, unfinished=False)
-        self.stuck = asyncio.Event()
-        self.stuck.set()
-        self._coming: deque[bytes | Exception] = deque()
-        self._news = asyncio.Event()
-
-    def say(self, *what: bytes | Exception) -> None:
-        self._coming.extend(what)
-        self._news.set()
-
-    async def receive(self) -> memoryview:
-        while not self._coming:
-            self._news.clear()
-            await self._news.wait()
-        what = self._coming.popleft()
-        if isinstance(what, Exception):
-            raise what
-        return memoryview(bytearray(what))
 
     def authenticated(self) -> None:
         self.is_authenticated = True
@@ -89,16 +69,13 @@ class Client:
     def _end(self, reason: str) -> None:
         self.ends.append(reason)
         self.stuck.set()
-        self.say(ConnectionClosed(reason))
+        super().close(reason)
 
     def statistics(self) -> PathStatistics:
         return self.measured
 
     def flow(self) -> Flow:
         return self.state
-
-    async def wait_closed(self) -> None:
-        """See `MessageTransport`."""
 
 
 class Joined:
