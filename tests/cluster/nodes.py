@@ -5,13 +5,13 @@ The commands and settings are those of ``docs/howto/cluster.md``.
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
+from smbquic.observe import process_usage
 from tests.cluster.machines import Machine, MachineError, NetworkSwitch
 
 Files = Literal["gluster", "folder"]
@@ -290,12 +290,8 @@ class SambaCluster:
 
 def processor_seconds(pids: Sequence[int]) -> float:
     """Return the processor time that these processes have taken so far."""
-    ticks = 0
-    for pid in pids:
-        with contextlib.suppress(OSError):  # it has just ended
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    # One that has just ended counts no more.
+    return sum(process_usage.processor_seconds(pid) or 0.0 for pid in pids)
 
 
 def proportional_memory(pids: Sequence[int]) -> int:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from smbquic.observe import process_usage
 from smbquic.pki import PkiDirectory, init
 from tests.flood.common import HOST, AttackTarget
 from tests.flood.honest import Options
@@ -33,7 +34,6 @@ MOST_AUDIT = 2 << 20
 _MALLORY = ("--user", ":".join(MALLORY))
 BIG, SIZE = "big", 64 << 20
 SMALL = "small"
-TICK: int = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +181,10 @@ def _part(one: float, whole: float) -> float:
 
 def cpu_seconds(pid: int) -> float:
     """Return the processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    seconds = process_usage.processor_seconds(pid)
+    if seconds is None:
+        raise ProcessLookupError(f"process {pid} has ended")
+    return seconds
 
 
 class FloodProcess:
