@@ -175,7 +175,7 @@ class _Sync(TreeWalk):
             return
         if not self._options.delete_during:
             await run_each(files, self._attempt_delete, limit=self._transfers)
-        for folder in sorted(folders, key=lambda path: path.count("/"), reverse=True):
+        for folder in sorted(folders, key=lambda path: (-path.count("/"), path)):
             await self._remove(folder)
 
     async def _attempt_delete(self, path: str) -> None:

@@ -4,6 +4,7 @@ They are what the user has typed, word for word: no name from a server is ever a
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,8 +24,7 @@ class LocalCommandFailed(PartialFailure):
 
 def run_local(command: str, folder: Path) -> None:
     """Run a command, or a shell if it is empty. Raises `LocalCommandFailed`."""
-    process = subprocess.Popen(command or _user_shell(), shell=True, cwd=folder)  # noqa: S602
-    _wait(process)
+    _wait(_start(command or _user_shell(), folder))
 
 
 @contextmanager
@@ -33,9 +33,7 @@ def piped_to(command: str, folder: Path) -> Iterator[int]:
 
     Waits for its end. Raises `LocalCommandFailed`.
     """
-    process = subprocess.Popen(  # noqa: S602
-        command, shell=True, cwd=folder, stdin=subprocess.PIPE
-    )
+    process = _start(command, folder, subprocess.PIPE)
     assert process.stdin is not None
     try:
         yield process.stdin.fileno()
@@ -46,6 +44,25 @@ def piped_to(command: str, folder: Path) -> Iterator[int]:
         raise
     process.stdin.close()
     _wait(process)
+
+
+def _start(command: str, folder: Path, stdin: int | None = None) -> "subprocess.Popen[bytes]":
+    """Start a command. Raises `KeyboardInterrupt` if Ctrl-C came meanwhile, and ends the command.
+
+    Raised inside of `Popen`, it would leave a process that nobody waits for; and the terminal has
+    not sent the signal to a process that was not there yet.
+    """
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
+    try:
+        process = subprocess.Popen(command, shell=True, cwd=folder, stdin=stdin)  # noqa: S602
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if received:
+        with process:
+            process.terminate()
+        raise KeyboardInterrupt
+    return process
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> None:

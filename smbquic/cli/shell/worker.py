@@ -36,16 +36,22 @@ class Worker:
         cancels the cleaning up, too.
         """
         task: asyncio.Task[Any] | None = None
+        early = False
         received: list[int] = []
         done = threading.Event()
 
         async def main() -> T:
             nonlocal task
             task = asyncio.current_task()
+            if early:
+                cancel()
             return await work
 
         def cancel() -> None:
-            if task is not None:
+            nonlocal early
+            if task is None:
+                early = True
+            else:
                 task.cancel()
 
         def interrupt(number: int, frame: FrameType | None) -> None:

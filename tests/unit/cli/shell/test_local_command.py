@@ -1,7 +1,10 @@
 """Commands of this machine."""
 
 import os
+import signal
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,3 +50,23 @@ def test_the_pager(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pager() == "less -R"
     monkeypatch.setenv("PAGER", " ")
     assert pager() == "more"
+
+
+def test_ctrl_c_while_a_command_starts_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Popen(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            os.kill(os.getpid(), signal.SIGINT)  # before there is a process to get it, too
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    with pytest.raises(KeyboardInterrupt):
+        run_local("exec sleep 1000", tmp_path)
+    with pytest.raises(KeyboardInterrupt), piped_to("exec sleep 1000", tmp_path):
+        pass
+    assert [process.returncode for process in started] == [-signal.SIGTERM, -signal.SIGTERM]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

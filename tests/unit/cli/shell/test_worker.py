@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,39 @@ def test_ctrl_c_cancels_it_and_waits(worker: Worker) -> None:
     done: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         worker.run(interrupt(signal.SIGINT, done))
+    assert done == ["cleaned up"]
+
+
+class InterruptedLoop(asyncio.SelectorEventLoop):
+    """A loop that gets Ctrl-C right before it is given some work."""
+
+    armed = False
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, *arguments: Any, **options: Any
+    ) -> asyncio.Handle:
+        if self.armed:
+            self.armed = False
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().call_soon_threadsafe(*arguments, **options)
+
+
+def test_ctrl_c_before_it_has_begun_cancels_it_once() -> None:
+    loop = InterruptedLoop()
+    worker = Worker(lambda: loop)
+    done: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            done.append("cleaned up")
+
+    loop.armed = True
+    with pytest.raises(KeyboardInterrupt):
+        worker.run(work())
+    worker.stop()
     assert done == ["cleaned up"]
 
 
