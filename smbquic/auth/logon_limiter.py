@@ -12,6 +12,8 @@ guesses without a certificate lock the name for clients without a certificate on
 
 A successful logon clears only the failures of this user at this address or with this certificate.
 Otherwise a client that has an account could clear its guesses at others by logging on to its own.
+
+An administrator may lock a user out, too: then the user may not log on from anywhere.
 """
 
 import hashlib
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
+from smbquic.auth.lockouts import Lockouts
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 
@@ -55,7 +58,10 @@ class _Failures:
 
 
 class LogonLimiter:
-    """The failed logons at one server. `clock` returns seconds of a monotonic clock."""
+    """The failed logons at one server. `clock` returns seconds of a monotonic clock.
+
+    `lockouts` are the users, in lower case, whom an administrator has locked out.
+    """
 
     def __init__(
         self, limits: LogonLimits | None = None, clock: Callable[[], float] = time.monotonic
@@ -64,6 +70,7 @@ class LogonLimiter:
         self._clock = clock
         self._failures: OrderedDict[Key, _Failures] = OrderedDict()
         self._known: OrderedDict[Key, None] = OrderedDict()
+        self.lockouts = Lockouts(clock)
 
     def __len__(self) -> int:
         """Return how many keys are remembered, with failures or as known."""
@@ -86,6 +93,19 @@ class LogonLimiter:
             (self._failures[key].locked_until - now for key in keys if key in self._failures),
             default=0.0,
         )
+
+    def locked(self) -> dict[Key, float]:
+        """Return the keys that failed logons have locked, with the seconds that are left."""
+        now = self._clock()
+        return {
+            key: each.locked_until - now
+            for key, each in self._failures.items()
+            if each.locked_until > now
+        }
+
+    def unlock(self, key: Key) -> bool:
+        """Forget the failures of a key; return whether there were any."""
+        return self._failures.pop(key, None) is not None
 
     def record_failure(self, key: Key) -> None:
         """Count one failure, and lock the key if there were too many."""
@@ -123,8 +143,12 @@ class ConnectionLogonLimiter:
     def check(self, user: str) -> None:
         """Raise `AuthenticationError` for a user who may not try to log on.
 
-        Its status is ACCOUNT_LOCKED_OUT after too many failures.
+        Its status is ACCOUNT_LOCKED_OUT after too many failures, and for who is locked out.
         """
+        if self._limiter.lockouts.seconds_left(user.casefold()):
+            raise AuthenticationError(
+                f"{user}: locked out by an administrator", NtStatus.ACCOUNT_LOCKED_OUT
+            )
         seconds = self._limiter.locked_for(self._keys(user))
         if seconds > 0:
             raise AuthenticationError(

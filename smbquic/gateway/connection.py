@@ -7,6 +7,7 @@ import errno
 import logging
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
+from time import time
 from typing import Any
 
 from smbquic.auth.logon_limiter import network
@@ -84,7 +85,9 @@ class GatewayConnection:
     """A client, which is connected to a back end of `pool` once it has sent a NEGOTIATE.
 
     `quota` is what its user may use, `progress` how fast it reads and writes, `failed_until` when
-    the answer to a failed logon is due. `ended` says why the gateway disconnected the client.
+    the answer to a failed logon is due. `since` is when it began, in Unix time, and
+    `logged_on_users` are those who have logged on. `ended` says why the gateway disconnected the
+    client.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class GatewayConnection:
         self.progress = PeerProgress()
         self.failed_until = 0.0
         self.last_message: memoryview | None = None
+        self.since = time()
         self.ended: Refusal | None = None
         self.backend: Backend | None = None
         self.traffic = ConnectionTraffic(
@@ -116,11 +120,11 @@ class GatewayConnection:
         )
         self._upstream: MessageTransport | None = None
         self._client_guid = b""
-        self._users: dict[str, None] = {}
+        self.logged_on_users: dict[str, None] = {}
 
     def users(self) -> list[str]:
         """Return the users that have logged on, as far as their names show."""
-        return list(self._users)
+        return list(self.logged_on_users)
 
     @property
     def pending_bytes(self) -> int:
@@ -269,8 +273,8 @@ class GatewayConnection:
         services, transport = self.services, self.transport
         self.trail.record(AuditEvent.LOGON, **_named(who), guest=guest or None)
         _log.info("%s: %s logged on", self.name, who.user if who else "somebody")
-        if who is not None and len(self._users) < services.limits.sessions:
-            self._users[who.user] = None
+        if who is not None and len(self.logged_on_users) < services.limits.sessions:
+            self.logged_on_users[who.user] = None
         transport.authenticated()
         services.limiter.logged_on(self)
         services.scheduler.add(self, self._user_key(who, guest=guest))

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from smbquic.auth.identity import Identity
 from smbquic.errors import HandshakeError
 from smbquic.observe.aggregation import Aggregation
+from smbquic.observe.recent_records import RecentRecords
 from smbquic.options.audit import KEEP, MAX_BYTES, AuditOptions
 from smbquic.pki.access import AccessDenied, Decision
 from smbquic.transport.base import ClientHello, Peer
@@ -56,6 +57,7 @@ class AuditEvent(StrEnum):
     LINK = "link"
     DELETE = "delete"
     WORKER = "worker"
+    ADMINISTRATION = "administration"
 
 
 class Sink(Protocol):
@@ -163,11 +165,11 @@ def open_sink(options: AuditOptions) -> Sink:
 
 
 class AuditLog:
-    """The audit log, which makes records and writes them to `sink`; without one it makes none.
+    """The audit log, which makes records and writes them to `sink`, and adds them to `recent`.
 
-    `decide` returns which access rule accepted a connection's client. With `files`, every open,
-    rename and deletion is recorded as well. A record that cannot be written is counted in `lost`,
-    and the log says so once; what it is about goes on.
+    Without both it makes none. `decide` returns which access rule accepted a connection's client.
+    With `files`, every open, rename and deletion is recorded as well. A record that cannot be
+    written is counted in `lost`, and the log says so once; what it is about goes on.
 
     Records about unauthenticated clients go to `unauthenticated`, by default the same sink, and
     are bounded by `Aggregation`.
@@ -180,11 +182,13 @@ class AuditLog:
         unauthenticated: Sink | None = None,
         decide: Callable[[Peer], Decision | None] | None = None,
         files: bool = False,
+        recent: RecentRecords | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.decide = decide
         self.files = files and sink is not None
         self.lost = 0
+        self.recent = recent
         self._sink = sink
         self._unauthenticated_sink = unauthenticated or sink
         self.aggregation = Aggregation(self._write_unauthenticated)
@@ -193,7 +197,7 @@ class AuditLog:
 
     def begin(self, peer: Peer) -> "Trail":
         """Record a new connection, and what was decided about its client."""
-        if self._sink is None:
+        if not self._makes_records:
             return Trail(self, {})
         common: dict[str, Any] = {
             "connection": next(self._ids),
@@ -219,9 +223,13 @@ class AuditLog:
 
     def handshake_failed(self, address: str, error: Exception, client: ClientHello) -> None:
         """Record a handshake that failed, and what its client had sent until then."""
-        if self._sink is not None:
+        if self._makes_records:
             for event, fields in handshake_failure(address, error, client):
                 self.record_unauthenticated(event, **fields)
+
+    @property
+    def _makes_records(self) -> bool:
+        return self._sink is not None or self.recent is not None
 
     @property
     def separates(self) -> bool:
@@ -230,13 +238,16 @@ class AuditLog:
 
     def record(self, event: AuditEvent, **fields: Any) -> None:
         """Write one record; fields that are None are left out."""
-        if self._sink is not None:
+        if self._makes_records:
             self.aggregation.write_due()
-            self._write(self._sink, self._made(event, fields))
+            record = self._made(event, fields)
+            if self.recent is not None:
+                self.recent.add(record, authenticated=True)
+            self._write(self._sink, record)
 
     def record_unauthenticated(self, event: AuditEvent, **fields: Any) -> dict[str, Any]:
         """Write or count one record about an unauthenticated client, and return it."""
-        if self._sink is None:
+        if not self._makes_records:
             return {}
         record = self._made(event, fields)
         self.aggregation.add(record)
@@ -256,11 +267,14 @@ class AuditLog:
         }
 
     def _write_unauthenticated(self, record: dict[str, Any]) -> None:
-        if self._unauthenticated_sink is not None:
-            self._write(self._unauthenticated_sink, record)
+        if self.recent is not None:
+            self.recent.add(record, authenticated=False)
+        self._write(self._unauthenticated_sink, record)
 
-    def _write(self, sink: Sink, record: dict[str, Any]) -> None:
-        """Write a record as a line."""
+    def _write(self, sink: Sink | None, record: dict[str, Any]) -> None:
+        """Write a record as a line, if there is a sink."""
+        if sink is None:
+            return
         # JSON escapes the control characters and all that is not ASCII, but for DEL.
         line = json.dumps(record).replace("\x7f", "\\u007f") + "\n"
         try:
@@ -283,6 +297,11 @@ class Trail:
         self._common = common
         self._authenticated = False
         self._before: list[dict[str, Any]] = []
+
+    @property
+    def connection(self) -> int | None:
+        """The number of the connection in its records; None where none are made."""
+        return self._common.get("connection")
 
     @property
     def files(self) -> bool:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from smbquic.auth.lockouts import Lockouts
 from smbquic.auth.logon_limiter import network
 from smbquic.options.limits import Limits
 from smbquic.overload.refusals import ServerRefusal
@@ -42,13 +43,17 @@ class LimitedConnection(Protocol):
 
 
 class ConnectionLimiter:
-    """A server's `Limiter`: decides about every connection that a listener is about to accept."""
+    """A server's `Limiter`: decides about every connection that a listener is about to accept.
+
+    `lockouts` are the addresses, and IPv6 networks, that an administrator has locked out.
+    """
 
     def __init__(
         self, limits: Limits, scheduler: Scheduler, refusals: Refusals, refuse: OnConnection
     ) -> None:
         self.refusals = refusals
         self.closed = False
+        self.lockouts = Lockouts()
         self._refuse = refuse
         self._limits = limits
         self._scheduler = scheduler
@@ -81,6 +86,9 @@ class ConnectionLimiter:
         # The counters are of networks: a client with IPv6 has 2**64 addresses.
         if self.closed:
             self.refusals.add(ServerRefusal.STOPPING, host)
+            return False
+        if self.lockouts.seconds_left(client):
+            self.refusals.add(ServerRefusal.LOCKED_OUT, host)
             return False
         # The limits of one address first: whoever exceeds them must not cost others their
         # connections, as the limit of all may do below.

@@ -7,8 +7,10 @@ and on a busy machine every step takes longer.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from time import monotonic, perf_counter
+from dataclasses import dataclass
+from time import monotonic, perf_counter, time
 from typing import Any, Final
 
 HELD: Final = 0.010
@@ -17,25 +19,42 @@ LONG: Final = 0.25
 """Seconds from which on it is logged as a warning, and not as information."""
 LOG_INTERVAL: Final = 10.0
 """Seconds between two lines in the log."""
+REMEMBERED: Final = 50
+"""Steps that took too long which are remembered, the latest ones."""
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class HeldLoop:
+    """A step that held the event loop: when it ended (Unix time), how long it took, what it was."""
+
+    time: float
+    seconds: float
+    what: str
+
+
 class LoopMonitor:
-    """A counter of steps that took too long; `longest` is the longest one, in seconds."""
+    """A counter of steps that took too long; `longest` is the longest one, in seconds.
+
+    `recent` are the latest of them.
+    """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self.held = 0
         self.longest = 0.0
+        self.recent: deque[HeldLoop] = deque(maxlen=REMEMBERED)
         self._clock = clock
         self._logged: dict[int, float] = {}
 
     def step_ended(self, seconds: float, describe: Callable[[], str]) -> None:
-        """Count a step if it took too long; `describe` says for the log what it was."""
+        """Count a step if it took too long; `describe` says what it was."""
         if seconds < HELD:
             return
         self.held += 1
         self.longest = max(self.longest, seconds)
+        what = describe()
+        self.recent.append(HeldLoop(time(), seconds, what))
         level = logging.WARNING if seconds >= LONG else logging.INFO
         now = self._clock()
         if now - self._logged.get(level, -LOG_INTERVAL) >= LOG_INTERVAL:
@@ -43,7 +62,7 @@ class LoopMonitor:
             _log.log(
                 level,
                 "%s held the event loop for %.0f ms, while all other requests waited",
-                describe(),
+                what,
                 seconds * 1000,
             )
 

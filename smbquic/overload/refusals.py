@@ -37,4 +37,5 @@ class ServerRefusal(Refusal):
         "memory",
         "was disconnected: too much waits in memory, and most of it for this client",
     )
+    LOCKED_OUT = ("locked-out", "was refused: an administrator has locked its address out")
     STOPPING = ("stopping", "was refused: the server is stopping")

@@ -2,12 +2,14 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from smbquic.observe.audit import AuditEvent, AuditLog
+from smbquic.observe.connections import ObservedConnection, ended_connection_facts
 from smbquic.options.limits import Limits
 from smbquic.overload.connection_limiter import ConnectionLimiter, LimitedConnection
 from smbquic.overload.drain import STOPPING, DrainedConnection, drain
@@ -18,9 +20,14 @@ from smbquic.transport.refusals import Refusal, Refusals, log_refusal
 
 
 class ServedConnection(
-    LimitedConnection, ScheduledConnection, MonitoredConnection, DrainedConnection, Protocol
+    LimitedConnection,
+    ScheduledConnection,
+    MonitoredConnection,
+    DrainedConnection,
+    ObservedConnection,
+    Protocol,
 ):
-    """A connection, as all of the limits see it."""
+    """A connection, as all of the limits and the status page see it."""
 
 
 C = TypeVar("C", bound=ServedConnection)
@@ -30,7 +37,8 @@ class LimitedService(ABC, Generic[C]):
     """A service whose `connections` are limited, scheduled, monitored and drained.
 
     `connection_limiter` is the `Limiter` of its listeners. `refusals` counts who was refused, and
-    why.
+    why. `ended_connections` are the facts of the latest ones; the status page sets it, and without
+    it they are not remembered.
     """
 
     def __init__(self, connections: dict[C, None], limits: Limits, audit: AuditLog) -> None:
@@ -43,6 +51,7 @@ class LimitedService(ABC, Generic[C]):
             limits, self.scheduler, self.refusals, self.refuse
         )
         self.slow_peers = SlowPeerMonitor(connections, limits)
+        self.ended_connections: deque[dict[str, Any]] | None = None
 
     @property
     def draining(self) -> bool:
@@ -68,6 +77,8 @@ class LimitedService(ABC, Generic[C]):
             yield
         finally:
             del self.connections[connection]
+            if self.ended_connections is not None:
+                self.ended_connections.append(ended_connection_facts(connection))
             self.slow_peers.closed += 1
             self.scheduler.remove(connection)
             self.connection_limiter.remove(connection)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import time
 
 from smbquic.auth.identity import Identity
 from smbquic.auth.logon_limiter import network
@@ -31,6 +32,7 @@ from smbquic.server.opens.durable_handles import DurableHandleTable
 from smbquic.server.pending_requests import PendingRequests
 from smbquic.server.session import UserSession, UserSessions
 from smbquic.transport.base import MessageTransport
+from smbquic.transport.refusals import Refusal
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.message import Message
 from smbquic.wire.oplock_break import LeaseBreakNotification
@@ -71,7 +73,8 @@ class ServerConnection:
     `pending` are the requests that are answered later. `logons` is locked while the response to a
     failed logon is delayed, and `failed_until` is when that ends. `client_network` is the client's
     address, or its IPv6 network, `quota` what its user may use, `progress` how fast it reads and
-    writes. `last_message` is the latest one, unless the slow peer monitor has released it since.
+    writes. `since` is when it began, in Unix time, and `logged_on_users` are those who have logged
+    on. `last_message` is the latest one, unless the slow peer monitor has released it since.
     `certificate` watches the end of the client's certificate. `ended` says why the server
     disconnected the client.
     """
@@ -99,7 +102,9 @@ class ServerConnection:
         self.quota: UserQuota = services.scheduler.unauthenticated
         self.progress = PeerProgress()
         self.last_message: memoryview | None = None
-        self.ended: ServerRefusal | None = None
+        self.since = time()
+        self.logged_on_users: dict[str, None] = {}
+        self.ended: Refusal | None = None
         self._notifications = NotificationQueue(protocol, self.send, self.pending.spawn)
         self.closed = False
         self.opens = 0
@@ -238,6 +243,8 @@ class ServerConnection:
         negotiated = self.protocol.negotiated
         assert negotiated is not None
         session.join(self)
+        if len(self.logged_on_users) < self.services.limits.sessions:
+            self.logged_on_users[session.session.identity.user] = None
         self.transport.authenticated()
         self.services.limiter.logged_on(self)
         self.services.scheduler.add(self, self._user_key(session.session.identity))

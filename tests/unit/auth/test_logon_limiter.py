@@ -206,3 +206,29 @@ def test_how_many_mistakes_lock_what(limiter: LogonLimiter, kind: str, count: in
     limiter.record_failure((kind, "x"))
     assert limiter.locked_for([(kind, "x")]) == 100
     assert limiter.locked_for([]) == 0
+
+
+def test_who_is_locked_out_is_refused_everywhere(limiter: LogonLimiter, clock: Clock) -> None:
+    here = limiter.for_connection("192.0.2.1", b"certificate")
+    here.succeeded("alice")
+    limiter.lockouts.add("alice", 50.0)
+    with pytest.raises(AuthenticationError, match="locked out by an administrator") as caught:
+        here.check("ALICE")
+    assert caught.value.status is NtStatus.ACCOUNT_LOCKED_OUT
+    here.check("bob")
+    clock.now += 50.0
+    here.check("alice")
+
+
+def test_what_failures_have_locked_can_be_unlocked(limiter: LogonLimiter, clock: Clock) -> None:
+    fail(limiter.for_connection("192.0.2.1"), "alice", 3)
+    clock.now += 40.0
+    assert limiter.locked() == {
+        ("user there", "192.0.2.1", "alice"): 60.0,
+        ("user", "alice"): 60.0,
+    }
+    for key in limiter.locked():
+        assert limiter.unlock(key)
+        assert not limiter.unlock(key)
+    assert limiter.locked() == {}
+    assert not refused(limiter.for_connection("192.0.2.1"))

@@ -5,6 +5,7 @@ seen here.
 """
 
 from importlib import import_module
+from math import inf
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.unit.numbers import defaults_of, numbers_of
 NUMBERS = {
     # docs/security.md
     "REMEMBERED": [16_384],
+    "MAX_LOCKOUTS": [1_000],
     "MAX_NEGOTIATE": [2048],
     "MAX_MECH_LIST": [1024],
     # [MS-NLMP] 2.2.2.8, 2.2.2.6; [RFC1001] 14
@@ -91,4 +93,5 @@ def test_all_other_defaults_are_zero_or_false() -> None:
         "LogonLimits.per_user": 10,
         "LogonLimits.per_address": 50,
         "LogonLimits.seconds": 600.0,
+        "Lockouts.add(seconds)": inf,
     }

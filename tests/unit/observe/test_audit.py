@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from smbquic.auth.identity import Identity
 from smbquic.errors import ConnectError, HandshakeError
 from smbquic.observe.audit import AuditEvent, AuditLog, RotatingFile, StandardOutputSink, who
+from smbquic.observe.recent_records import RecentRecords
 from smbquic.pki.access import AccessDenied, Decision
 from smbquic.transport.base import ClientHello, Peer
 from tests.audit_lines import AuditLines
@@ -42,6 +43,30 @@ def test_a_connection_and_what_belongs_to_it() -> None:
     assert (logged_on["user"], logged_on["connection"]) == ("alice", 1)
     assert "domain" not in logged_on
     assert (second["transport"], second["connection"]) == ("tcp", 2)
+
+
+def test_recent_records_need_no_sink() -> None:
+    recent = RecentRecords()
+    audit = AuditLog(recent=recent, clock=lambda: NOW)
+    trail = audit.begin(PEER)
+    assert trail.connection == 1
+    trail.record(AuditEvent.LOGON, user="alice")
+    audit.handshake_failed("192.0.2.1:7", ConnectError("fell silent"), ClientHello())
+    assert [each.record["event"] for each in recent] == [
+        "handshake-failure",
+        "logon",
+        "connection",
+    ]
+    assert AuditLog().begin(PEER).connection is None
+
+
+def test_recent_records_are_those_of_the_sinks_and_none_twice() -> None:
+    sink, unauthenticated, recent = AuditLines(), AuditLines(), RecentRecords()
+    audit = log(sink, unauthenticated=unauthenticated, recent=recent)
+    audit.begin(PEER).record(AuditEvent.LOGON, user="alice")
+    assert [each["event"] for each in sink.records] == ["connection", "logon"]
+    assert [each["event"] for each in unauthenticated.records] == ["connection"]
+    assert [each.record["event"] for each in recent] == ["logon", "connection"]
 
 
 def test_a_chain_that_no_longer_holds_is_a_decision() -> None:

@@ -32,6 +32,19 @@ async def test_an_address_has_only_so_many_connections(
     assert server.connection_limiter.admits(HERE)
 
 
+async def test_a_locked_out_address_is_refused_until_it_is_let_in(
+    connect: Connect, server_with: ServerWith
+) -> None:
+    server = server_with(Limits())
+    limiter = server.connection_limiter
+    limiter.lockouts.add("2001:db8::/64")
+    assert not limiter.admits("2001:db8::7")
+    assert limiter.admits("2001:db8:0:1::7")
+    assert server.refusals.counts == {ServerRefusal.LOCKED_OUT: 1}
+    limiter.lockouts.remove("2001:db8::/64")
+    assert limiter.admits("2001:db8::7")
+
+
 async def test_a_user_has_only_so_many_connections(
     connect: Connect, server_with: ServerWith
 ) -> None:

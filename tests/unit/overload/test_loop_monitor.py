@@ -11,6 +11,7 @@ from smbquic.overload.loop_monitor import (
     HELD,
     LOG_INTERVAL,
     LONG,
+    REMEMBERED,
     LoopMonitor,
     TimedCoroutine,
 )
@@ -38,6 +39,19 @@ def test_only_what_takes_too_long_counts() -> None:
     monitor.step_ended(HELD * 3, describe)
     monitor.step_ended(HELD * 2, describe)
     assert (monitor.held, monitor.longest) == (3, HELD * 3)
+    assert [(each.seconds, each.what) for each in monitor.recent] == [
+        (HELD, "READ"),
+        (HELD * 3, "READ"),
+        (HELD * 2, "READ"),
+    ]
+
+
+def test_only_the_latest_are_remembered() -> None:
+    monitor = LoopMonitor(Clock())
+    for number in range(REMEMBERED + 1):
+        monitor.step_ended(HELD, f"READ {number}".__str__)
+    assert len(monitor.recent) == REMEMBERED
+    assert monitor.recent[0].what == "READ 1"
 
 
 def test_the_log_names_the_culprit_and_is_not_flooded(caplog: pytest.LogCaptureFixture) -> None:

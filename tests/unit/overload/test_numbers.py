@@ -34,6 +34,7 @@ NUMBERS = {
     "WORTHWHILE": [16 << 20],
     "LOG_INTERVAL": [10.0],
     "LONG": [0.25],
+    "REMEMBERED": [50],
     "CONNECTION": [80 << 10],
     "DESCRIPTORS": [32 << 20],
     "ENGINE": [320 << 10],

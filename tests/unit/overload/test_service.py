@@ -1,6 +1,7 @@
 """What becomes of a connection as long as a service has it."""
 
 import json
+from collections import deque
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,6 +69,22 @@ async def test_a_connection_counts_as_long_as_it_lasts(
 
     assert counts(service) == (0, 0, 0)
     assert service.slow_peers.closed == 1
+    service.slow_peers.stop()
+
+
+async def test_ended_connections_are_remembered_where_that_is_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "ended_connection_facts", lambda connection: {"was": connection})
+    service = Service()
+    with service.counted(Connection(service), 0.0):
+        pass
+    assert service.ended_connections is None
+    service.ended_connections = deque(maxlen=1)
+    for connection in (Connection(service), last := Connection(service)):
+        with service.counted(connection, 0.0):
+            pass
+    assert list(service.ended_connections) == [{"was": last}]
     service.slow_peers.stop()
 
 
