@@ -18,6 +18,7 @@ def test_contributing(machine: ReaderMachine) -> None:
         reader.leave_out("apt install", why="needs root, and Debian's archive")
         reader.leave_out(".venv/bin/pip install -e . --group test --group fuzz", why=LONG)
         reader.leave_out(".venv/bin/pip install -e . --group test --group mutation", why=LONG)
+        reader.leave_out(".venv/bin/pip install -q --group docs", why="test_site builds it")
         reader.leave_out(
             "python3.11 -m venv --upgrade-deps /tmp/lock", why="asks the package index"
         )
