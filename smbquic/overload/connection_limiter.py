@@ -65,6 +65,11 @@ class ConnectionLimiter:
         self._expected: Counter[str] = Counter()
 
     @property
+    def unauthenticated(self) -> int:
+        """How many connections have not logged on, or have just failed to."""
+        return self._places
+
+    @property
     def busy(self) -> bool:
         """See `Limiter`."""
         return self._scheduler.unauthenticated.is_crowded

@@ -79,7 +79,7 @@ class LimitedService(ABC, Generic[C]):
             del self.connections[connection]
             if self.ended_connections is not None:
                 self.ended_connections.append(ended_connection_facts(connection))
-            self.slow_peers.closed += 1
+            self.slow_peers.ended(connection)
             self.scheduler.remove(connection)
             self.connection_limiter.remove(connection)
 

@@ -47,9 +47,13 @@ class ProgressGoal:
 
 
 class PeerProgress:
-    """Progress of one client: how fast it takes responses and sends messages."""
+    """Progress of one client: how fast it takes responses and sends messages.
+
+    `received` and `sent` are how many bytes have been counted in the totals of the server.
+    """
 
     def __init__(self) -> None:
+        self.received = self.sent = 0
         self._reading: ProgressGoal | None = None
         self._writing: ProgressGoal | None = None
 
@@ -100,7 +104,7 @@ class SlowPeerMonitor:
     """A monitor that checks the connections of a server every second, as long as there are any.
 
     `waiting` is what waits in memory for clients, in bytes; `closed` counts the connections that
-    have ended.
+    have ended. `received` and `sent` are the bytes of all messages so far, as of the last check.
     """
 
     def __init__(self, connections: Iterable[MonitoredConnection], limits: Limits) -> None:
@@ -111,6 +115,7 @@ class SlowPeerMonitor:
         self._trimming: asyncio.Future[None] | None = None
         self.waiting = 0
         self.closed = 0
+        self.received = self.sent = 0
 
     def start(self) -> None:
         """Start to check, as there is a connection."""
@@ -132,6 +137,17 @@ class SlowPeerMonitor:
         if any(True for _ in self._connections) or self._heap.due:
             self.start()
 
+    def ended(self, connection: MonitoredConnection) -> None:
+        """Count a connection that has ended."""
+        self.closed += 1
+        self._count(connection.progress, connection.transport.flow())
+
+    def _count(self, progress: PeerProgress, flow: Flow) -> None:
+        """Add what has moved since the last check to the totals."""
+        self.received += flow.received - progress.received
+        self.sent += flow.sent - progress.sent
+        progress.received, progress.sent = flow.received, flow.sent
+
     def _trimmed(self, _: object) -> None:
         self._trimming = None
 
@@ -142,6 +158,7 @@ class SlowPeerMonitor:
         for connection in list(self._connections):
             flow = connection.transport.flow()
             moved += flow.sent + flow.received
+            self._count(connection.progress, flow)
             reason = connection.progress.check(flow, now, self._limits)
             # Messages that follow each other use the memory of the one before; an idle client needs
             # none.

@@ -65,6 +65,10 @@ class FileTable:
         """Return the state of a file; None if it is not open."""
         return self._states.get(key)
 
+    def states(self) -> list[FileState]:
+        """Return the states of all open files."""
+        return list(self._states.values())
+
     def state(self, file: StorageFile) -> FileState:
         """Return the state of a file for a new open, a new one if the file is not open yet."""
         key = file.key

@@ -70,6 +70,6 @@ def test_a_certificate() -> None:
     facts = certificate_facts(root.certificate.public_bytes(Encoding.DER))
     assert facts is not None
     assert len(facts["sha256"]) == 64
-    assert facts["subject"] == facts["issuer"] == "CN=Some CA"
+    assert facts["subject"] == facts["issuer"] == "CN=Some CA,O=smbquic"
     assert facts["not_after"] == validity.not_after.timestamp()
     assert certificate_facts(b"no certificate") is None

@@ -14,6 +14,7 @@ from smbquic.overload.drain import STOPPING
 from smbquic.overload.refusals import ServerRefusal
 from smbquic.overload.scheduler import SAVED_TIME
 from smbquic.overload.service import LimitedService
+from smbquic.overload.slow_peers import PeerProgress
 from smbquic.transport.base import MessageTransport
 from tests.unit.clock import Clock
 
@@ -34,7 +35,12 @@ class Connection:
         self.failed_until = 0.0
         self.quota = service.scheduler.unauthenticated
         self.steps: list[str] = []
-        self.transport = SimpleNamespace(close=self.steps.append, wait_closed=self.wait_closed)
+        self.progress = PeerProgress()
+        self.transport = SimpleNamespace(
+            close=self.steps.append,
+            wait_closed=self.wait_closed,
+            flow=lambda: SimpleNamespace(received=3, sent=4),
+        )
 
     async def wait_closed(self) -> None:
         self.steps.append("closed")
@@ -69,6 +75,7 @@ async def test_a_connection_counts_as_long_as_it_lasts(
 
     assert counts(service) == (0, 0, 0)
     assert service.slow_peers.closed == 1
+    assert (service.slow_peers.received, service.slow_peers.sent) == (3, 4)
     service.slow_peers.stop()
 
 

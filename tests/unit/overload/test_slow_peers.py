@@ -190,6 +190,22 @@ def test_clients_are_disconnected_until_the_rest_fits(buffers: int, expected: li
     assert monitor.waiting == 600 - sum(dropped)
 
 
+def test_what_was_received_and_sent_is_counted_once() -> None:
+    one: Any = HoldingConnection(100, [])
+    other: Any = HoldingConnection(200, [])
+    connections: dict[Any, None] = {one: None, other: None}
+    monitor = SlowPeerMonitor(connections, Limits())
+    monitor.check(1.0)
+    monitor.check(2.0)
+    assert (monitor.received, monitor.sent) == (0, 300)
+
+    one.transport.flow = lambda: replace(answers(150, 0), received=7)
+    del connections[one]
+    monitor.ended(one)
+    monitor.check(3.0)
+    assert (monitor.received, monitor.sent, monitor.closed) == (7, 350, 1)
+
+
 async def test_the_patrol_walks_as_long_as_there_is_somebody(
     connect: Connect, server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
