@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from smbquic.options.limits import Limits
     from smbquic.options.sync import ComparisonOptions, SyncOptions
     from smbquic.options.transfer import TransferOptions
+    from smbquic.options.web import WebOptions
     from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
     from smbquic.transport.base import PathStatistics, Peer
     from smbquic.transport.quic.tickets import TicketCache
@@ -155,6 +156,7 @@ __all__ = [
     "UserStore",
     "UsersError",
     "Volume",
+    "WebOptions",
     "WireError",
     "WrittenFiles",
     "__version__",
@@ -238,6 +240,7 @@ _load = lazy_names(
         "smbquic.options.client": ("SessionOptions",),
         "smbquic.options.filter": ("FilterOptions",),
         "smbquic.options.connection_ids": ("ConnectionIdOptions",),
+        "smbquic.options.web": ("WebOptions",),
         "smbquic.options.limits": ("Limits",),
         "smbquic.options.sync": ("ComparisonOptions", "SyncOptions"),
         "smbquic.options.transfer": ("TransferOptions",),

@@ -17,6 +17,7 @@ from smbquic.api.listening import (
     decision_by,
     listeners_status,
 )
+from smbquic.api.web import web_listening
 from smbquic.api.worker_listening import quic_listening
 from smbquic.errors import UrlError
 from smbquic.gateway.gateway import Gateway
@@ -44,11 +45,15 @@ class GatewayOptions(ListenerOptions, BackendOptions, IdentityOptions):
 
 @dataclass(frozen=True, slots=True)
 class RunningGateway:
-    """A running gateway. `listeners` are the URLs that it listens on, with their real ports."""
+    """A running gateway. `listeners` are the URLs that it listens on, with their real ports.
+
+    `web` is the URL of the web listener, empty if there is none.
+    """
 
     gateway: Gateway
     listeners: list[str]
     _quic: QuicListening
+    web: str = ""
 
     @property
     def certificates(self) -> ServerCertificates:
@@ -92,6 +97,13 @@ class RunningGateway:
         """Use the certificates that were read, and disconnect clients that their rules refuse."""
         self._quic.apply(self.gateway.connections)
 
+    def unready(self) -> str:
+        """Return why no new clients should come now; an empty text if they may."""
+        if self.gateway.draining:
+            return "it is stopping"
+        backends = [backend for pool in self.gateway.pools for backend in pool.backends]
+        return "" if any(each.accepts for each in backends) else "no back end is up"
+
     def status(self) -> dict[str, Any]:
         """Return what the gateway is doing. The values are plain, ready for JSON."""
         return {
@@ -128,7 +140,8 @@ async def gateway(
     """Run a gateway until the end of the ``async with``; it is entered once all listeners listen.
 
     The options are those of `GatewayOptions`. Raises `UrlError`, ValueError, `ListenError` for an
-    address that cannot be had, `PkiError`, `EngineError`.
+    address that cannot be had, `PkiError`, `EngineError`, and `ConfigError` for a web listener
+    without the extra `web`.
     """
     addresses = [_address(text) for text in options.listen]
     if not options.identities:
@@ -158,7 +171,8 @@ async def gateway(
         made.start()
         watching = asyncio.create_task(certificates.watch(running.apply))
         stack.callback(watching.cancel)
-        yield running
+        web = await stack.enter_async_context(web_listening(running, options.web))
+        yield replace(running, web=web)
 
 
 def _connections_of_listener(options: GatewayOptions, *, per_connection: int) -> int:

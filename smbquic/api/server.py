@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from smbquic.api.listening import (
     decision_by,
 )
 from smbquic.api.serving import Serving
+from smbquic.api.web import web_listening
 from smbquic.api.worker_listening import quic_listening
 from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
@@ -85,7 +86,7 @@ async def serve(
     one). The options are those of `ServeOptions`; `listen` may stand third, without its name.
 
     Raises `UrlError`, `ValueError`, `ListenError` for an address that cannot be had, `PkiError`,
-    `UsersError`, `EngineError`.
+    `UsersError`, `EngineError`, and `ConfigError` for a web listener without the extra `web`.
     """
     addresses = [ListenAddress.parse(text) for text in options.listen]
     shown = ServerCertificates(options.identities) if options.identities else None
@@ -108,7 +109,8 @@ async def serve(
         if shown is not None:
             watching = asyncio.create_task(shown.watch(serving.apply))
             stack.callback(watching.cancel)
-        yield serving
+        web = await stack.enter_async_context(web_listening(serving, options.web))
+        yield replace(serving, web=web)
 
 
 def _server(

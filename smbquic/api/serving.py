@@ -17,11 +17,15 @@ from smbquic.server.session import UserSession
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A running server. `listeners` are the URLs that it listens on, with their real ports."""
+    """A running server. `listeners` are the URLs that it listens on, with their real ports.
+
+    `web` is the URL of the web listener, empty if there is none.
+    """
 
     server: Server
     listeners: list[str]
     _quic: QuicListening | None = None
+    web: str = ""
 
     @property
     def certificates(self) -> ServerCertificates | None:
@@ -42,6 +46,10 @@ class Serving:
         """Have the worker processes change to a user permanently, as this process has."""
         if self._quic is not None:
             self._quic.become(uid, gid, groups)
+
+    def unready(self) -> str:
+        """Return why no new clients should come now; an empty text if they may."""
+        return "it is stopping" if self.server.draining else ""
 
     def status(self) -> dict[str, Any]:
         """Return what the server is doing: listeners, certificates, shares and sessions.

@@ -81,6 +81,8 @@ class Announcement:
         yield f"memory: at most {memory >> 20} MiB by [limits], with open files and QUIC engines"
         budget = self.serving.server.files.budget
         yield f"open files: at most {budget.total} of all clients, {budget.of_user} of one user"
+        if self.serving.web:
+            yield f"web listener on {self.serving.web}"
         if self.password is not None:
             yield f"log on as {self.users[0]} with the password {self.password}"
         if self.ca is not None:

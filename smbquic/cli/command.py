@@ -7,7 +7,15 @@ from typing import Any, Final, TypeVar
 import click
 
 from smbquic.cli import logs
-from smbquic.options.headings import CERTIFICATE, COMMON, CONNECTION, FILTERS, PROTOCOL, TLS
+from smbquic.options.headings import (
+    CERTIFICATE,
+    COMMON,
+    CONNECTION,
+    FILTERS,
+    PROTOCOL,
+    TLS,
+    WEB,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -16,7 +24,7 @@ OWN = "Options"
 NO_SPACE = "nospace"
 """The type of a completion that goes on: the shell adds no space to it."""
 
-_HEADINGS = (OWN, FILTERS, CERTIFICATE, PROTOCOL, COMMON, CONNECTION, TLS)
+_HEADINGS = (OWN, FILTERS, CERTIFICATE, PROTOCOL, WEB, COMMON, CONNECTION, TLS)
 
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

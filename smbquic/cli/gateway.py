@@ -26,6 +26,7 @@ from smbquic.options.gateway import PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.model import values_of
 from smbquic.options.server import ListenerOptions, ProcessOptions
+from smbquic.options.web import WebOptions
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _AS_ROOT = "the gateway runs as root: add --run-as USER"
@@ -39,6 +40,7 @@ _AS_ROOT = "the gateway runs as root: add --run-as USER"
     ProcessOptions,
     IdentityFiles,
     ConnectionIdOptions,
+    WebOptions,
     Limits,
     AuditOptions,
     files_exist=True,
@@ -121,6 +123,8 @@ def _announce(running: RunningGateway, *, ca: Path | None, as_json: bool) -> Non
             "listeners": running.listeners,
             "pools": pools,
         }
+        if running.web:
+            event["web"] = running.web
         if ca:
             event["ca"] = str(ca)
         emit(event)
@@ -128,6 +132,8 @@ def _announce(running: RunningGateway, *, ca: Path | None, as_json: bool) -> Non
     click.echo(f"gateway on {' '.join(running.listeners)}, Ctrl-C ends")
     for name, urls in pools.items():
         click.echo(f"  {name}: {' '.join(urls)}")
+    if running.web:
+        click.echo(f"web listener on {running.web}")
     if ca is not None:
         click.echo(f"clients trust the CA whose certificate is {ca}")
     sys.stdout.flush()

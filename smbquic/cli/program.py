@@ -21,6 +21,7 @@ from smbquic.cli.status import StatusSource, status_socket
 from smbquic.observe.audit import Sink
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.server_certificate import ServerCertificate
+from smbquic.web.address import check_web
 from smbquic.workers.pool import default_workers
 
 
@@ -76,6 +77,7 @@ def prepare(settings: config.Configuration, given: Given, config_file: Path | No
     `given` are the values of `IdentityFiles` that the command line gave.
     """
     run(check_listen(settings.listen))
+    run(check_web(settings.web))
     connection_id_format(settings.connection_ids)
     certificates, ca = certificates_of(settings, given, config_file)
     account = account_of(settings.run_as)

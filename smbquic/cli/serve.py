@@ -32,6 +32,7 @@ from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.model import values_of
 from smbquic.options.server import DEFAULT_LISTEN, ProgramOptions, ServerOptions
+from smbquic.options.web import WebOptions
 from smbquic.server.share import ServedShare
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -103,6 +104,7 @@ class _Plan:
     ProgramOptions,
     IdentityFiles,
     ConnectionIdOptions,
+    WebOptions,
     Limits,
     AuditOptions,
     files_exist=True,
@@ -233,6 +235,8 @@ def _announce(announcement: Announcement, *, as_json: bool) -> None:
             "limit_of_user": serving.server.files.budget.of_user,
         },
     }
+    if serving.web:
+        event["web"] = serving.web
     if announcement.ca:
         event["ca"] = str(announcement.ca)
     emit(event)

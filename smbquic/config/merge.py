@@ -11,6 +11,7 @@ from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.model import declared
 from smbquic.options.server import ProgramOptions
+from smbquic.options.web import WebOptions
 
 
 def merged(base: Configuration, given: Mapping[type, Mapping[str, Any]]) -> Configuration:
@@ -31,6 +32,8 @@ def merged(base: Configuration, given: Mapping[type, Mapping[str, Any]]) -> Conf
         values["connection_ids"] = replace(base.connection_ids, **connection_ids)
     if limits := given[Limits]:
         values["limits"] = replace(base.limits, **limits)
+    if web := given[WebOptions]:
+        values["web"] = replace(base.web, **web)
     if audit := given[AuditOptions]:
         values["audit"] = replace(base.audit or AuditOptions(file=None), **audit)
     if "users_file" in values:

@@ -17,6 +17,7 @@ from smbquic.config.schema import (
     SECTIONS,
     SHARES,
     TOP,
+    WEB,
 )
 from smbquic.errors import UrlError, UsersError
 from smbquic.gateway.backend import BackendAddress
@@ -28,10 +29,12 @@ from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
 from smbquic.options.share import ShareFolder
+from smbquic.options.web import WebOptions
 from smbquic.pki.access import Rules
 from smbquic.pki.logons import Logons
 from smbquic.pki.subject import general_name
 from smbquic.server.share import check_share_name
+from smbquic.web.address import WebAddress
 
 _TABLES = tuple(section.name for section in SECTIONS if section.name)
 _RULES = {"allow": Rules.parse, "deny": Rules.parse, "logons": Logons.parse}
@@ -73,6 +76,8 @@ class _Reader:
             values["limits"] = Limits(
                 **self._document.table(("limits",), LIMITS, document["limits"])
             )
+        if "web" in document:
+            values["web"] = self._web(document["web"])
         if "audit" in document:
             values["audit"] = AuditOptions(
                 **self._document.table(("audit",), AUDIT, document["audit"])
@@ -85,6 +90,12 @@ class _Reader:
             users=self._users(document.get("users", {}), values.get("users_file")),
             **values,
         )
+
+    def _web(self, table: object) -> WebOptions:
+        values = self._document.table(("web",), WEB, table)
+        if "address" in values:
+            self._document.check(("web", "listen"), UrlError, WebAddress.parse, values["address"])
+        return WebOptions(**values)
 
     def _gateway(self, table: object) -> dict[str, Any]:
         """Return the values of the gateway's table, and its pools."""

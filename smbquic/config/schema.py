@@ -8,6 +8,7 @@ from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
 from smbquic.options.share import ShareFolder
+from smbquic.options.web import WebOptions
 
 TOP = section_of("", "(the top of the file)", ProgramOptions)
 SHARES = section_of("shares", "[shares.NAME]", ShareFolder)
@@ -17,8 +18,9 @@ USERS = Section(
 )
 CONNECTION_IDS = section_of("connection_ids", "[connection_ids]", ConnectionIdOptions)
 LIMITS = section_of("limits", "[limits]", Limits)
+WEB = section_of("web", "[web]", WebOptions)
 AUDIT = section_of("audit", "[audit]", AuditOptions)
 GATEWAY = section_of("gateway", "[gateway]", BackendOptions)
 POOLS = section_of("gateway.pools", "[gateway.pools.NAME]", PoolOptions)
 
-SECTIONS = (TOP, SHARES, CERTIFICATE, USERS, CONNECTION_IDS, LIMITS, AUDIT, GATEWAY, POOLS)
+SECTIONS = (TOP, SHARES, CERTIFICATE, USERS, CONNECTION_IDS, LIMITS, WEB, AUDIT, GATEWAY, POOLS)

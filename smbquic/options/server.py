@@ -14,6 +14,7 @@ from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.options.model import Option, Options
 from smbquic.options.quic import EngineOptions, TicketPolicy, TlsOptions
 from smbquic.options.share import ShareFolder
+from smbquic.options.web import DEFAULT_WEB, WebOptions
 from smbquic.protocol.settings import (
     DIALECT_NAMES,
     MINIMUM_DIALECT,
@@ -150,6 +151,9 @@ class ListenerOptions(EngineOptions, TlsOptions):
         ConnectionIdOptions, Option("The connection IDs, for a load balancer in front.")
     ] = DEFAULT_CONNECTION_IDS
     limits: Annotated[Limits, Option("How much clients may hold.")] = DEFAULT_LIMITS
+    web: Annotated[WebOptions, Option("The web listener, for metrics and health checks.")] = (
+        DEFAULT_WEB
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

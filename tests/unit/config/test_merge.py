@@ -9,8 +9,9 @@ from smbquic.options.audit import AuditOptions
 from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
+from smbquic.options.web import WebOptions
 
-GROUPS = (ProgramOptions, ConnectionIdOptions, Limits, AuditOptions)
+GROUPS = (ProgramOptions, ConnectionIdOptions, Limits, WebOptions, AuditOptions)
 NOTHING: dict[type, dict[str, Any]] = {group: {} for group in GROUPS}
 
 
@@ -23,6 +24,7 @@ def base() -> Configuration:
         target_names=("router",),
         connection_ids=ConnectionIdOptions(server_id=b"1", rotation=2),
         limits=Limits(opens=7),
+        web=WebOptions(address="127.0.0.1:1", remote=True),
         audit=AuditOptions(file=Path("audit"), keep=3),
     )
 
@@ -39,6 +41,7 @@ def test_what_is_given_wins_and_some_lists_add() -> None:
             ProgramOptions: {"listen": ("quic://x",), "target_names": ("x",), "guest": True},
             ConnectionIdOptions: {"server_id": b"2"},
             Limits: {"drain_seconds": 1.0},
+            WebOptions: {"address": "127.0.0.1:2"},
             AuditOptions: {"file": None},
         },
     )
@@ -46,6 +49,7 @@ def test_what_is_given_wins_and_some_lists_add() -> None:
     assert found.guest
     assert found.connection_ids == ConnectionIdOptions(server_id=b"2", rotation=2)
     assert (found.limits.opens, found.limits.drain_seconds) == (7, 1.0)
+    assert found.web == WebOptions(address="127.0.0.1:2", remote=True)
     assert found.audit == AuditOptions(file=None, keep=3)
     assert found.users.names() == ["alice"]
 

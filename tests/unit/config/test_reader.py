@@ -13,6 +13,7 @@ from smbquic.observe.audit import RotatingFile, open_sink
 from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import DEFAULT_LISTEN
+from smbquic.options.web import WebOptions
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
 from smbquic.wire.negotiate import Dialect
@@ -93,6 +94,10 @@ rotation = 1
 opens = 7
 failed_logon_delay = 1
 
+[web]
+listen = "127.0.0.1:9445"
+hosts = ["fs.example"]
+
 [audit]
 file = "audit.jsonl"
 keep = 2
@@ -142,6 +147,7 @@ def test_everything_at_once(place: Path) -> None:
     )
     assert (found.limits.opens, found.limits.failed_logon_delay) == (7, 1.0)
     assert found.limits.trees == Limits().trees
+    assert found.web == WebOptions(address="127.0.0.1:9445", host_names=("fs.example",))
     assert found.audit is not None
     assert (found.audit.file, found.audit.keep) == (place / "audit.jsonl", 2)
     assert found.audit.file_access
@@ -260,6 +266,7 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
         ('[connection_ids]\nserver_id = "x"', 2, "connection_ids.server_id", "hexadecimal digits"),
         ("[connection_ids]\nnonce_size = 3", 2, "connection_ids.nonce_size", "from 4 to 18"),
         ("[connection_ids]\nrotation = 7", 2, "connection_ids.rotation", "from 0 to 6"),
+        ('[web]\nlisten = ":9445"', 2, "web.listen", "HOST:PORT"),
         ("limits = 7", 1, "limits", "write [limits]"),
         ("[audit]\nkeep = 1", 1, "audit", "file is missing"),
     ],

@@ -108,7 +108,7 @@ def test_every_option_is_documented(options: type) -> None:
     assert options.__doc__
     for name, each in declared(options).items():
         assert each.text.endswith("."), name
-        assert each.kind is not None or name in ("tickets", "limits", "connection_ids")
+        assert each.kind is not None or name in ("tickets", "limits", "connection_ids", "web")
 
 
 @pytest.mark.parametrize("options", EVERY)
