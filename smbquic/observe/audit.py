@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from smbquic.auth.identity import Identity
 from smbquic.errors import HandshakeError
 from smbquic.observe.aggregation import Aggregation
+from smbquic.observe.event_counts import EventCounts
 from smbquic.observe.recent_records import RecentRecords
 from smbquic.options.audit import KEEP, MAX_BYTES, AuditOptions
 from smbquic.pki.access import AccessDenied, Decision
@@ -169,7 +170,8 @@ class AuditLog:
 
     Without both it makes none. `decide` returns which access rule accepted a connection's client.
     With `files`, every open, rename and deletion is recorded as well. A record that cannot be
-    written is counted in `lost`, and the log says so once; what it is about goes on.
+    written is counted in `lost`, and the log says so once; what it is about goes on. `counts` are
+    those of all events, recorded or not.
 
     Records about unauthenticated clients go to `unauthenticated`, by default the same sink, and
     are bounded by `Aggregation`.
@@ -189,6 +191,7 @@ class AuditLog:
         self.files = files and sink is not None
         self.lost = 0
         self.recent = recent
+        self.counts = EventCounts()
         self._sink = sink
         self._unauthenticated_sink = unauthenticated or sink
         self.aggregation = Aggregation(self._write_unauthenticated)
@@ -198,6 +201,7 @@ class AuditLog:
     def begin(self, peer: Peer) -> "Trail":
         """Record a new connection, and what was decided about its client."""
         if not self._makes_records:
+            self.counts.add(AuditEvent.CONNECTION, {"transport": peer.kind})
             return Trail(self, {})
         common: dict[str, Any] = {
             "connection": next(self._ids),
@@ -226,6 +230,8 @@ class AuditLog:
         if self._makes_records:
             for event, fields in handshake_failure(address, error, client):
                 self.record_unauthenticated(event, **fields)
+        else:
+            self.counts.add(AuditEvent.HANDSHAKE_FAILURE, {"reason": _reason(error)})
 
     @property
     def _makes_records(self) -> bool:
@@ -238,6 +244,7 @@ class AuditLog:
 
     def record(self, event: AuditEvent, **fields: Any) -> None:
         """Write one record; fields that are None are left out."""
+        self.counts.add(event, fields)
         if self._makes_records:
             self.aggregation.write_due()
             record = self._made(event, fields)
@@ -247,6 +254,7 @@ class AuditLog:
 
     def record_unauthenticated(self, event: AuditEvent, **fields: Any) -> dict[str, Any]:
         """Write or count one record about an unauthenticated client, and return it."""
+        self.counts.add(event, fields)
         if not self._makes_records:
             return {}
         record = self._made(event, fields)
@@ -336,8 +344,7 @@ def handshake_failure(
     if client.certificates:
         common["chain"] = _fingerprints(client.certificates)
         common["client_certificate"] = common["chain"][0]
-    reason = error.reason if isinstance(error, HandshakeError) else "no-handshake"
-    failure = common | {"reason": reason, "message": str(error)[:_TEXT_LIMIT]}
+    failure = common | {"reason": _reason(error), "message": str(error)[:_TEXT_LIMIT]}
     denied = error.__cause__
     if not isinstance(denied, AccessDenied):
         return [(AuditEvent.HANDSHAKE_FAILURE, failure)]
@@ -345,6 +352,11 @@ def handshake_failure(
         (AuditEvent.ACCESS_DECISION, common | _decision(denied.decision)),
         (AuditEvent.HANDSHAKE_FAILURE, failure),
     ]
+
+
+def _reason(error: Exception) -> str:
+    """Return the word for why a handshake has failed."""
+    return error.reason if isinstance(error, HandshakeError) else "no-handshake"
 
 
 def who(identity: Identity) -> dict[str, Any]:

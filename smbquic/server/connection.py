@@ -14,6 +14,7 @@ from smbquic.auth.logon_limiter import network
 from smbquic.errors import ConnectionClosed, RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, Trail, who
+from smbquic.observe.request_counts import RequestCounts
 from smbquic.options.limits import Limits
 from smbquic.overload.budget import SESSION, SharedBudget, UserBudget
 from smbquic.overload.connection_limiter import ConnectionLimiter
@@ -63,6 +64,7 @@ class ConnectionServices:
     threads: ThreadPoolExecutor
     loop_monitor: LoopMonitor
     connections: ConnectionTable
+    requests: RequestCounts
     notified: bool = False
     failures: int = 0
 

@@ -39,6 +39,7 @@ def as_retry(context: Context, reason: RetryAfter | NotReady) -> RetryAfter:
 class Context:
     """One incoming message on its way through its handlers: a request, or a whole compound.
 
+    `received` is when it came, in seconds of `perf_counter`.
     `session` and `tree` are there for every handler whose command needs them (all but NEGOTIATE,
     SESSION_SETUP, ECHO, CANCEL; LOGOFF and TREE_CONNECT have no tree). `entry` is the open that
     `request` is about, once that is known. `file_id` is what a related
@@ -55,13 +56,15 @@ class Context:
         "failed",
         "file_id",
         "held",
+        "received",
         "related",
         "request",
         "waiting_since",
     )
 
-    def __init__(self, connection: ServerConnection) -> None:
+    def __init__(self, connection: ServerConnection, received: float = 0.0) -> None:
         self.connection = connection
+        self.received = received
         self.request: Request | None = None
         self.entry: Open | None = None
         self.related = False

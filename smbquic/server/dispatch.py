@@ -59,13 +59,15 @@ class Dispatcher:
         """
         # Before the message is decrypted: that costs time, too, which an unauthenticated client
         # could make the server spend.
+        received = started = perf_counter()
         if connection.quota.is_exhausted():
             await acquire_time(connection)
+            started = perf_counter()
         # A logon in this message may give the connection another quota; the message is charged to
         # the former one, under which it was received.
-        quota, started = connection.quota, perf_counter()
+        quota = connection.quota
         requests = connection.protocol.receive(message)
-        context = Context(connection)
+        context = Context(connection, received)
         answers, following = self._dispatch(context, requests, 0)
         _charge(context, quota, started, answers)
         if following < len(requests):

@@ -1,8 +1,10 @@
 """Makes messages of the outcomes of requests; this is where errors become a status."""
 
 import logging
+from time import perf_counter
 
 from smbquic.errors import RemoteProtocolError, StatusError, WireError
+from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.outcome import Reply
@@ -15,6 +17,7 @@ _log = logging.getLogger(__name__)
 def respond(context: Context, request: Request, reply: Reply) -> list[Buffer] | None:
     """Return the message with a reply; None while other requests of its compound have none."""
     context.failed = None
+    _count(context, request, reply.status)
     message = context.connection.protocol.respond(request, reply.body, reply.status)
     if message is None and request.compound is not None:
         context.held += sum(map(len, request.compound.responses[-1].body))
@@ -25,7 +28,14 @@ def fail(context: Context, request: Request, error: BaseException) -> list[Buffe
     """Return the message with an error, as `respond`; raises what ends the connection."""
     failure = failure_of(context, request, error)
     context.failed = failure.status
+    _count(context, request, failure.status)
     return context.connection.protocol.fail(request, failure.status, failure.data)
+
+
+def _count(context: Context, request: Request, status: NtStatus) -> None:
+    """Count a request that is answered now."""
+    requests = context.connection.services.requests
+    requests.add(request.header.command, status, perf_counter() - context.received)
 
 
 def failure_of(context: Context, request: Request, error: BaseException) -> StatusError:

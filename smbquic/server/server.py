@@ -10,6 +10,7 @@ from time import perf_counter
 from smbquic.auth.logon_limiter import LogonLimiter, LogonLimits
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, AuditLog
+from smbquic.observe.request_counts import RequestCounts
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.overload.budget import SharedBudget
 from smbquic.overload.loop_monitor import LoopMonitor
@@ -95,12 +96,18 @@ class Server(LimitedService[ServerConnection]):
             threads=self.threads,
             loop_monitor=self.loop_monitor,
             connections=self.connections,
+            requests=RequestCounts(),
         )
 
     @property
     def failures(self) -> int:
         """How many requests and connections failed through a bug of the server."""
         return self.services.failures
+
+    @property
+    def requests(self) -> RequestCounts:
+        """The requests that were answered."""
+        return self.services.requests
 
     async def serve(self, transport: MessageTransport) -> None:
         """Serve one connection to its end."""

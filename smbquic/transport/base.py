@@ -58,13 +58,15 @@ class PathStatistics:
     `round_trip` is in seconds, smoothed, and None before the first measurement. `datagram_size` is
     the UDP payload of a full datagram in bytes. `lost_packets` were declared lost, so that their
     contents were sent again. `timeouts` is how often in a row something was sent again that the
-    peer has not acknowledged; None except over TCP on Linux.
+    peer has not acknowledged; None except over TCP on Linux. `congestion_window` is how many bytes
+    may be in flight, None except over QUIC.
     """
 
     round_trip: float | None = None
     datagram_size: int | None = None
     lost_packets: int | None = None
     timeouts: int | None = None
+    congestion_window: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

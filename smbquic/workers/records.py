@@ -25,7 +25,7 @@ TEXT_LIMIT = 1024
 
 UNKNOWN = PathStatistics()
 
-_PROGRESS = Struct(">qQQQ?dqq")
+_PROGRESS = Struct(">qQQQ?dqqq")
 _SIZE = Struct(">Q")
 
 
@@ -104,6 +104,7 @@ class Progress:
             -1.0 if path.round_trip is None else path.round_trip,
             -1 if path.datagram_size is None else path.datagram_size,
             -1 if path.lost_packets is None else path.lost_packets,
+            -1 if path.congestion_window is None else path.congestion_window,
         )
 
     @classmethod
@@ -111,12 +112,13 @@ class Progress:
         """Decode the body of a record. Raises `RemoteProtocolError`."""
         if len(body) != _PROGRESS.size:
             raise RemoteProtocolError(f"the progress of a connection has {_PROGRESS.size} bytes")
-        *counts, unfinished, round_trip, datagram_size, lost = _PROGRESS.unpack(body)
+        *counts, unfinished, round_trip, datagram_size, lost, window = _PROGRESS.unpack(body)
         taken, received, unfetched, messages = counts
         path = PathStatistics(
             round_trip=None if round_trip < 0 else round_trip,
             datagram_size=None if datagram_size < 0 else datagram_size,
             lost_packets=None if lost < 0 else lost,
+            congestion_window=None if window < 0 else window,
         )
         return cls(taken, received, unfetched, messages, unfinished, path)
 

@@ -113,6 +113,20 @@ def test_without_a_sink_nothing_happens() -> None:
     assert not AuditLog(files=True).files
 
 
+@pytest.mark.parametrize("sink", [None, AuditLines()])
+def test_events_are_counted_with_and_without_a_sink(sink: AuditLines | None) -> None:
+    audit = AuditLog(sink)
+    trail = audit.begin(PEER)
+    trail.record(AuditEvent.LOGON_FAILURE, status="STATUS_LOGON_FAILURE")
+    trail.record(AuditEvent.LOGON, user="alice")
+    audit.handshake_failed("x", HandshakeError("y", "unknown-ca"), ClientHello())
+    audit.handshake_failed("x", ConnectError("y"), ClientHello())
+    assert audit.counts.of(AuditEvent.CONNECTION) == {PEER.kind: 1}
+    assert audit.counts.of(AuditEvent.LOGON_FAILURE) == {"STATUS_LOGON_FAILURE": 1}
+    assert audit.counts.of(AuditEvent.LOGON) == {"": 1}
+    assert audit.counts.of(AuditEvent.HANDSHAKE_FAILURE) == {"unknown-ca": 1, "no-handshake": 1}
+
+
 def test_a_decision_about_a_user() -> None:
     sink = AuditLines()
     log(sink).begin(PEER).decided(Decision(False, "because", "san:* -> {}"), "bob")

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.observe.request_counts import RequestCounts
 from smbquic.options.limits import Limits
 from smbquic.overload.loop_monitor import HELD
 from smbquic.protocol.request import Request
 from smbquic.protocol.response import Response
-from smbquic.server import dispatch
+from smbquic.server import dispatch, responses
 from smbquic.server.context import Context
 from smbquic.server.outcome import Pending, Reply
 from smbquic.server.responses import respond
@@ -30,6 +31,7 @@ from smbquic.wire.close import CloseRequest
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
+from smbquic.wire.header import Command
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Dialect
@@ -374,19 +376,57 @@ async def test_who_has_used_up_his_time_waits_and_all_is_charged(
         assert steps == ["acquired", (0.0, 1)]
 
 
+async def test_answered_requests_are_counted_by_command_and_status(
+    client: Client, server: Server, tmp_path: Path, create_request: CreateRequestOf
+) -> None:
+    before = dict(server.requests.commands[Command.CREATE].statuses)
+    created = await client.call(create_request("new"))
+    await client.call(WriteRequest(0, created.body.file_id, b"x", flags=WriteFlags.WRITE_THROUGH))
+    after = server.requests.commands[Command.CREATE].statuses
+    assert after[NtStatus.SUCCESS] == before[NtStatus.SUCCESS] + 1
+    write = server.requests.commands[Command.WRITE]
+    assert write.statuses == {NtStatus.SUCCESS: 1}
+    assert write.latencies.count == 1
+
+
+async def test_the_time_of_a_request_is_from_its_receipt_to_its_answer(
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(0.0)
+
+    async def acquire(_: object) -> None:
+        clock.advance(0.25)
+
+    def handle(context: Context, request: Request) -> Reply:
+        clock.advance(0.5)
+        return Reply(EchoResponse())
+
+    [connection] = server.connections
+    monkeypatch.setattr(dispatch, "acquire_time", acquire)
+    monkeypatch.setattr(dispatch, "perf_counter", clock)
+    monkeypatch.setattr(responses, "perf_counter", clock)
+    monkeypatch.setattr(connection.quota, "is_exhausted", lambda: True)
+    break_echo(monkeypatch, server, handle)
+    await client.call(EchoRequest())
+    assert server.requests.commands[Command.ECHO].latencies.total == 0.75
+
+
 def test_what_waits_for_the_rest_of_its_compound_is_counted() -> None:
     def held(compound: object, message: object) -> int:
         protocol = SimpleNamespace(respond=lambda *_: message)
+        services = SimpleNamespace(requests=RequestCounts())
+        connection = SimpleNamespace(protocol=protocol, services=services)
         context = SimpleNamespace(
-            failed=NtStatus.ACCESS_DENIED, held=10, connection=SimpleNamespace(protocol=protocol)
+            failed=NtStatus.ACCESS_DENIED, held=10, received=0.0, connection=connection
         )
-        request: Any = SimpleNamespace(compound=compound)
+        header = SimpleNamespace(command=Command.ECHO)
+        request: Any = SimpleNamespace(compound=compound, header=header)
         found: Any = context
         assert respond(found, request, Reply(EchoResponse())) is message
         assert context.failed is None
         return int(context.held)
 
-    responses = [SimpleNamespace(body=body) for body in ([bytes(100)], [b"abc", b"de"])]
-    assert held(SimpleNamespace(responses=responses), None) == 15
-    assert held(SimpleNamespace(responses=responses), [b"message"]) == 10
+    prepared = [SimpleNamespace(body=body) for body in ([bytes(100)], [b"abc", b"de"])]
+    assert held(SimpleNamespace(responses=prepared), None) == 15
+    assert held(SimpleNamespace(responses=prepared), [b"message"]) == 10
     assert held(None, None) == 10

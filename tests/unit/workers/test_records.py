@@ -54,6 +54,7 @@ PATHS = st.builds(
     round_trip=st.none() | st.floats(0, 100),
     datagram_size=st.none() | st.integers(0, 65535),
     lost_packets=st.none() | st.integers(0, 1 << 40),
+    congestion_window=st.none() | st.integers(0, 1 << 40),
 )
 COUNTS = st.integers(0, (1 << 64) - 1)
 

@@ -85,6 +85,7 @@ class AioquicStatus:
             recovery._rtt_smoothed if recovery._rtt_initialized else None,
             self._quic._max_datagram_size,
             recovery.lost_packets,
+            congestion_window=recovery.congestion_window,
         )
 
     @property

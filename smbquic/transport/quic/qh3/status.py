@@ -99,7 +99,12 @@ class Qh3Status:
         size = self._path_mtu.size
         if core is None:
             return PathStatistics(None, size, 0)
-        return PathStatistics(core.smoothed_rtt or None, size, int(core.loss_total))
+        return PathStatistics(
+            core.smoothed_rtt or None,
+            size,
+            int(core.loss_total),
+            congestion_window=core.congestion_window,
+        )
 
     @property
     def _tls(self) -> Qh3Context:

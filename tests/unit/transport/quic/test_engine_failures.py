@@ -1,6 +1,7 @@
 """Datagrams of any content and failures of the library, with every engine."""
 
 import logging
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -22,7 +23,8 @@ from tests.unit.transport.quic.simulation import Simulate, library
 def test_a_client_that_has_not_been_heard_has_said_nothing(fresh: MakeServer, name: str) -> None:
     engine = fresh(name)
     assert engine.client_hello == ClientHello()
-    assert engine.statistics() == PathStatistics(None, 1200, 0)
+    found = engine.statistics()
+    assert replace(found, congestion_window=None) == PathStatistics(None, 1200, 0)
     assert engine.unsent == engine.unacknowledged == engine.held == 0
     assert engine.idle_timeout == 30
     assert not any((engine.begun, engine.finished, engine.terminated))

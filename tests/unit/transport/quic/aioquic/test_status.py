@@ -26,6 +26,16 @@ def stream(*, sent: int, written: int, kept: int) -> SimpleNamespace:
     return SimpleNamespace(sender=sender)
 
 
+def loss(round_trip: float | None, lost_packets: int) -> SimpleNamespace:
+    """Return a loss recovery that has measured this."""
+    return SimpleNamespace(
+        _rtt_initialized=round_trip is not None,
+        _rtt_smoothed=round_trip or 0.0,
+        lost_packets=lost_packets,
+        congestion_window=14_720,
+    )
+
+
 def status(**more: Any) -> AioquicStatus:
     """Return the status of an established connection on which nothing happens."""
     fields: dict[str, Any] = {
@@ -36,7 +46,7 @@ def status(**more: Any) -> AioquicStatus:
         "_cryptos": {tls.Epoch.ONE_RTT: SimpleNamespace(key_phase=1)},
         "_idle_timeout": lambda: 12.5,
         "_max_datagram_size": 1472,
-        "_loss": SimpleNamespace(_rtt_initialized=True, _rtt_smoothed=0.04, lost_packets=3),
+        "_loss": loss(0.04, 3),
     }
     quic: Any = SimpleNamespace(**{**fields, **more})
     return AioquicStatus(quic)
@@ -78,6 +88,7 @@ def test_what_the_library_has_measured() -> None:
     found = status()
     assert (found.connection_id, found.held, found.key_phase) == (b"serverid", 17, 1)
     assert found.idle_timeout == 12.5
-    assert found.statistics() == PathStatistics(0.04, 1472, 3)
-    unmeasured = SimpleNamespace(_rtt_initialized=False, _rtt_smoothed=0.0, lost_packets=0)
-    assert status(_loss=unmeasured).statistics() == PathStatistics(None, 1472, 0)
+    assert found.statistics() == PathStatistics(0.04, 1472, 3, congestion_window=14_720)
+    assert status(_loss=loss(None, 0)).statistics() == PathStatistics(
+        None, 1472, 0, congestion_window=14_720
+    )

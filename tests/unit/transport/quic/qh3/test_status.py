@@ -1,5 +1,6 @@
 """What qh3 reports of a connection, as its library and its core say it in any state."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +25,7 @@ def core(**more: Any) -> SimpleNamespace:
         "bytes_in_flight": 0,
         "smoothed_rtt": 0.04,
         "loss_total": 3,
+        "congestion_window": 14_720,
         "close_reason": None,
         "timer": None,
     }
@@ -114,8 +116,9 @@ def test_the_shorter_idle_timeout_counts(announced: int | None, expected: float)
 
 
 def test_what_the_core_measures() -> None:
-    assert status(core()).statistics() == PathStatistics(0.04, 1472, 3)
-    assert status(core(smoothed_rtt=0.0)).statistics() == PathStatistics(None, 1472, 3)
+    found = PathStatistics(0.04, 1472, 3, congestion_window=14_720)
+    assert status(core()).statistics() == found
+    assert status(core(smoothed_rtt=0.0)).statistics() == replace(found, round_trip=None)
     assert status(core()).key_phase == 1
     assert status(core(send_key_phase=None)).key_phase == 0
     assert status(core()).begun
