@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
-from smbquic.api.listen import ListenAddress, listening_on
+from smbquic.api.listen import listen_addresses, listening_on
 from smbquic.api.listening import (
     IdentityOptions,
     QuicListening,
@@ -25,6 +25,7 @@ from smbquic.observe.audit import AuditLog
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.keywords import keywords
+from smbquic.options.limits import Limits, replaceable
 from smbquic.options.model import values_of
 from smbquic.options.server import Listen, ListenerOptions, Workers
 from smbquic.overload.memory import memory_limit
@@ -93,6 +94,10 @@ class RunningGateway:
         self.apply()
         self.gateway.reload(pools, backends)
 
+    def use_limits(self, limits: Limits) -> None:
+        """Use other limits, also for open connections, except for what `FIXED_LIMITS` names."""
+        self.gateway.use_limits(replaceable(limits, self.gateway.limits))
+
     def apply(self) -> None:
         """Use the certificates that were read, and disconnect clients that their rules refuse."""
         self._quic.apply(self.gateway.connections)
@@ -143,7 +148,10 @@ async def gateway(
     address that cannot be had, `PkiError`, `EngineError`, and `ConfigError` for a web listener
     without the extra `web`.
     """
-    addresses = [_address(text) for text in options.listen]
+    addresses = listen_addresses(options.listen, options.sockets)
+    for address in addresses:
+        if address.transport != "quic":
+            raise UrlError(f"{address}: a gateway listens on quic://HOST:PORT")
     if not options.identities:
         raise ValueError("a gateway needs a certificate and its key")
     certificates = ServerCertificates(options.identities)
@@ -161,7 +169,8 @@ async def gateway(
         )
         stack.push_async_callback(listening.close)
         listeners = []
-        limit = _connections_of_listener(options, per_connection=2 if listening.has_sockets else 1)
+        sockets = 2 if listening.has_sockets else 1
+        limit = _connections_of_listener(options, len(addresses), per_connection=sockets)
         for address in addresses:
             with listening_on(address):
                 listeners.append(await listening.listen(address, made.serve, limit))
@@ -175,12 +184,14 @@ async def gateway(
         yield replace(running, web=web)
 
 
-def _connections_of_listener(options: GatewayOptions, *, per_connection: int) -> int:
-    """Return how many connections each listener takes, if each has so many sockets.
+def _connections_of_listener(
+    options: GatewayOptions, listeners: int, *, per_connection: int
+) -> int:
+    """Return how many connections each of the listeners takes, if each has so many sockets.
 
     That is one to a back end, and maybe one to a worker process.
     """
-    most = max(sockets_limit() // per_connection // len(options.listen), 1)
+    most = max(sockets_limit() // per_connection // max(listeners, 1), 1)
     if most < options.limits.connections:
         _log.warning(
             "each listener takes at most %d clients at a time, as this process may have %d"
@@ -189,10 +200,3 @@ def _connections_of_listener(options: GatewayOptions, *, per_connection: int) ->
             descriptor_limit(),
         )
     return min(options.limits.connections, most)
-
-
-def _address(text: str) -> ListenAddress:
-    address = ListenAddress.parse(text)
-    if address.transport != "quic":
-        raise UrlError(f"{text!r}: a gateway listens on quic://HOST:PORT")
-    return address

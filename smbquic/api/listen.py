@@ -2,14 +2,14 @@
 
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from smbquic.client.url import PORTS
-from smbquic.errors import ListenError, UrlError
-from smbquic.transport.addresses import resolve
+from smbquic.errors import ConfigError, ListenError, UrlError
+from smbquic.transport.addresses import is_wildcard, resolve
 from smbquic.transport.addresses import url as url_of
 from smbquic.transport.hosts import host_and_port
 
@@ -21,12 +21,14 @@ _LISTENERS: dict[str, Literal["quic", "tcp"]] = {"quic": "quic", "tcp": "tcp"}
 class ListenAddress:
     """Where to listen: ``quic://HOST[:443]`` or ``tcp://HOST[:445]``; port 0 picks one.
 
-    Without a host, as in ``quic://:443``, it is all IPv4 addresses of the machine.
+    Without a host, as in ``quic://:443``, it is all IPv4 addresses of the machine. `opened` is a
+    socket that has the address already.
     """
 
     transport: Literal["quic", "tcp"]
     host: str
     port: int
+    opened: socket.socket | None = field(default=None, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> "ListenAddress":
@@ -39,8 +41,42 @@ class ListenAddress:
         host, port = host_and_port(place.rstrip("/"), PORTS[transport], lowest=0)
         return cls(transport, host, port)
 
+    @classmethod
+    def of(cls, sock: socket.socket) -> "ListenAddress":
+        """Return the address of a bound socket: QUIC's if it is of UDP.
+
+        Raises `ConfigError` for a socket that cannot be listened on.
+        """
+        host, port, *_ = sock.getsockname()
+        where = f"the socket on port {port}"
+        if (
+            sock.family == socket.AF_INET6
+            and is_wildcard((host, port))
+            and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+        ):
+            raise ConfigError(
+                f"{where} takes IPv4 as well as IPv6: set BindIPv6Only=ipv6-only in the socket"
+                f" unit, and listen on 0.0.0.0:{port} with a second socket"
+            )
+        if sock.type == socket.SOCK_DGRAM:
+            return cls("quic", host, port, sock)
+        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise ConfigError(f"{where} does not listen: set Accept=no in the socket unit")
+        return cls("tcp", host, port, sock)
+
     def __str__(self) -> str:
         return url_of(self.transport, (self.host, self.port))
+
+
+def listen_addresses(
+    listen: Sequence[str], sockets: Iterable[socket.socket] = ()
+) -> list[ListenAddress]:
+    """Return where to listen: on these sockets, and at the addresses that none of them has.
+
+    Raises `UrlError`, and `ConfigError` for a socket that cannot be listened on.
+    """
+    found = [ListenAddress.of(sock) for sock in sockets]
+    return found + [each for each in map(ListenAddress.parse, listen) if each not in found]
 
 
 @contextmanager

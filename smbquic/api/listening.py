@@ -1,6 +1,7 @@
 """The QUIC listeners of a server or a gateway, and new certificates while they run."""
 
 import logging
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +23,22 @@ from smbquic.transport import quic
 from smbquic.transport.base import Listener, MessageTransport, OnConnection, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
 from smbquic.transport.quic.engine import EngineChoice
+from smbquic.transport.quic.udp import adopt
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class IdentityOptions(Options):
-    """The certificates of the listeners, and where audit records go."""
+    """The sockets and certificates of the listeners, and where audit records go."""
+
+    sockets: Annotated[
+        Sequence[socket.socket],
+        Option(
+            "Bound sockets to listen on besides the addresses of `listen`, such as those that"
+            " systemd has opened: of UDP for QUIC, of TCP that listen already."
+        ),
+    ] = ()
 
     certificate: Annotated[
         Path | str | None,
@@ -100,15 +110,17 @@ class QuicListening:
 
     async def listen(self, address: ListenAddress, serve: OnConnection, limit: int) -> Listener:
         """Accept connections at an address, `limit` at a time; raises what `quic.listen` raises."""
-        listener = await quic.listen(
-            address.host,
-            address.port,
-            serve,
-            certificate=self.certificates.names,
-            max_connections=limit,
-            options=self.options,
-            limiter=self.limiter,
-        )
+        parts: dict[str, Any] = {
+            "certificate": self.certificates.names,
+            "max_connections": limit,
+            "options": self.options,
+            "limiter": self.limiter,
+        }
+        if address.opened is None:
+            listener = await quic.listen(address.host, address.port, serve, **parts)
+        else:
+            adopt(address.opened)
+            listener = await quic.listen_on(address.opened, serve, **parts)
         listener.on_failed = self.audit.handshake_failed
         self._listeners.append(listener)
         return listener

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from smbquic.api.listen import ListenAddress, listening_on
+from smbquic.api.listen import ListenAddress, listen_addresses, listening_on
 from smbquic.api.listening import (
     IdentityOptions,
     QuicListening,
@@ -88,12 +88,14 @@ async def serve(
     Raises `UrlError`, `ValueError`, `ListenError` for an address that cannot be had, `PkiError`,
     `UsersError`, `EngineError`, and `ConfigError` for a web listener without the extra `web`.
     """
-    addresses = [ListenAddress.parse(text) for text in options.listen]
+    addresses = listen_addresses(options.listen, options.sockets)
     shown = ServerCertificates(options.identities) if options.identities else None
     if shown is None and any(address.transport == "quic" for address in addresses):
         raise ValueError("a QUIC listener needs a certificate and its key")
     async with AsyncExitStack() as stack:
-        server = _server(_served_shares(shares, stack), _users(users), options, shown)
+        store = _users(users)
+        server = _server(_served_shares(shares, stack), store, options, shown)
+        stack.callback(server.shares.end)
         stack.push_async_callback(server.close)
         listening = None
         if shown is not None:
@@ -105,7 +107,7 @@ async def serve(
             await _listen(server, address, listening, stack)
         if listening is not None:
             await listening.start()
-        serving = Serving(server, server.listeners, listening)
+        serving = Serving(server, server.listeners, listening, store)
         if shown is not None:
             watching = asyncio.create_task(shown.watch(serving.apply))
             stack.callback(watching.cancel)
@@ -174,13 +176,13 @@ async def _listen(
 
 
 async def _listen_tcp(server: Server, address: ListenAddress) -> Listener:
-    return await tcp.listen(
-        address.host,
-        address.port,
-        server.serve,
-        max_connections=_limit_of_sockets(server),
-        limiter=server.connection_limiter,
-    )
+    parts: dict[str, Any] = {
+        "max_connections": _limit_of_sockets(server),
+        "limiter": server.connection_limiter,
+    }
+    if address.opened is not None:
+        return await tcp.listen_on(address.opened, server.serve, **parts)
+    return await tcp.listen(address.host, address.port, server.serve, **parts)
 
 
 def _limit_of_sockets(server: Server) -> int:

@@ -1,18 +1,21 @@
-"""A running server: its status, the reload of its certificates, and its end."""
+"""A running server: its status, its shares, users and certificates, which may change, its end."""
 
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from smbquic.api.listening import QuicListening, certificates_status, listeners_status
+from smbquic.auth.users import UserStore
 from smbquic.observe.process_usage import resident
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.limits import Limits, replaceable
 from smbquic.overload.memory import memory_limit
 from smbquic.pki.reload import ServerCertificates
 from smbquic.server.server import Server
 from smbquic.server.session import UserSession
+from smbquic.server.share import ServedShare
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Serving:
     listeners: list[str]
     _quic: QuicListening | None = None
     web: str = ""
+    _users: UserStore = field(default_factory=UserStore)
 
     @property
     def certificates(self) -> ServerCertificates | None:
@@ -111,6 +115,29 @@ class Serving:
         if self.certificates is not None:
             self.certificates.reload(certificates)
             self.apply()
+
+    def add_share(self, share: ServedShare) -> None:
+        """Offer one more share. Raises `ValueError` for a name that is wrong or taken."""
+        self.server.shares.add(share)
+
+    def remove_share(self, name: str) -> None:
+        """Offer a share no longer. Its clients stay logged on; what they have open there is closed.
+
+        Its storage is closed as well. Raises `KeyError` if there is none of that name.
+        """
+        self.server.shares.remove(name)
+
+    def replace_users(self, users: UserStore) -> int:
+        """Let these users log on, and nobody else; return how many sessions are ended by that.
+
+        Those are the sessions of users who are there no longer. Who has another password now stays
+        logged on.
+        """
+        return self.server.end_sessions({name.casefold() for name in self._users.replace(users)})
+
+    def use_limits(self, limits: Limits) -> None:
+        """Use other limits, also for open connections, except for what `FIXED_LIMITS` names."""
+        self.server.use_limits(replaceable(limits, self.server.limits))
 
     def apply(self) -> None:
         """Use the certificates that were read, and disconnect clients that their rules refuse."""

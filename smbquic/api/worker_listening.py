@@ -5,6 +5,7 @@ from typing import Any
 
 from smbquic.api.listen import ListenAddress, check_listen
 from smbquic.api.listening import QuicListening, listener_status
+from smbquic.errors import ConfigError
 from smbquic.observe.audit import AuditLog
 from smbquic.options.server import ListenerOptions
 from smbquic.overload.connection_limiter import ConnectionLimiter
@@ -34,6 +35,10 @@ class WorkerListening(QuicListening):
 
     async def listen(self, address: ListenAddress, serve: OnConnection, limit: int) -> Listener:
         """See `QuicListening`."""
+        if address.opened is not None:
+            raise ConfigError(
+                "worker processes open sockets of their own: set workers = 0 for those of systemd"
+            )
         if address.port:
             # Sockets that share a port among them share it with those of another server, too.
             await check_listen([str(address)])

@@ -61,12 +61,13 @@ class LogonLimiter:
     """The failed logons at one server. `clock` returns seconds of a monotonic clock.
 
     `lockouts` are the users, in lower case, whom an administrator has locked out.
+    `limits` may be replaced at any time.
     """
 
     def __init__(
         self, limits: LogonLimits | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._limits = limits or LogonLimits()
+        self.limits = limits or LogonLimits()
         self._clock = clock
         self._failures: OrderedDict[Key, _Failures] = OrderedDict()
         self._known: OrderedDict[Key, None] = OrderedDict()
@@ -111,12 +112,12 @@ class LogonLimiter:
         """Count one failure, and lock the key if there were too many."""
         now = self._clock()
         failures = self._failures.get(key)
-        if failures is None or now - failures.since > self._limits.seconds:
+        if failures is None or now - failures.since > self.limits.seconds:
             failures = _Failures(0, now)
         failures.count += 1
         per_address = key[0] in ("address", "certificate")
-        if failures.count >= (self._limits.per_address if per_address else self._limits.per_user):
-            failures.locked_until = now + self._limits.seconds
+        if failures.count >= (self.limits.per_address if per_address else self.limits.per_user):
+            failures.locked_until = now + self.limits.seconds
         _remember(self._failures, key, failures)
 
     def record_success(self, key: Key) -> None:

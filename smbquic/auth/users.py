@@ -148,6 +148,23 @@ class UserStore:
         """Remove an account. Raises `KeyError` if there is none of that name."""
         del self._entries[_key(name)]
 
+    def include(self, other: "UserStore") -> None:
+        """Add the accounts of another store. Raises `UsersError` if a name exists already."""
+        for entry in other._entries.values():
+            self._insert(entry.account, entry.comments)
+
+    def replace(self, other: "UserStore") -> list[str]:
+        """Have the accounts of another store in place of these; return who is there no longer."""
+        gone = [
+            entry.account.name for key, entry in self._entries.items() if key not in other._entries
+        ]
+        self._entries, self._tail = dict(other._entries), other._tail
+        return gone
+
+    def accounts(self) -> list[Account]:
+        """Return the accounts, in the order of the file."""
+        return [entry.account for entry in self._entries.values()]
+
     def names(self) -> list[str]:
         """Return the accounts' names, in the order of the file."""
         return [entry.account.name for entry in self._entries.values()]

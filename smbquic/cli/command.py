@@ -60,6 +60,13 @@ def _more_verbose(context: click.Context, parameter: click.Parameter, count: int
         logs.configure(context.meta[__name__], again=before is not None)
 
 
+def verbosity() -> int:
+    """Return how many -v the program and its command were given."""
+    context = click.get_current_context(silent=True)
+    count: int = context.meta.get(__name__, 0) if context is not None else 0
+    return count
+
+
 def _verbose_option() -> CliOption:
     return CliOption(
         ["-v", "--verbose"],

@@ -12,12 +12,14 @@ import click
 from smbquic import config
 from smbquic.api import gateway as api
 from smbquic.api.gateway import RunningGateway
+from smbquic.api.socket_activation import inherited_sockets
 from smbquic.auth.users import UserStore
 from smbquic.cli.command import command, json_option, option
 from smbquic.cli.loop import allow_many_files, run
 from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit
-from smbquic.cli.program import prepare, run_until_stopped
+from smbquic.cli.program import prepare, run_until_stopped, with_sockets
+from smbquic.cli.server_certificate import has_certificate
 from smbquic.gateway.pool import PoolTable
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
@@ -58,18 +60,22 @@ def gateway(config_file: Path | None, *, given: Given, as_json: bool) -> None:
     server over TCP. It sees who logs on, but not what is encrypted.
 
     Without --cert a private CA is created and kept, which the clients have to trust.
-    Certificates are read again when their files change. On SIGHUP the certificates, access
-    rules and pools of the configuration file are read again, and the audit file is reopened.
+    Certificates are read again when their files change. On SIGHUP, or by smbquic reload,
+    the configuration file is read again: certificates, access rules, pools, limits and the
+    log level change while connections go on. The audit file is reopened.
     """
-    base = config.load(config_file) if config_file else config.Configuration(users=UserStore())
-    if base.shares:
-        raise click.UsageError(f"{config_file} has shares, which `smbquic serve` serves")
-    settings = config.merged(base, given)
-    settings = replace(settings, pools=_pools(settings, given[PoolOptions]))
+
+    sockets = inherited_sockets()
+
+    def read() -> config.Configuration:
+        settings = with_sockets(config.merged(_loaded(config_file), given), sockets)
+        return replace(settings, pools=_pools(settings, given[PoolOptions]))
+
+    settings = read()
     for address in settings.listen:
         if not address.startswith("quic:"):
             raise click.UsageError(f"--listen {address}: a gateway listens on quic://HOST:PORT")
-    prepared = prepare(settings, given[IdentityFiles], config_file)
+    prepared = prepare(settings, given[IdentityFiles], config_file, sockets)
     allow_many_files()
     run(
         run_until_stopped(
@@ -81,12 +87,21 @@ def gateway(config_file: Path | None, *, given: Given, as_json: bool) -> None:
                 **prepared.options(),
             ),
             announce=partial(_announce, ca=prepared.ca, as_json=as_json),
-            use=_use,
-            reloads="certificates, access rules and pools",
+            read=read,
+            use=partial(_use, has_certificate(given[IdentityFiles])),
             as_root=_AS_ROOT,
             as_json=as_json,
         )
     )
+
+
+def _loaded(file: Path | None) -> config.Configuration:
+    if file is None:
+        return config.Configuration(users=UserStore())
+    loaded = config.load(file)
+    if loaded.shares:
+        raise click.UsageError(f"{file} has shares, which `smbquic serve` serves")
+    return loaded
 
 
 def _pools(settings: config.Configuration, given: dict[str, Any] | Any) -> Sequence[PoolOptions]:
@@ -105,13 +120,12 @@ def _pools(settings: config.Configuration, given: dict[str, Any] | Any) -> Seque
     return pools
 
 
-def _use(running: RunningGateway, base: config.Configuration | None) -> None:
-    """Have a gateway use the certificates and pools of its configuration file."""
-    if base is None:
-        running.reload()
-    else:
-        # Without pools in the file, those of the command line stay.
-        running.reload(base.certificates or None, base.pools or None, base.backends)
+def _use(
+    certified: bool, running: RunningGateway, _: config.Configuration, new: config.Configuration
+) -> None:
+    """Have a gateway use new settings. `certified` says that its command line has a certificate."""
+    running.reload(None if certified else new.certificates or None, new.pools, new.backends)
+    running.use_limits(new.limits)
 
 
 def _announce(running: RunningGateway, *, ca: Path | None, as_json: bool) -> None:

@@ -3,11 +3,15 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smbquic.cli.output import as_line, visible
 
+if TYPE_CHECKING:
+    from smbquic.options.server import LogLevel
+
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+_NAMES = ("warning", "info", "debug")
 _MINUTE = 60.0
 _LIMIT = 60
 _MAX_KINDS = 1024
@@ -81,3 +85,8 @@ def configure(verbosity: int, *, again: bool = False) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=again)
     # A warning of the QUIC library is followed by an error of the package, which says what to do.
     logging.getLogger("quic").setLevel(logging.DEBUG if verbosity > 1 else logging.ERROR)
+
+
+def configure_level(level: "LogLevel", verbosity: int) -> None:
+    """Configure the log of a server anew, by the option `log_level` or by -v, whichever is more."""
+    configure(max(verbosity, _NAMES.index(level)), again=True)

@@ -67,15 +67,15 @@ async def _terminable(work: Coroutine[Any, Any, T]) -> T:
             loop.remove_signal_handler(number)
 
 
-def notify_systemd() -> None:
-    """Notify systemd that the program is ready, where it waits for that (sd_notify(3))."""
+def notify_systemd(state: str) -> None:
+    """Notify systemd of the program's state, where it waits for that (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if sys.platform == "win32" or not address:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
-        link.sendto(b"READY=1", address)
+        link.sendto(state.encode("ascii"), address)
 
 
 @contextmanager

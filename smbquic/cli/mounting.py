@@ -90,7 +90,7 @@ class Mounting:
             else:
                 click.echo(f"{self._url} is mounted on {self._folder}, Ctrl-C unmounts it")
                 sys.stdout.flush()
-            notify_systemd()
+            notify_systemd("READY=1")
 
         cache = LeaseCache(share, CacheLimits(ttl=WITHOUT_LEASES))
         operations = MountOperations(

@@ -1,25 +1,29 @@
 """What `smbquic serve` and `smbquic gateway` have in common, from their settings to their end."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from smbquic import config
 from smbquic.api.connection_ids import connection_id_format
-from smbquic.api.listen import check_listen
+from smbquic.api.listen import ListenAddress, check_listen, listen_addresses
 from smbquic.api.stop import stop_event
+from smbquic.cli import logs
+from smbquic.cli.command import verbosity
 from smbquic.cli.loop import frozen_program, notify_systemd, on_hangup, run
 from smbquic.cli.output import emit
 from smbquic.cli.privileges import ProcessAccount
-from smbquic.cli.reload import reload
+from smbquic.cli.reload import Reloader
 from smbquic.cli.server_account import account_of, drop_privileges, open_audits
 from smbquic.cli.server_certificate import Given, certificates_of
 from smbquic.cli.status import StatusSource, status_socket
 from smbquic.observe.audit import Sink
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.server import DEFAULT_LISTEN
 from smbquic.pki.server_certificate import ServerCertificate
 from smbquic.web.address import check_web
 from smbquic.workers.pool import default_workers
@@ -42,11 +46,13 @@ R = TypeVar("R", bound=Running)
 class Prepared:
     """The settings, certificates and logs of a program, checked and opened before it starts.
 
-    `ca` is the authority that clients may not know yet.
+    `sockets` are those that systemd has opened, whose addresses `listen` has as well. `ca` is the
+    authority that clients may not know yet.
     """
 
     config_file: Path | None
     settings: config.Configuration
+    sockets: Sequence[socket.socket]
     certificates: Sequence[IdentityFiles]
     ca: Path | None
     account: ProcessAccount | None
@@ -56,9 +62,13 @@ class Prepared:
     def options(self) -> dict[str, Any]:
         """Return the keywords that `smbquic.serve` and `api.gateway` both have."""
         workers = self.settings.workers
+        if workers is None:
+            # A socket that systemd has opened is one; each worker needs its own.
+            workers = 0 if self.sockets else default_workers()
         return {
             "listen": self.settings.listen,
-            "workers": default_workers() if workers is None else workers,
+            "sockets": self.sockets,
+            "workers": workers,
             "certificates": self.certificates,
             "audit": self.audit,
             "audit_unauthenticated": self.audit_unauthenticated,
@@ -71,12 +81,33 @@ class Prepared:
         return [*files, self.config_file] if self.config_file else files
 
 
-def prepare(settings: config.Configuration, given: Given, config_file: Path | None) -> Prepared:
+def with_sockets(
+    settings: config.Configuration, sockets: Sequence[socket.socket]
+) -> config.Configuration:
+    """Return settings that listen on these sockets, too; by default on nothing else.
+
+    Raises what `listen_addresses` raises.
+    """
+    if not sockets:
+        return settings
+    listen = () if settings.listen == DEFAULT_LISTEN else settings.listen
+    return replace(settings, listen=tuple(map(str, listen_addresses(listen, sockets))))
+
+
+def prepare(
+    settings: config.Configuration,
+    given: Given,
+    config_file: Path | None,
+    sockets: Sequence[socket.socket],
+) -> Prepared:
     """Check where a program will listen, and its certificates, and open its logs.
 
-    `given` are the values of `IdentityFiles` that the command line gave.
+    `given` are the values of `IdentityFiles` that the command line gave, `sockets` those that
+    systemd has opened.
     """
-    run(check_listen(settings.listen))
+    logs.configure_level(settings.log_level, verbosity())
+    opened = {str(ListenAddress.of(sock)) for sock in sockets}
+    run(check_listen([each for each in settings.listen if each not in opened]))
     run(check_web(settings.web))
     connection_id_format(settings.connection_ids)
     certificates, ca = certificates_of(settings, given, config_file)
@@ -87,6 +118,7 @@ def prepare(settings: config.Configuration, given: Given, config_file: Path | No
     return Prepared(
         config_file=config_file,
         settings=settings,
+        sockets=sockets,
         certificates=certificates,
         ca=ca,
         account=account,
@@ -100,41 +132,33 @@ async def run_until_stopped(
     starting: AbstractAsyncContextManager[R],
     *,
     announce: Callable[[R], None],
-    use: Callable[[R, config.Configuration | None], None],
-    reloads: str,
+    read: Callable[[], config.Configuration],
+    use: Callable[[R, config.Configuration, config.Configuration], None],
     as_root: str,
     as_json: bool,
 ) -> None:
     """Run what `starting` starts until the program is asked to stop and the clients have finished.
 
-    `announce` prints that it is ready. `use` is called on SIGHUP, with the configuration file if
-    there is one; `reloads` says what it uses of that. `as_root` is the warning for a program that
-    stays root.
+    `announce` prints that it is ready. A reload gets the settings by `read`, and has the program
+    use them in place of the former ones by `use`. `as_root` is the warning for a program that stays
+    root.
     """
     settings = prepared.settings
-    seconds = settings.limits.drain_seconds
     sinks = (prepared.audit, prepared.audit_unauthenticated)
     async with starting as running:
         drop_privileges(prepared.account, prepared.watched, settings.audit, as_root)
         if prepared.account is not None:
             running.become(prepared.account.uid, prepared.account.gid, prepared.account.groups)
-
-        def hang_up() -> None:
-            reload(
-                prepared.config_file,
-                sinks,
-                lambda base: use(running, base),
-                what=reloads,
-                as_json=as_json,
-            )
-
-        async with status_socket(running):
+        reloader = Reloader(running, settings, read, use, sinks, as_json)
+        async with status_socket(running, {"reload": reloader.reload}):
             # The handlers first: a program that reads the announcement may send a signal at once.
-            with frozen_program(), stop_event() as stop, on_hangup(hang_up):
+            with frozen_program(), stop_event() as stop, on_hangup(reloader.reload):
                 announce(running)
-                notify_systemd()
+                notify_systemd("READY=1")
                 await stop.wait()
                 stop.clear()
+                notify_systemd("STOPPING=1")
+                seconds = reloader.settings.limits.drain_seconds
                 if as_json:
                     emit({"event": "draining", "seconds": seconds})
                 await running.drain(seconds, stop)

@@ -73,7 +73,7 @@ def relay(words: tuple[str, ...], *, given: Given, once: bool, as_json: bool) ->
                     emit({"event": "ready", "listeners": [listener]})
                 elif not once:
                     _announce(listener, urls[0])
-                notify_systemd()
+                notify_systemd("READY=1")
                 if once:
                     code = await _run_command(arguments, listener, stop)
                 else:

@@ -6,6 +6,7 @@ import socket
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from smbquic import config
 from smbquic.api import server as api
 from smbquic.api.listen import check_listen
 from smbquic.api.serving import Serving
+from smbquic.api.socket_activation import inherited_sockets
 from smbquic.auth.users import UserStore, check_name
 from smbquic.cli.announcement import Announcement, machine_name, names_of
 from smbquic.cli.command import command, json_option, option
@@ -22,7 +24,9 @@ from smbquic.cli.loop import allow_many_files, run
 from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit, warn
 from smbquic.cli.passwords import ask_new
-from smbquic.cli.program import Prepared, prepare, run_until_stopped
+from smbquic.cli.program import Prepared, prepare, run_until_stopped, with_sockets
+from smbquic.cli.server_certificate import has_certificate
+from smbquic.cli.share_changes import ShareChanges
 from smbquic.cli.shares import collect
 from smbquic.client.url import PORTS
 from smbquic.errors import EXAMPLE_PORT, ListenError
@@ -132,28 +136,39 @@ def serve(
     is not available.
 
     Without --cert a private CA is created and kept, which the clients have to trust.
-    Certificates are read again when their files change. On SIGHUP the certificates and
-    access rules of the configuration file are read again, and the audit file is reopened.
+    Certificates are read again when their files change. On SIGHUP, or by smbquic reload,
+    the configuration file is read again: shares, users, access rules, certificates, limits
+    and the log level change while sessions go on. The audit file is reopened.
     """
-    settings = config.merged(_loaded(config_file), given)
+    sockets = inherited_sockets()
+    settings = with_sockets(config.merged(_loaded(config_file), given), sockets)
     served = collect(settings, shares, folders)
-    if folders and not config_file and "listen" not in given[ProgramOptions]:
+    if folders and not (config_file or sockets or "listen" in given[ProgramOptions]):
         settings = replace(settings, listen=_find_port())
     for text in users:
         check_name(text.partition(":")[0])
     is_open = bool(users or settings.users.names() or settings.guest)
     if not (is_open or folders):
         raise click.UsageError("nobody could log on: add --user NAME, --users FILE or --guest")
-    prepared = prepare(settings, given[IdentityFiles], config_file)
+    prepared = prepare(settings, given[IdentityFiles], config_file, sockets)
     machine = machine_name()
     # After all other checks, so that nobody types a password for a server that cannot start.
-    _add_users(settings.users, users)
+    own = UserStore()
+    _add_users(own, users)
+    password = None if is_open else _create_user(own)
+    settings.users.include(own)
+
+    def read() -> config.Configuration:
+        new = with_sockets(config.merged(_loaded(config_file), given), sockets)
+        new.users.include(own)
+        return new
+
     plan = _Plan(
         prepared=prepared,
         shares=served,
         certified="certificate" in given[IdentityFiles] or bool(settings.certificates),
         machine=machine,
-        password=None if is_open else _create_user(settings.users),
+        password=password,
     )
     allow_many_files()
     run(
@@ -161,8 +176,8 @@ def serve(
             prepared,
             api.serve(plan.shares, settings.users, **plan.options()),
             announce=lambda serving: _announce(plan.announcement(serving), as_json=as_json),
-            use=_use,
-            reloads="certificates and access rules",
+            read=read,
+            use=partial(_use, has_certificate(given[IdentityFiles])),
             as_root=_AS_ROOT,
             as_json=as_json,
         )
@@ -178,9 +193,17 @@ def _loaded(file: Path | None) -> config.Configuration:
     return loaded
 
 
-def _use(serving: Serving, base: config.Configuration | None) -> None:
-    """Have a server use the certificates of its configuration file."""
-    serving.reload(base.certificates if base and base.certificates else None)
+def _use(
+    certified: bool, serving: Serving, former: config.Configuration, new: config.Configuration
+) -> None:
+    """Have a server use new settings. `certified` says that its command line has a certificate."""
+    if not (new.users.names() or new.guest):
+        raise ValueError("nobody could log on: there is no user left")
+    with ShareChanges.opened(former.shares, new.shares, serving.server.shares) as changes:
+        serving.reload(None if certified else new.certificates or None)
+        changes.apply(serving)
+    serving.replace_users(new.users)
+    serving.use_limits(new.limits)
 
 
 def _add_users(store: UserStore, users: tuple[str, ...]) -> None:

@@ -1,7 +1,7 @@
 """`smbquic status`: what the servers on this machine are doing.
 
-A server listens on a socket in the file system that only its user and root can open. A client that
-connects gets one JSON document, and is disconnected.
+A server listens on a socket in the file system that only its user and root can open. A client
+sends a line with a command, ``status`` or ``reload``, gets one JSON document, and is disconnected.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +26,12 @@ from smbquic.pki.private import user_data_directory
 SYSTEM = Path("/run/smbquic")
 """The folder for the sockets of system services."""
 RESPONSE_TIMEOUT = 5.0
-"""Seconds to wait for the response of a server."""
+"""Seconds to wait for the response of a server, and for the command of a client."""
+_LONGEST_COMMAND = 64
+
+Answers = Mapping[str, Callable[[], dict[str, Any]]]
+"""The functions that answer the commands of clients, by command."""
+_NONE: Answers = {}
 
 _log = logging.getLogger(__name__)
 
@@ -48,12 +53,13 @@ def folder() -> Path:
 
 
 @contextlib.asynccontextmanager
-async def status_socket(serving: StatusSource) -> AsyncIterator[None]:
-    """Answer `smbquic status`; a server without the socket serves all the same."""
+async def status_socket(serving: StatusSource, others: Answers = _NONE) -> AsyncIterator[None]:
+    """Answer `smbquic status` and `others`; a server without the socket serves all the same."""
+    answers = {"status": serving.status, **others}
     async with contextlib.AsyncExitStack() as stack:
         if sys.platform != "win32":
             try:
-                await stack.enter_async_context(_listen_for_status(serving))
+                await stack.enter_async_context(_listen_for_status(answers))
             except OSError as error:
                 # Whoever names a folder relies on the socket, such as for a health check.
                 level = logging.WARNING if "RUNTIME_DIRECTORY" in os.environ else logging.INFO
@@ -62,18 +68,23 @@ async def status_socket(serving: StatusSource) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _listen_for_status(serving: StatusSource) -> AsyncIterator[None]:
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            writer.write(json.dumps(serving.status()).encode())
-            await writer.drain()
+async def _listen_for_status(answers: Answers) -> AsyncIterator[None]:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # ValueError is a line that is too long.
+        with contextlib.suppress(OSError, ValueError, TimeoutError):
+            async with asyncio.timeout(RESPONSE_TIMEOUT):
+                command = (await reader.readline()).decode("ascii", "replace").strip()
+                known = answers.get(command)
+                found = {"error": "unknown command"} if known is None else known()
+                writer.write(json.dumps(found).encode())
+                await writer.drain()
         writer.close()
 
     place = folder()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = place / f"{os.getpid()}.sock"
     path.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(answer, path)
+    server = await asyncio.start_unix_server(answer, path, limit=_LONGEST_COMMAND)
     try:
         path.chmod(0o600)
         yield
@@ -83,12 +94,37 @@ async def _listen_for_status(serving: StatusSource) -> AsyncIterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _request_status(path: Path) -> dict[str, Any] | None:
-    """Return the status of one server; None where it has ended and left its socket behind."""
+def ask_servers(
+    command: str, processes: Collection[int] = ()
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Send a command to the servers of this user and of the system; yield PIDs and answers.
+
+    With `processes`, only to these. Raises `ConnectError` if none answers.
+    """
+    places = dict.fromkeys((folder(), SYSTEM))
+    answered = False
+    for path in (path for place in places for path in sorted(place.glob("*.sock"))):
+        process = int(path.stem) if path.stem.isdecimal() else 0
+        if processes and process not in processes:
+            continue
+        found = _ask(path, command)
+        if found is not None:
+            answered = True
+            yield process, found
+    if not answered:
+        where = " or ".join(map(str, places))
+        raise ConnectError(f"no server answers in {where}: is one running, as this user?")
+
+
+def _ask(path: Path, command: str) -> dict[str, Any] | None:
+    """Return the answer of one server; None where it has ended and left its socket behind."""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(RESPONSE_TIMEOUT)
         try:
             link.connect(str(path))
+            # One of a former version answers before it has got anything, and hangs up.
+            with contextlib.suppress(BrokenPipeError):
+                link.sendall(f"{command}\n".encode())
             response = b"".join(iter(lambda: link.recv(1 << 16), b""))
             found: dict[str, Any] = json.loads(response)
         except (ConnectionRefusedError, FileNotFoundError):
@@ -117,13 +153,7 @@ def status(*, as_json: bool) -> None:
     smbquic status
     smbquic status --json
     """
-    places = dict.fromkeys((folder(), SYSTEM))
-    paths = [path for place in places for path in sorted(place.glob("*.sock"))]
-    found = [each for path in paths if (each := _request_status(path)) is not None]
-    if not found:
-        where = " or ".join(map(str, places))
-        raise ConnectError(f"no server answers in {where}: is one running, as this user?")
-    for each in found:
+    for _, each in ask_servers("status"):
         if as_json:
             emit(each)
         else:

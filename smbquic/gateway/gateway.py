@@ -59,6 +59,11 @@ class Gateway(LimitedService[GatewayConnection]):
         """Begin to check the back ends."""
         self.health.watch(self.pools, self.backend_options)
 
+    def use_limits(self, limits: Limits) -> None:
+        """See `LimitedService`."""
+        super().use_limits(limits)
+        self._services.limits = limits
+
     def check(self, pools: Iterable[PoolOptions], backends: BackendOptions) -> None:
         """Raise what `reload` would raise for these pools."""
         PoolTable(pools, backends)

@@ -1,6 +1,6 @@
 """Limits on the clients of a server, and on what it keeps for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Annotated
 
@@ -179,3 +179,11 @@ class Limits(Options):
 
 
 DEFAULT_LIMITS = Limits()
+
+FIXED_LIMITS = ("connections", "half_open", "half_open_of_address", "threads")
+"""The limits that a running server keeps: its listeners and its users' threads have them."""
+
+
+def replaceable(limits: Limits, running: Limits) -> Limits:
+    """Return limits for a running server: others, but those that it keeps."""
+    return replace(limits, **{name: getattr(running, name) for name in FIXED_LIMITS})

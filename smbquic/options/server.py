@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
@@ -39,6 +39,8 @@ Listen = Annotated[
 
 
 MAX_WORKERS = 32
+
+LogLevel = Literal["warning", "info", "debug"]
 
 _WORKERS = (
     "Processes that do the work of QUIC, so that it takes more than one processor core; 0 does it"
@@ -186,6 +188,14 @@ class ProcessOptions(Options):
             metavar="N",
         ),
     ] = None
+    log_level: Annotated[
+        LogLevel,
+        Option(
+            "What the log has: warnings only, what clients do as well, or every detail. -v says the"
+            " same for one start.",
+            flag="--log-level",
+        ),
+    ] = "warning"
     private_names: Annotated[
         Sequence[str],
         Option(

@@ -26,8 +26,8 @@ class SharedBudget:
     """An amount of `total`, of which `used` is taken, and one user may take `of_user`."""
 
     def __init__(self, total: int, of_user: int) -> None:
-        self.total: Final = total
-        self.of_user: Final = of_user
+        self.total = total
+        self.of_user = of_user
         self.used = 0
         self._used: Counter[str] = Counter()
 

@@ -46,6 +46,7 @@ class ConnectionLimiter:
     """A server's `Limiter`: decides about every connection that a listener is about to accept.
 
     `lockouts` are the addresses, and IPv6 networks, that an administrator has locked out.
+    `limits` may be replaced at any time.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class ConnectionLimiter:
         self.closed = False
         self.lockouts = Lockouts()
         self._refuse = refuse
-        self._limits = limits
+        self.limits = limits
         self._scheduler = scheduler
         self._connections: Counter[str] = Counter()
         self._unauthenticated: dict[LimitedConnection, float] = {}
@@ -97,13 +98,13 @@ class ConnectionLimiter:
             return False
         # The limits of one address first: whoever exceeds them must not cost others their
         # connections, as the limit of all may do below.
-        if self._connections[client] >= self._limits.connections_of_address:
+        if self._connections[client] >= self.limits.connections_of_address:
             self.refusals.add(ServerRefusal.CONNECTIONS_OF_ADDRESS, host)
             return False
-        if self._places_of[client] >= self._limits.unauthenticated_of_address:
+        if self._places_of[client] >= self.limits.unauthenticated_of_address:
             own = self._unauthenticated_of.get(client, {})
             return self._make_room(own, host, ServerRefusal.UNAUTHENTICATED_OF_ADDRESS)
-        if self._places >= self._limits.unauthenticated:
+        if self._places >= self.limits.unauthenticated:
             return self._make_room(self._unauthenticated, host, ServerRefusal.UNAUTHENTICATED)
         return True
 

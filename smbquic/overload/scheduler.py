@@ -275,16 +275,20 @@ class Scheduler:
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = perf_counter) -> None:
-        self.limits = limits
-        self.user_limit = limits.buffers // 4
-        self.total_limit = limits.buffers // 2
-        self.crowded_user_limit = limits.buffers // 32
+        self.use_limits(limits)
         self.user_time = 0.0
         self.queued_bytes = 0
         self.unauthenticated = UnauthenticatedQuota(self, clock)
         self.users: dict[str, UserQuota] = {}
         self._clock = clock
         self._counted = clock() - COUNT_INTERVAL
+
+    def use_limits(self, limits: Limits) -> None:
+        """Use these limits from now on; who has connections keeps the number of threads."""
+        self.limits = limits
+        self.user_limit = limits.buffers // 4
+        self.total_limit = limits.buffers // 2
+        self.crowded_user_limit = limits.buffers // 32
 
     def add(self, connection: ScheduledConnection, user: str = "") -> None:
         """Charge a connection to a user from now on, or to the unauthenticated ones."""

@@ -62,6 +62,13 @@ class LimitedService(ABC, Generic[C]):
     async def refuse(self, transport: MessageTransport) -> None:
         """Tell a client that is refused that it may try again, and wait until it disconnects."""
 
+    def use_limits(self, limits: Limits) -> None:
+        """Use these limits from now on, also for the connections that there are."""
+        self.limits = limits
+        self.scheduler.use_limits(limits)
+        self.connection_limiter.limits = limits
+        self.slow_peers.limits = limits
+
     @contextmanager
     def counted(self, connection: C, started: float) -> Iterator[None]:
         """Have the limits hold for a connection inside the ``with``.

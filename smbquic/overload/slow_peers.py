@@ -105,11 +105,12 @@ class SlowPeerMonitor:
 
     `waiting` is what waits in memory for clients, in bytes; `closed` counts the connections that
     have ended. `received` and `sent` are the bytes of all messages so far, as of the last check.
+    `limits` may be replaced at any time.
     """
 
     def __init__(self, connections: Iterable[MonitoredConnection], limits: Limits) -> None:
         self._connections = connections
-        self._limits = limits
+        self.limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self._heap = HeapUse()
         self._trimming: asyncio.Future[None] | None = None
@@ -159,7 +160,7 @@ class SlowPeerMonitor:
             flow = connection.transport.flow()
             moved += flow.sent + flow.received
             self._count(connection.progress, flow)
-            reason = connection.progress.check(flow, now, self._limits)
+            reason = connection.progress.check(flow, now, self.limits)
             # Messages that follow each other use the memory of the one before; an idle client needs
             # none.
             connection.last_message = None
@@ -168,7 +169,7 @@ class SlowPeerMonitor:
             else:
                 held[connection] = flow.kept + flow.unfetched + connection.pending_bytes
         self.waiting = sum(held.values())
-        if self.waiting > self._limits.buffers:
+        if self.waiting > self.limits.buffers:
             self._free_memory(held)
         return self._heap.update(moved, self.waiting, self.closed)
 
@@ -180,7 +181,7 @@ class SlowPeerMonitor:
         # By user first: someone with many connections must not get others disconnected whose single
         # connection holds more than each of theirs.
         for connection in sorted(held, key=lambda one: (users[one.quota.user], held[one]))[::-1]:
-            if self.waiting <= self._limits.buffers:
+            if self.waiting <= self.limits.buffers:
                 return
             self.waiting -= held[connection]
             connection.drop(ServerRefusal.MEMORY)

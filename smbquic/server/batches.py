@@ -6,7 +6,7 @@ the first batch; only what is not becomes a task.
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Final
 
@@ -66,6 +66,20 @@ class BackgroundTasks:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def when_done(self, callback: Callable[[], object]) -> None:
+        """Call `callback` once all is done that has begun by now."""
+        running = set(self._tasks)
+        if not running:
+            callback()
+
+        def finished(task: asyncio.Task[None]) -> None:
+            running.discard(task)
+            if not running:
+                callback()
+
+        for task in tuple(running):
+            task.add_done_callback(finished)
 
     async def wait(self) -> None:
         """Wait until all of it is done."""

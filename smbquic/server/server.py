@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
@@ -66,13 +66,7 @@ class Server(LimitedService[ServerConnection]):
         self.access = access
         self.settings = settings
         self.random = random
-        self.logon_limiter = LogonLimiter(
-            LogonLimits(
-                per_user=limits.failed_logons,
-                per_address=limits.failed_logons_of_address,
-                seconds=limits.lockout_seconds,
-            )
-        )
+        self.logon_limiter = LogonLimiter(_logon_limits(limits))
         self.session_table = SessionTable(random)
         self.sessions = UserSessions()
         self.files = FileTable(limits, self.connections.notify)
@@ -108,6 +102,28 @@ class Server(LimitedService[ServerConnection]):
     def requests(self) -> RequestCounts:
         """The requests that were answered."""
         return self.services.requests
+
+    def use_limits(self, limits: Limits) -> None:
+        """See `LimitedService`."""
+        super().use_limits(limits)
+        self.services.limits = limits
+        self.logon_limiter.limits = _logon_limits(limits)
+        self.files.use_limits(limits)
+        self.user_memory.total = limits.all_user_memory
+        self.user_memory.of_user = limits.user_memory
+        for session in self.sessions.values():
+            session.limits = limits
+
+    def end_sessions(self, users: Collection[str]) -> int:
+        """End the sessions of these users, whose names are in lower case; return how many."""
+        ended = [
+            session.session
+            for session in self.sessions.values()
+            if session.session.identity.user.casefold() in users
+        ]
+        for session in ended:
+            self.sessions.end(session, keep=False)
+        return len(ended)
 
     async def serve(self, transport: MessageTransport) -> None:
         """Serve one connection to its end."""
@@ -168,3 +184,11 @@ class Server(LimitedService[ServerConnection]):
     def count_trees(self) -> dict[str, int]:
         """Return how many clients are connected to each share, by its name."""
         return self.sessions.count_trees()
+
+
+def _logon_limits(limits: Limits) -> LogonLimits:
+    return LogonLimits(
+        per_user=limits.failed_logons,
+        per_address=limits.failed_logons_of_address,
+        seconds=limits.lockout_seconds,
+    )

@@ -30,24 +30,59 @@ class ShareTable(dict[str, ServedShare]):
         self._sessions = sessions
         self._durables = durables
         self._descriptors = descriptors
+        self._bridges: dict[Storage, tuple[StorageBridge, StorageCoroutines]] = {}
         for share in shares:
-            check_share_name(share.name)
-            key = share.name.casefold()
-            if key in self:
-                raise ValueError(f"there is a share named {share.name} already")
-            self[key] = share
-        self._bridge_coroutines()
+            self._insert(share)
 
-    def _bridge_coroutines(self) -> None:
-        """Have handlers wait for storages with coroutines; one may be under several shares."""
-        bridges: dict[Storage, tuple[StorageBridge, StorageCoroutines]] = {}
+    def _insert(self, share: ServedShare) -> None:
+        check_share_name(share.name)
+        key = share.name.casefold()
+        if key in self:
+            raise ValueError(f"there is a share named {share.name} already")
+        self[key] = share
+        self._bridge_coroutines(share)
+
+    def _bridge_coroutines(self, share: ServedShare) -> None:
+        """Have handlers wait for a storage with coroutines; it may be under several shares."""
+        storage = share.storage
+        if storage.coroutines:
+            if storage not in self._bridges:
+                coroutines = StorageCoroutines()
+                self._bridges[storage] = StorageBridge(storage, coroutines.wait), coroutines
+            share.wait_for_coroutines(*self._bridges[storage])
+
+    def add(self, share: ServedShare) -> None:
+        """Offer one more share to clients. Raises ValueError for a name that is taken."""
+        self._insert(share)
+        share.begin()
+
+    def remove(self, name: str) -> None:
+        """Offer a share no longer: its clients are disconnected from it, and its storage closed.
+
+        Raises KeyError if there is none of that name.
+        """
+        share = self.pop(name.casefold())
+        self._disconnect(share)
+        share.end()
+        if all(each.storage is not share.storage for each in self.values()):
+            self._bridges = {
+                key: bridge
+                for key, bridge in self._bridges.items()
+                if bridge[0] is not share.storage
+            }
+            self._sessions.background.when_done(share.storage.close)
+
+    def end(self) -> None:
+        """End what each share began, as nobody is served any more."""
         for share in self.values():
-            storage = share.storage
-            if storage.coroutines:
-                if storage not in bridges:
-                    coroutines = StorageCoroutines()
-                    bridges[storage] = StorageBridge(storage, coroutines.wait), coroutines
-                share.wait_for_coroutines(*bridges[storage])
+            share.end()
+
+    def _disconnect(self, share: ServedShare) -> int:
+        """End the trees of a share and what is open in them; return how many trees there were."""
+        ended = self._sessions.disconnect_share(share)
+        self._durables.close_share(share)
+        self._descriptors.forget(share.storage)
+        return ended
 
     def find(self, name: str) -> ServedShare | None:
         """Return the share of that name, in any case; None if there is none, and for IPC$."""
@@ -75,9 +110,7 @@ class ShareTable(dict[str, ServedShare]):
         share.missing = False
         if found is former:
             return
-        ended = self._sessions.disconnect_share(share)
-        self._durables.close_share(share)
-        self._descriptors.forget(former)
+        ended = self._disconnect(share)
         share.replace(found)
         _log.warning(
             "share %s: its folder was deleted and made again: the new one is served, and %d"

@@ -127,6 +127,23 @@ async def listen(
     return TcpListener(server, connections)
 
 
+async def listen_on(
+    sock: socket.socket,
+    on_connection: OnConnection,
+    *,
+    max_connections: int = MAX_CONNECTIONS,
+    limiter: Limiter | None = None,
+) -> Listener:
+    """Accept connections on a socket that listens already; the listener closes it with itself."""
+    connections = Connections(on_connection, max_connections, limiter)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: TcpTransport(framing.MAX_MESSAGE_SIZE, connections.start),
+        sock=sock,
+        backlog=BACKLOG,
+    )
+    return TcpListener(server, connections)
+
+
 def _timeouts(sock: socket.socket) -> int | None:
     """Return how often in a row the kernel has sent something again; None where it is not known."""
     if sys.platform != "linux":

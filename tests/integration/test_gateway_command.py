@@ -114,7 +114,11 @@ backends = ["tcp://127.0.0.1:{server.ports["tcp"]}"]
         assert event(process)["pools"] == {"nas": [f"tcp://127.0.0.1:{server.ports['tcp']}"]}
         file.write_text(text + 'names = ["nas.example"]\n')
         process.send_signal(signal.SIGHUP)
-        assert event(process) == {"event": "reloaded"}
+        assert event(process) == {
+            "event": "reloaded",
+            "changed": ["gateway.pools"],
+            "restart": [],
+        }
         status = status_of(process, tmp_path)
         assert status["pools"][0]["names"] == ["nas.example"]
         file.write_text(text.replace("tcp://", "http://"))

@@ -62,6 +62,12 @@ class DurableHandleTable:
         self._waiting = SharedBudget(limits.disconnected, max(limits.disconnected // 2, 1))
         self._closed = False
 
+    def use_limits(self, limits: Limits) -> None:
+        """Use these limits for opens that lose their client from now on."""
+        self.seconds = limits.durable_seconds
+        self._waiting.total = limits.disconnected
+        self._waiting.of_user = max(limits.disconnected // 2, 1)
+
     def __len__(self) -> int:
         return len(self._opens)
 

@@ -52,6 +52,11 @@ class FileTable:
         self._last_file_id = 0
         self._closings: set[asyncio.Task[None]] = set()
 
+    def use_limits(self, limits: Limits) -> None:
+        """Use these limits for breaks and durable opens from now on."""
+        self.leases.break_seconds = limits.break_seconds
+        self.durables.use_limits(limits)
+
     def __len__(self) -> int:
         return len(self._states)
 

@@ -274,11 +274,23 @@ def bind(address: Address, *, shared: bool = False) -> socket.socket:
     return _open(address, None, shared=shared)
 
 
+def adopt(sock: socket.socket) -> None:
+    """Configure a bound socket that another program has opened, as an endpoint needs it."""
+    sock.setblocking(False)
+    _configure(sock, sock.family)
+    _check_buffers(sock, logging.WARNING)
+    if is_wildcard(sock.getsockname()):
+        _report_own_address(sock, sock.family)
+
+
 def _open(local: Address | None, remote: Address | None, *, shared: bool = False) -> socket.socket:
     family = (local or remote or Address(socket.AF_INET, ("", 0))).family
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
+        # A dual-stack socket would report IPv4 addresses in another form.
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         _configure(sock, family)
         _check_buffers(sock, logging.INFO if local is None else logging.WARNING)
         if local is not None:
@@ -297,9 +309,6 @@ def _open(local: Address | None, remote: Address | None, *, shared: bool = False
 
 def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
     """Ask for large buffers and segment batches, and for no fragments ([RFC9000] 14)."""
-    # A dual-stack socket would report IPv4 addresses in another form.
-    if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     for option, forced in (
         (socket.SO_RCVBUF, SO_RCVBUFFORCE),
         (socket.SO_SNDBUF, SO_SNDBUFFORCE),

@@ -240,3 +240,20 @@ def test_warns_of_a_file_that_others_can_read(
 
 def test_the_repr_shows_no_hash() -> None:
     assert "88" not in repr(Account("alice", bytes.fromhex(PASSWORD_HASH)))
+
+
+def test_accounts_are_added_and_replaced_as_a_whole() -> None:
+    store, own, fresh = UserStore(), UserStore(), UserStore()
+    store.add("alice", "one")
+    store.add("Bob", "two")
+    own.add("carol", "password")
+    store.include(own)
+    assert store.names() == ["alice", "Bob", "carol"]
+    with pytest.raises(UsersError, match="already a user 'carol'"):
+        store.include(own)
+
+    fresh.add("BOB", "password")
+    assert store.replace(fresh) == ["alice", "carol"]
+    assert store.accounts() == [Account("BOB", bytes.fromhex(PASSWORD_HASH))]
+    store.add("dave", "x")
+    assert fresh.names() == ["BOB"]

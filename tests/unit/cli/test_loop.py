@@ -27,13 +27,13 @@ def test_systemd_hears_that_the_program_is_up(
         link.bind(name.replace("@", "\0", 1))
         link.settimeout(60)
         monkeypatch.setenv("NOTIFY_SOCKET", name)
-        notify_systemd()
+        notify_systemd("READY=1")
         assert link.recv(64) == b"READY=1"
 
 
 def test_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    notify_systemd()
+    notify_systemd("READY=1")
 
 
 @pytest.fixture

@@ -91,3 +91,22 @@ async def test_a_finisher_finishes_what_nobody_waits_for() -> None:
 
 def test_nothing_to_wait_for() -> None:
     assert after(None, DONE) is DONE
+
+
+async def test_what_waits_for_the_work_that_has_begun() -> None:
+    log: list[int] = []
+    tasks = BackgroundTasks()
+    tasks.when_done(lambda: log.append(10))
+    assert log == [10]
+    first = tasks.run(steps(log, 2))
+    second = tasks.run(steps(log, 4))
+    tasks.when_done(lambda: log.append(11))
+    tasks.run(steps(log, 1))
+    assert first is not None
+    assert second is not None
+    await first
+    assert 11 not in log
+    await second
+    await tasks.wait()
+    await asyncio.sleep(0)
+    assert log[-1] == 11

@@ -6,8 +6,10 @@ from typing import Literal
 
 import pytest
 
+from smbquic.auth.logon_limiter import LogonLimits
 from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
 from smbquic.server.server import Server
@@ -77,3 +79,36 @@ async def test_what_a_server_closes(server: Server, monkeypatch: pytest.MonkeyPa
     assert steps == ["durable opens", "connections", "sessions", "files", "audit"]
     with pytest.raises(RuntimeError, match="shutdown"):
         server.threads.submit(int)
+
+
+async def test_new_limits_are_used_everywhere_at_once(connect: Connect, server: Server) -> None:
+    await connect()
+    limits = Limits(
+        opens=7,
+        buffers=64 << 20,
+        failed_logons=3,
+        failed_logons_of_address=4,
+        lockout_seconds=5.0,
+        break_seconds=6.0,
+        durable_seconds=8.0,
+        disconnected=9,
+        user_memory=10,
+    )
+    server.use_limits(limits)
+    [session] = server.sessions.values()
+    holders = (server, server.scheduler, server.connection_limiter, server.slow_peers)
+    assert all(each.limits is limits for each in (*holders, server.services, session))
+    scheduler = server.scheduler
+    assert (scheduler.user_limit, scheduler.total_limit) == (16 << 20, 32 << 20)
+    assert scheduler.crowded_user_limit == 2 << 20
+    assert server.logon_limiter.limits == LogonLimits(per_user=3, per_address=4, seconds=5.0)
+    assert (server.files.leases.break_seconds, server.files.durables.seconds) == (6.0, 8.0)
+    assert (server.user_memory.total, server.user_memory.of_user) == (40, 10)
+
+
+async def test_the_sessions_of_some_users_end(connect: Connect, server: Server) -> None:
+    await connect()
+    assert server.end_sessions({"somebody"}) == 0
+    assert server.end_sessions({"alice"}) == 1
+    assert not server.sessions
+    assert server.connections

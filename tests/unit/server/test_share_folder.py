@@ -137,3 +137,37 @@ def test_a_share_that_has_begun_goes_on_so(root: Path, tmp_path: Path) -> None:
     assert ended == [second, third]
     for storage in (first, second, third):
         storage.close()
+
+
+async def test_shares_come_and_go_while_others_are_served(
+    client: Client, connect: Connect, server: Server, tmp_path: Path
+) -> None:
+    other = LocalStorage(tmp_path)
+    server.shares.add(ServedShare("Other", other))
+    with pytest.raises(ValueError, match="already"):
+        server.shares.add(ServedShare("OTHER", other))
+    second = await connect(share="other")
+    opened = await second.open("file", desired_access=AccessMask.GENERIC_ALL)
+
+    server.shares.remove("OTHER")
+    await server.sessions.background.wait()
+    assert server.share("other") is None
+    read = await second.call(ReadRequest(3, 0, opened))
+    assert read.status == NtStatus.NETWORK_NAME_DELETED
+    assert (await second.connect("other")).status == NtStatus.BAD_NETWORK_NAME
+    assert (await second.connect("data")).status == NtStatus.SUCCESS
+    assert (await client.create("file")).status == NtStatus.SUCCESS
+    with pytest.raises(OSError, match="closed"):
+        other.volume()
+    with pytest.raises(KeyError):
+        server.shares.remove("other")
+
+
+async def test_a_storage_stays_open_for_its_other_share(
+    client: Client, server: Server, tmp_path: Path
+) -> None:
+    share = share_of(server)
+    server.shares.add(ServedShare("twice", share.storage))
+    server.shares.remove("twice")
+    assert (await client.create("file")).status == NtStatus.SUCCESS
+    assert share.storage.volume().total_bytes
