@@ -107,7 +107,7 @@ async def serve(
             await _listen(server, address, listening, stack)
         if listening is not None:
             await listening.start()
-        serving = Serving(server, server.listeners, listening, store)
+        serving = Serving(server, server.listeners, listening, _users=store)
         if shown is not None:
             watching = asyncio.create_task(shown.watch(serving.apply))
             stack.callback(watching.cancel)

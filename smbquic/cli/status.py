@@ -107,7 +107,7 @@ def ask_servers(
         process = int(path.stem) if path.stem.isdecimal() else 0
         if processes and process not in processes:
             continue
-        found = _ask(path, command)
+        found = ask(path, command)
         if found is not None:
             answered = True
             yield process, found
@@ -116,15 +116,13 @@ def ask_servers(
         raise ConnectError(f"no server answers in {where}: is one running, as this user?")
 
 
-def _ask(path: Path, command: str) -> dict[str, Any] | None:
+def ask(path: Path, command: str) -> dict[str, Any] | None:
     """Return the answer of one server; None where it has ended and left its socket behind."""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(RESPONSE_TIMEOUT)
         try:
             link.connect(str(path))
-            # One of a former version answers before it has got anything, and hangs up.
-            with contextlib.suppress(BrokenPipeError):
-                link.sendall(f"{command}\n".encode())
+            link.sendall(f"{command}\n".encode())
             response = b"".join(iter(lambda: link.recv(1 << 16), b""))
             found: dict[str, Any] = json.loads(response)
         except (ConnectionRefusedError, FileNotFoundError):

@@ -233,7 +233,7 @@ class Live:
             self._note("the memory of the server grows", f"by {growth} MiB")
 
     def _left(self, files: int) -> str:
-        found = status._request_status(status.folder() / f"{self.server.pid}.sock")
+        found = status.ask(status.folder() / f"{self.server.pid}.sock", "status")
         if found is None:
             return "unknown"
         if found["connections"] or found["sessions"]:

@@ -41,12 +41,20 @@ def analyze(tmp_path: Path) -> Callable[..., str]:
 def unit(tmp_path: Path) -> Path:
     """The unit, with a program that exists."""
     path = tmp_path / UNIT.name
-    path.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={sys.executable}", UNIT.read_text()))
+    path.write_text(re.sub(r"(?m)^(Exec\w+)=\S+", rf"\1={sys.executable}", UNIT.read_text()))
     return path
 
 
 def test_it_is_understood(analyze: Callable[..., str], unit: Path) -> None:
     assert analyze("verify", "--man=no", str(unit)) == ""
+
+
+def test_the_sockets_are_understood(
+    analyze: Callable[..., str], unit: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "smbquic.socket"
+    path.write_text(UNIT.with_suffix(".socket").read_text())
+    assert analyze("verify", "--man=no", str(path), str(unit)) == ""
 
 
 def test_it_is_tight(analyze: Callable[..., str], unit: Path) -> None:

@@ -1,7 +1,7 @@
 """What a reload changes, keeps and says; what `smbquic reload` makes of the answers."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,12 +11,14 @@ import click
 import pytest
 
 from smbquic.auth.users import UserStore
+from smbquic.cli import logs
 from smbquic.cli import reload as module
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.main import main
 from smbquic.cli.reload import Reloader
 from smbquic.config import Configuration
 from smbquic.errors import ConfigError, PkiError
+from smbquic.observe.audit import RotatingFile
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.limits import Limits
@@ -34,7 +36,7 @@ def users(*names: str) -> UserStore:
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The levels that the log is given."""
     levels: list[str] = []
-    monkeypatch.setattr(module.logs, "configure_level", lambda level, _: levels.append(level))
+    monkeypatch.setattr(logs, "configure_level", lambda level, _: levels.append(level))
     return levels
 
 
@@ -154,7 +156,7 @@ def test_an_event_goes_to_standard_output_and_its_lines_to_standard_error(
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, dict[str, Any]]]:
     """What servers answer, and the PIDs that were asked for after it."""
     found: list[tuple[int, dict[str, Any]]] = []
 
@@ -196,7 +198,7 @@ def test_audit_files_are_reopened_even_if_the_rest_is_refused(
 ) -> None:
     reopened: list[str] = []
 
-    class File(module.RotatingFile):
+    class File(RotatingFile):
         def __init__(self) -> None:
             pass
 

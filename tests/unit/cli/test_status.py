@@ -26,6 +26,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[byt
         def serve() -> None:
             connection, _ = listener.accept()
             with connection:
+                assert connection.recv(64) == b"status\n"
                 connection.sendall(answers[0])
 
         thread = threading.Thread(target=serve)
