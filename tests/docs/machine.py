@@ -55,7 +55,7 @@ set -e -o pipefail
 # What root installs and writes is gone with the machine.
 _ROOT_BOOT = r"""
 mount -t tmpfs none "$1/changes"
-for place in /etc /opt /usr/local /var/log; do
+for place in /etc /opt /usr/local /var/lib /var/log; do
     changes="$1/changes/$(basename "$place")"
     mkdir -p "$changes" "$changes.work"
     mount -t overlay none -o "lowerdir=$place,upperdir=$changes,workdir=$changes.work" "$place"

@@ -4,12 +4,10 @@ In its place the test does what the unit says: it starts the unit's program, as 
 one capability and the folders that systemd would make.
 """
 
-import configparser
-import shlex
-
 from tests.docs.machine import RootsMachine
 from tests.docs.pages import ROOT
 from tests.docs.reading import Reader
+from tests.docs.service import start_command
 
 UNIT = ROOT / "packaging" / "smbquic.service"
 GATEWAY = """
@@ -36,7 +34,7 @@ def test_serving_from_systemd(roots_machine: RootsMachine) -> None:
         assert owner == "smbquic 600\n"
 
         reader.leave_out("systemctl daemon-reload", why="there is no systemd on this machine")
-        service.start(_as_the_unit_says())
+        service.start(start_command(UNIT))
         service.wait_for(SERVING)
 
         assert "/etc/smbquic/server.pem" in reader.run("smbquic status", root)
@@ -50,7 +48,7 @@ def test_serving_from_systemd(roots_machine: RootsMachine) -> None:
 
         root.run(f"cat >/etc/smbquic/gateway.toml <<'END'\n{GATEWAY}END\n")
         service.start(
-            _as_the_unit_says("/usr/local/bin/smbquic gateway -c /etc/smbquic/gateway.toml")
+            start_command(UNIT, "/usr/local/bin/smbquic gateway -c /etc/smbquic/gateway.toml")
         )
         service.wait_for(r"gateway on quic://.*:443")
         assert "tcp://nas:445" in root.run("smbquic status")
@@ -60,26 +58,3 @@ def test_serving_from_systemd(roots_machine: RootsMachine) -> None:
         root.interrupt()
         reader.leave_out("install -m 0644 packaging/smbquic.socket", why="systemd opens them")
         reader.leave_out("/var/log/smbquic/audit.jsonl {", why="logrotate runs beside systemd")
-
-
-def _as_the_unit_says(command: str = "") -> str:
-    """A script that does for the service what systemd would; for another command, if given."""
-    # Options that stand there several times are none of those that are looked at.
-    unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.read_string(UNIT.read_text())
-    service = unit["Service"]
-    user, group = service["User"], service["Group"]
-    capability = service["AmbientCapabilities"].removeprefix("CAP_").lower()
-    logs, run = f"/var/log/{service['LogsDirectory']}", f"/run/{service['RuntimeDirectory']}"
-    become = ["setpriv", "--reuid", user, "--regid", group, "--init-groups", "--no-new-privs"]
-    become += ["--bounding-set", f"-all,+{capability}", "--inh-caps", f"-all,+{capability}"]
-    become += ["--ambient-caps", f"-all,+{capability}"]
-    return f"""
-        install -d -o {user} -g {group} -m {service["LogsDirectoryMode"]} {logs}
-        install -d -o {user} -g {group} -m {service["RuntimeDirectoryMode"]} {run}
-        umask {service["UMask"]}
-        cd /
-        unset HOME USER XDG_RUNTIME_DIR TMPDIR
-        export LOGS_DIRECTORY={logs} RUNTIME_DIRECTORY={run}
-        {shlex.join(become)} {command or service["ExecStart"]}
-    """
