@@ -132,7 +132,7 @@ class RootsMachine(ReaderMachine):
     """
 
     _namespaces = ("--net", "--mount", "--pid")
-    _enter = ("--net", "--mount")
+    _enter: tuple[str, ...] = ("--net", "--mount")
     _become = ()
     _boot = _ROOT_BOOT + _BOOT
 

@@ -22,8 +22,13 @@ UNIT = Path("usr/lib/systemd/system/smbquic.service")
 SERVING = r"serving on quic://.*:443"
 WRITTEN = "find /run/written -not -type d -printf '/%P\\n'\n"
 # dpkg's own notes, and the lists of users, which are compared.
-ALLOWED = ("/var/lib/dpkg/", "/var/cache/", "/var/log/", "/etc/group", "/etc/gshadow")
-ALLOWED += ("/etc/passwd", "/etc/shadow", "/etc/subgid", "/etc/subuid", "/etc/.pwd.lock")
+ALLOWED = (
+    "/var/lib/dpkg/",
+    "/var/cache/",
+    "/var/log/",
+    *(f"/etc/{name}" for name in ("group", "gshadow", "passwd", "shadow", "subgid", "subuid")),
+    "/etc/.pwd.lock",
+)
 
 
 @pytest.fixture(scope="module")
