@@ -102,6 +102,15 @@ class RunningGateway:
         """Use the certificates that were read, and disconnect clients that their rules refuse."""
         self._quic.apply(self.gateway.connections)
 
+    @property
+    def service(self) -> Gateway:
+        """See `WebSource`."""
+        return self.gateway
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Return what is known of the worker processes."""
+        return self._quic.workers()
+
     def unready(self) -> str:
         """Return why no new clients should come now; an empty text if they may."""
         if self.gateway.draining:
@@ -121,7 +130,7 @@ class RunningGateway:
                 "resident": self._quic.resident(),
                 "waiting": self.gateway.slow_peers.waiting,
             },
-            "workers": self._quic.workers(),
+            "workers": self.workers(),
             **self.gateway.status(),
         }
 
@@ -131,7 +140,7 @@ class RunningGateway:
         # A client has a connection of its own to a back end; locks and files are the back end's.
         listeners = len(self.listeners)
         limits = replace(self.gateway.limits, user_memory=0)
-        workers = len(self._quic.workers())
+        workers = len(self.workers())
         return memory_limit(
             limits, quic=listeners, tcp=listeners, shares=0, opens=0, workers=workers
         )

@@ -51,6 +51,15 @@ class Serving:
         if self._quic is not None:
             self._quic.become(uid, gid, groups)
 
+    @property
+    def service(self) -> Server:
+        """See `WebSource`."""
+        return self.server
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Return what is known of the worker processes."""
+        return self._quic.workers() if self._quic is not None else []
+
     def unready(self) -> str:
         """Return why no new clients should come now; an empty text if they may."""
         return "it is stopping" if self.server.draining else ""
@@ -89,7 +98,7 @@ class Serving:
             },
             "failed_deletions": self.server.files.failed_deletions,
             "refused": {str(why): count for why, count in self.server.refusals.counts.items()},
-            "workers": self._quic.workers() if self._quic is not None else [],
+            "workers": self.workers(),
             "sessions": sessions,
         }
 
@@ -103,7 +112,7 @@ class Serving:
             tcp=len(self.listeners) - quic,
             shares=len(self.server.shares),
             opens=self.server.files.budget.total,
-            workers=len(self._quic.workers()) if self._quic is not None else 0,
+            workers=len(self.workers()),
         )
 
     def reload(self, certificates: Sequence[IdentityFiles] | None = None) -> None:

@@ -38,7 +38,7 @@ class LimitedService(ABC, Generic[C]):
 
     `connection_limiter` is the `Limiter` of its listeners. `refusals` counts who was refused, and
     why. `ended_connections` are the facts of the latest ones; the status page sets it, and without
-    it they are not remembered.
+    it they are not remembered. `lost_packets` are those of all connections that have ended.
     """
 
     def __init__(self, connections: dict[C, None], limits: Limits, audit: AuditLog) -> None:
@@ -51,6 +51,7 @@ class LimitedService(ABC, Generic[C]):
             limits, self.scheduler, self.refusals, self.refuse
         )
         self.slow_peers = SlowPeerMonitor(connections, limits)
+        self.lost_packets = 0
         self.ended_connections: deque[dict[str, Any]] | None = None
 
     @property
@@ -87,6 +88,7 @@ class LimitedService(ABC, Generic[C]):
             if self.ended_connections is not None:
                 self.ended_connections.append(ended_connection_facts(connection))
             self.slow_peers.ended(connection)
+            self.lost_packets += connection.transport.statistics().lost_packets or 0
             self.scheduler.remove(connection)
             self.connection_limiter.remove(connection)
 

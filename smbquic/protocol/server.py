@@ -76,6 +76,11 @@ class ServerProtocol:
         return self._state.negotiated
 
     @property
+    def credits_held(self) -> int:
+        """The credits that the client holds."""
+        return self._state.window.held
+
+    @property
     def max_size(self) -> int:
         """The largest READ, WRITE or transaction in bytes."""
         return self._state.negotiated.max_transact_size if self._state.negotiated else 0

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from smbquic.observe.loop_lag import LoopLag
 from smbquic.options.web import WebOptions
 from smbquic.web.address import WebAddress, open_socket, remove_socket
 from smbquic.web.app import make_app
@@ -29,16 +30,19 @@ async def web_listener(address: str, source: WebSource, options: WebOptions) -> 
     place = WebAddress.parse(address)
     listening, url = await open_socket(place, remote=options.remote)
     try:
-        state = ServerState()
-        connection = partial(BoundedProtocol, _config(make_app(source, options)), state, {})
+        state, lag = ServerState(), LoopLag()
+        app = make_app(source, options, lag)
+        connection = partial(BoundedProtocol, _config(app), state, {})
         loop = asyncio.get_running_loop()
         if place.path:
             server = await loop.create_unix_server(connection, sock=listening)
         else:
             server = await loop.create_server(connection, sock=listening)
+        lag.start()
         try:
             yield url
         finally:
+            lag.stop()
             server.close()
             await _end(state)
             await server.wait_closed()

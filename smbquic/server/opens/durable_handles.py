@@ -71,6 +71,11 @@ class DurableHandleTable:
     def __len__(self) -> int:
         return len(self._opens)
 
+    @property
+    def disconnected(self) -> int:
+        """How many wait for their client to reconnect."""
+        return self._waiting.used
+
     def add(self, entry: Open, durability: Durability) -> None:
         """Make an open durable."""
         entry.recovery.durable = durability

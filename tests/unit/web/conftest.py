@@ -13,8 +13,14 @@ from tests.http_client import Client
 class Source:
     """A server that tests set the state of."""
 
+    certificates = None
+    service: Any = None
+
     def __init__(self) -> None:
         self.reason = ""
+
+    def workers(self) -> list[dict[str, Any]]:
+        return []
 
     def status(self) -> dict[str, Any]:
         return {"name": "fs"}
