@@ -30,6 +30,7 @@ REPLAYED = {
     "docs/reference/api.md": "test_api.py",
     "docs/reference/command-line.md": "test_command_line.py",
     "docs/tutorial/first-share.md": "test_newcomer.py",
+    "docs/tutorial/five-minutes.md": "../packages/test_five_minutes.py",
 }
 """The pages with code, and the tests that run each block of them or leave it out with a reason."""
 CURRENT = [page for page in pages() if page != "CHANGELOG.md" and "/decisions/" not in page]
