@@ -30,6 +30,8 @@ _MARKS = {
     ProbeOutcome.FAILED: "FAILED ",
     ProbeOutcome.SKIPPED: "skipped",
 }
+_PAGE = "docs/howto/troubleshooting.md"
+"""A page of the documentation with a section for each step."""
 _EXIT_CODES = {ProbeStep.LOGON: ExitCode.AUTHENTICATION, ProbeStep.SHARE: ExitCode.REFUSED}
 
 
@@ -108,6 +110,7 @@ def _document(result: ProbeResult) -> dict[str, Any]:
         "outcome": result.outcome,
         "text": result.text,
         "advice": result.advice or None,
+        "help": _help(result),
         **result.details,
     }
 
@@ -117,3 +120,10 @@ def _print(result: ProbeResult) -> None:
     click.echo(f"{_MARKS[result.outcome]}  {result.step}{where}: {printable(result.text)}")
     if result.advice:
         click.echo(f"         what to do: {printable(result.advice)}")
+    if (page := _help(result)) is not None:
+        click.echo(f"         more: {page}")
+
+
+def _help(result: ProbeResult) -> str | None:
+    """Return the section of the documentation about a step that failed."""
+    return f"{_PAGE}#{result.step}" if result.outcome is ProbeOutcome.FAILED else None

@@ -14,11 +14,12 @@ import pytest
 
 from tests.conftest import SEARCH_PATH
 from tests.docs.pages import ROOT
+from tests.docs.reading import Reader
 from tests.docs.service import start_command
 from tests.packages.conftest import EPOCH
 from tests.packages.machine import DebianMachine
 
-UNIT = Path("usr/lib/systemd/system/smbquic.service")
+ENABLED = "/etc/systemd/system"
 SERVING = r"serving on quic://.*:443"
 WRITTEN = "find /run/written -not -type d -printf '/%P\\n'\n"
 # dpkg's own notes, and the lists of users, which are compared.
@@ -26,6 +27,8 @@ ALLOWED = (
     "/var/lib/dpkg/",
     "/var/cache/",
     "/var/log/",
+    "/var/lib/apt/",
+    "/tmp/",
     *(f"/etc/{name}" for name in ("group", "gshadow", "passwd", "shadow", "subgid", "subuid")),
     "/etc/.pwd.lock",
 )
@@ -69,61 +72,58 @@ def newer(deb: Path, folder: Path) -> Path:
 @pytest.mark.debian("dpkg-deb")
 def test_the_life_of_a_package(machine: DebianMachine, deb: Path, tmp_path: Path) -> None:
     root, service = machine.terminal("root"), machine.terminal("service")
-    shutil.copy(deb, machine.folder / "smbquic.deb")
+    shutil.copy(deb, machine.home)
     newer(deb, machine.folder)
-    root.run(f"cd {machine.folder}; cp /etc/hosts /etc/passwd /etc/group /run\n")
+    root.run("cp /etc/hosts /etc/passwd /etc/group /run")
+    with Reader(machine, "docs/howto/install.md") as reader:
+        reader.leave_out("python3 -m build", why="the fixtures do")
+        reader.leave_out("pipx install", why="test_wheel.py does")
 
-    # Installed: a user, a configuration that serves, a service that is enabled.
-    root.run("dpkg -i smbquic.deb\n")
-    assert "version" in root.run("smbquic --version\n")
-    shown = root.run("stat -c '%U:%G %a' /etc/smbquic /etc/smbquic/users.txt /srv/smbquic\n")
-    assert shown.split("\n")[:3] == [
-        "root:smbquic 750",
-        "smbquic:smbquic 600",
-        "smbquic:smbquic 750",
-    ]
-    root.run("test -L /etc/systemd/system/multi-user.target.wants/smbquic.service\n")
-    root.run("smbquic user add alice --users /etc/smbquic/users.txt\n")
-    unit = tmp_path / "smbquic.service"
-    unit.write_text(root.run(f"cat /{UNIT}\n"))
+        # Installed: a user, a configuration that serves, a service that is enabled.
+        reader.run("apt install", root)
+        shown = root.run("stat -c '%U:%G %a' /etc/smbquic /etc/smbquic/users.txt /srv/smbquic")
+        assert shown.split("\n")[0] == "root:smbquic 750"
+        assert shown.split("\n")[1] == "smbquic:smbquic 600"
+        assert shown.split("\n")[2] == "smbquic:smbquic 750"
+        root.run(f"test -L {ENABLED}/multi-user.target.wants/smbquic.service")
+        root.run(f"test ! -e {ENABLED}/sockets.target.wants/smbquic.socket")
+        reader.leave_out("systemctl reload", why="there is no systemd on this machine")
 
-    # Serves on UDP port 443 as a user without rights.
-    script = start_command(unit)
-    service.start(script)
-    service.wait_for(SERVING)
-    shown = root.run("grep -E 'Uid|CapEff|NoNew' /proc/$(pgrep -o -u smbquic -f serve)/status\n")
-    assert "CapEff:\t0000000000000400" in shown  # CAP_NET_BIND_SERVICE
-    assert "Uid:\t0" not in shown
-    root.run("cp /var/lib/smbquic/pki/ca.pem /run/ca.pem; echo kept >/run/report.txt\n")
-    url = "smb+quic://alice@localhost/data"
-    root.run(f"smbquic put --ca /run/ca.pem /run/report.txt {url}/\n")
+        # Serves on UDP port 443 as a user without rights.
+        unit = tmp_path / "smbquic.service"
+        unit.write_text(root.run("cat /usr/lib/systemd/system/smbquic.service"))
+        script = start_command(unit)
+        service.start(script)
+        service.wait_for(SERVING)
+        shown = root.run("grep -E 'Uid|CapEff' /proc/$(pgrep -o -u smbquic -f serve)/status")
+        assert "CapEff:\t0000000000000400" in shown  # CAP_NET_BIND_SERVICE
+        assert "Uid:\t0" not in shown
+        root.run("echo kept >/srv/smbquic/report.txt; chown smbquic: /srv/smbquic/report.txt")
+        assert "report.txt" in reader.run("cp /var/lib/smbquic/pki/ca.pem", root)
 
-    # An upgrade keeps what the administrator, the users and the server have written.
-    names = "s/^# (private_names = ..fs.example)/\\1/"
-    root.run(f"sed -Ei '{names}' /etc/smbquic/smbquic.toml\n")
-    root.run("dpkg -i newer.deb\n")
-    service.interrupt()
-    service.start(script)
-    service.wait_for(SERVING)
-    shown = root.run(
-        f"smbquic cat --ca /run/ca.pem {url.replace('localhost', 'fs.example')}/report.txt\n"
-    )
-    assert "kept" in shown
-    service.interrupt()
+        # An upgrade keeps what the administrator and the server have written.
+        names = r"s/^# (private_names = ..fs.example)/\1/"
+        root.run(f"sed -Ei '{names}' /etc/smbquic/smbquic.toml")
+        root.run(f"dpkg -i {machine.folder}/newer.deb")
+        service.interrupt()
+        service.start(script)
+        service.wait_for(SERVING)
+        url = "smb+quic://alice@fs.example/data/report.txt"
+        assert "kept" in root.run(f"smbquic cat --ca ~/ca.pem {url}")
+        service.interrupt()
 
-    # Removed: programs and the service are gone. Purged: all but the data, and whose it is.
-    root.run("dpkg -r smbquic\n")
-    root.run(
-        "test ! -e /usr/bin/smbquic -a ! -e /usr/lib/smbquic; test -e /etc/smbquic/users.txt\n"
-    )
-    root.run("dpkg -P smbquic\n")
-    assert left(root.run(WRITTEN)) == ["/etc/hosts", "/srv/smbquic/report.txt"]
-    assert root.run("stat -c %U /srv/smbquic/report.txt\n") == "smbquic\n"
+        # Removed: programs and the service are gone. Purged: all but the data, and whose it is.
+        reader.leave_out("apt remove", why="apt asks before it removes; dpkg does the same")
+        root.run("dpkg -r smbquic")
+        root.run("test ! -e /usr/bin/smbquic -a ! -e /usr/lib/smbquic -a -e /etc/smbquic/users.txt")
+        root.run("dpkg -P smbquic")
+        assert left(root.run(WRITTEN)) == ["/etc/hosts", "/srv/smbquic/report.txt"]
+        assert root.run("stat -c %U /srv/smbquic/report.txt") == "smbquic\n"
 
-    # Without data nothing is left, the user included.
-    root.run("dpkg -i smbquic.deb; rm /srv/smbquic/report.txt; dpkg -P smbquic\n")
-    assert left(root.run(WRITTEN)) == ["/etc/hosts"]
-    root.run("cmp /etc/passwd /run/passwd; cmp /etc/group /run/group\n")
+        # Without data nothing is left, the user included.
+        root.run(f"dpkg -i {deb.name}; rm /srv/smbquic/report.txt; dpkg -P smbquic")
+        assert left(root.run(WRITTEN)) == ["/etc/hosts"]
+        root.run("cmp /etc/passwd /run/passwd; cmp /etc/group /run/group")
 
 
 def left(shown: str) -> list[str]:
