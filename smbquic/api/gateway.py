@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 from smbquic.api.listen import listen_addresses, listening_on
@@ -17,7 +17,7 @@ from smbquic.api.listening import (
     decision_by,
     listeners_status,
 )
-from smbquic.api.web import web_listening
+from smbquic.api.web import recent_records, web_listening, web_status
 from smbquic.api.worker_listening import quic_listening
 from smbquic.errors import UrlError
 from smbquic.gateway.gateway import Gateway
@@ -31,6 +31,7 @@ from smbquic.options.server import Listen, ListenerOptions, Workers
 from smbquic.overload.memory import memory_limit
 from smbquic.overload.open_file_budget import descriptor_limit, sockets_limit
 from smbquic.pki.reload import ServerCertificates
+from smbquic.web.source import WebControls
 
 _log = logging.getLogger(__name__)
 
@@ -48,13 +49,20 @@ class GatewayOptions(ListenerOptions, BackendOptions, IdentityOptions):
 class RunningGateway:
     """A running gateway. `listeners` are the URLs that it listens on, with their real ports.
 
-    `web` is the URL of the web listener, empty if there is none.
+    `web` is the URL of the web listener, empty if there is none. `controls` are what its status
+    page can do.
     """
 
     gateway: Gateway
     listeners: list[str]
     _quic: QuicListening
     web: str = ""
+    controls: WebControls = field(default_factory=WebControls)
+
+    @property
+    def service(self) -> Gateway:
+        """See `WebSource`."""
+        return self.gateway
 
     @property
     def certificates(self) -> ServerCertificates:
@@ -131,8 +139,13 @@ class RunningGateway:
                 "waiting": self.gateway.slow_peers.waiting,
             },
             "workers": self.workers(),
+            "web": web_status(self.web, self.controls),
             **self.gateway.status(),
         }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the same: it says nothing of single clients."""
+        return self.status()
 
     @property
     def memory_limit(self) -> int:
@@ -168,6 +181,7 @@ async def gateway(
         options.audit,
         unauthenticated=options.audit_unauthenticated,
         decide=decision_by(certificates),
+        recent=recent_records(options.web),
     )
     backends = BackendOptions(**values_of(options, BackendOptions))
     made = Gateway(pools, backends, certificates, options.limits, audit)

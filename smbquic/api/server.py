@@ -16,7 +16,7 @@ from smbquic.api.listening import (
     decision_by,
 )
 from smbquic.api.serving import Serving
-from smbquic.api.web import web_listening
+from smbquic.api.web import recent_records, web_listening
 from smbquic.api.worker_listening import quic_listening
 from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
@@ -136,6 +136,7 @@ def _server(
         unauthenticated=options.audit_unauthenticated,
         decide=decision_by(shown) if shown is not None else None,
         files=options.audit_files,
+        recent=recent_records(options.web),
     )
     names = _names(name, options.target_names, shown) if options.extended_protection else None
     access = AccessPolicy(Authenticator([mechanism]), shown, names, options.pipes_over_quic)

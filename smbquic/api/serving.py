@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smbquic.api.listening import QuicListening, certificates_status, listeners_status
+from smbquic.api.web import web_status
 from smbquic.auth.users import UserStore
 from smbquic.observe.process_usage import resident
 from smbquic.options.certificate import IdentityFiles
@@ -16,13 +17,15 @@ from smbquic.pki.reload import ServerCertificates
 from smbquic.server.server import Server
 from smbquic.server.session import UserSession
 from smbquic.server.share import ServedShare
+from smbquic.web.source import WebControls
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
     """A running server. `listeners` are the URLs that it listens on, with their real ports.
 
-    `web` is the URL of the web listener, empty if there is none.
+    `web` is the URL of the web listener, empty if there is none. `controls` are what its status
+    page can do.
     """
 
     server: Server
@@ -30,6 +33,12 @@ class Serving:
     _quic: QuicListening | None = None
     web: str = ""
     _users: UserStore = field(default_factory=UserStore)
+    controls: WebControls = field(default_factory=WebControls)
+
+    @property
+    def service(self) -> Server:
+        """See `WebSource`."""
+        return self.server
 
     @property
     def certificates(self) -> ServerCertificates | None:
@@ -70,6 +79,10 @@ class Serving:
         The values are plain, ready for JSON.
         """
         sessions = [_session_status(session) for session in self.server.sessions.values()]
+        return {**self.summary(), "sessions": sessions}
+
+    def summary(self) -> dict[str, Any]:
+        """Return the same without the sessions."""
         return {
             "name": self.server.name,
             "pid": os.getpid(),
@@ -78,7 +91,7 @@ class Serving:
             "certificates": certificates_status(self.certificates),
             "shares": [share.name for share in self.server.shares.values()],
             "connections": len(self.server.connections),
-            "opens": sum(each["opens"] for each in sessions),
+            "opens": sum(len(session.opens) for session in self.server.sessions.values()),
             "open_files": {
                 "used": self.server.files.budget.used,
                 "limit": self.server.files.budget.total,
@@ -99,7 +112,7 @@ class Serving:
             "failed_deletions": self.server.files.failed_deletions,
             "refused": {str(why): count for why, count in self.server.refusals.counts.items()},
             "workers": self.workers(),
-            "sessions": sessions,
+            "web": web_status(self.web, self.controls),
         }
 
     @property

@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from smbquic.observe.recent_records import RecentRecords
 from smbquic.options.web import WebOptions
 from smbquic.web.address import check_libraries
-from smbquic.web.source import WebSource
+from smbquic.web.source import WebControls, WebSource
 
 
 @asynccontextmanager
@@ -23,3 +24,16 @@ async def web_listening(source: WebSource, options: WebOptions) -> AsyncIterator
 
     async with web_listener(options.address, source, options) as url:
         yield url
+
+
+def recent_records(options: WebOptions) -> RecentRecords | None:
+    """Return where the status page finds the latest audit records; None without it."""
+    return None if options.address is None else RecentRecords()
+
+
+def web_status(url: str, controls: WebControls) -> dict[str, str] | None:
+    """Return what `smbquic status` shows of the web listener; None if there is none.
+
+    The token is a secret, and so is the status: only the server's user can ask for it.
+    """
+    return {"url": url, "token": controls.token} if url else None

@@ -26,11 +26,16 @@ from smbquic.options.certificate import IdentityFiles
 from smbquic.options.server import DEFAULT_LISTEN
 from smbquic.pki.server_certificate import ServerCertificate
 from smbquic.web.address import check_web
+from smbquic.web.source import WebControls
 from smbquic.workers.pool import default_workers
 
 
 class Running(StatusSource, Protocol):
     """A server or a gateway that runs."""
+
+    @property
+    def controls(self) -> WebControls:
+        """What an administrator can do on the status page."""
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
         """Close idle connections until none is left, for `seconds`, or until `hurry` is set."""
@@ -153,6 +158,7 @@ async def run_until_stopped(
         async with status_socket(running, {"reload": reloader.reload}):
             # The handlers first: a program that reads the announcement may send a signal at once.
             with frozen_program(), stop_event() as stop, on_hangup(reloader.reload):
+                running.controls.stop, running.controls.reload = stop.set, reloader.reload
                 announce(running)
                 notify_systemd("READY=1")
                 await stop.wait()

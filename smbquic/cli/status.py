@@ -198,11 +198,18 @@ def _common_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"  listens on {each['url']}{engine}"
     for each in found["workers"]:
         yield _worker_line(each)
+    if found["web"]:
+        yield f"  status page on {_page_of(**found['web'])}"
     for each in found["certificates"]:
         yield (
             f"  certificate for {', '.join(each['names'])}: {each['days_left']} days left,"
             f" {each['file']}"
         )
+
+
+def _page_of(url: str, token: str) -> str:
+    """Return where a browser finds the status page; it does not send what is behind the #."""
+    return f"{url}/#token={token}" if url.startswith("http") else f"{url} with the token {token}"
 
 
 def _worker_line(worker: dict[str, Any]) -> str:

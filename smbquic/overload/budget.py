@@ -31,6 +31,11 @@ class SharedBudget:
         self.used = 0
         self._used: Counter[str] = Counter()
 
+    @property
+    def largest(self) -> int:
+        """The most that one user has taken."""
+        return max(self._used.values(), default=0)
+
     def has_room(self, user: str, amount: int = 1) -> bool:
         """Return whether a user may take so much more."""
         return self.used + amount <= self.total and self._used[user] + amount <= self.of_user

@@ -38,4 +38,8 @@ class ServerRefusal(Refusal):
         "was disconnected: too much waits in memory, and most of it for this client",
     )
     LOCKED_OUT = ("locked-out", "was refused: an administrator has locked its address out")
+    ADMINISTRATOR = (
+        "administrator",
+        "was disconnected: an administrator has closed its connection",
+    )
     STOPPING = ("stopping", "was refused: the server is stopping")

@@ -15,6 +15,7 @@ from smbquic.options.web import WebOptions
 from smbquic.web.address import WebAddress, open_socket, remove_socket
 from smbquic.web.app import make_app
 from smbquic.web.bounds import CLIENT_TIMEOUT, MAX_HEADER, BoundedProtocol
+from smbquic.web.page.data import PageData
 from smbquic.web.source import WebSource
 
 END_TIMEOUT = 1.0
@@ -30,8 +31,8 @@ async def web_listener(address: str, source: WebSource, options: WebOptions) -> 
     place = WebAddress.parse(address)
     listening, url = await open_socket(place, remote=options.remote)
     try:
-        state, lag = ServerState(), LoopLag()
-        app = make_app(source, options, lag)
+        state, lag, data = ServerState(), LoopLag(), PageData(source)
+        app = make_app(source, options, lag, data)
         connection = partial(BoundedProtocol, _config(app), state, {})
         loop = asyncio.get_running_loop()
         if place.path:
@@ -40,7 +41,8 @@ async def web_listener(address: str, source: WebSource, options: WebOptions) -> 
             server = await loop.create_server(connection, sock=listening)
         lag.start()
         try:
-            yield url
+            async with data.sampling():
+                yield url
         finally:
             lag.stop()
             server.close()

@@ -6,17 +6,27 @@ from typing import Any
 import pytest
 
 from smbquic.options.web import WebOptions
+from smbquic.server.server import Server
 from smbquic.web.listener import web_listener
+from smbquic.web.source import WebControls
 from tests.http_client import Client
+from tests.unit.server.conftest import (  # noqa: F401  (fixtures)
+    connect,
+    root,
+    server,
+    server_with,
+    until,
+)
 
 
 class Source:
     """A server that tests set the state of."""
 
     certificates = None
-    service: Any = None
 
-    def __init__(self) -> None:
+    def __init__(self, service: Server) -> None:
+        self.service = service
+        self.controls = WebControls(token="the-token")
         self.reason = ""
 
     def workers(self) -> list[dict[str, Any]]:
@@ -25,13 +35,16 @@ class Source:
     def status(self) -> dict[str, Any]:
         return {"name": "fs"}
 
+    def summary(self) -> dict[str, Any]:
+        return {"name": "fs"}
+
     def unready(self) -> str:
         return self.reason
 
 
 @pytest.fixture
-def source() -> Source:
-    return Source()
+async def source(server: Server) -> Source:  # noqa: F811
+    return Source(server)
 
 
 @pytest.fixture

@@ -19,4 +19,4 @@ NUMBERS = {
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_is_what_it_was(name: str) -> None:
-    assert numbers_of("smbquic.web")[name] == NUMBERS[name]
+    assert numbers_of("smbquic.web", ("smbquic.web.page",))[name] == NUMBERS[name]

@@ -1,0 +1,142 @@
+"""Samples a server or a gateway once a second: rates, latencies, and how much there is."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import add
+from time import monotonic, time
+from typing import Any, Final
+
+from smbquic.gateway.gateway import Gateway
+from smbquic.observe.process_usage import processor_seconds, resident
+from smbquic.observe.request_counts import LATENCIES
+from smbquic.observe.time_series import TimeSeries
+from smbquic.overload.service import LimitedService
+from smbquic.server.server import Server
+from smbquic.wire.header import Command
+
+SERIES: Final = (
+    "received",
+    "sent",
+    "requests",
+    "refused",
+    "latency_median_ms",
+    "latency_high_ms",
+    "loop_delay_ms",
+    "processor",
+    "connections",
+    "opens",
+    "resident",
+    "waiting",
+)
+"""Names of the values. The first four are for a second: bytes, requests and clients.
+
+Latencies are those of the requests that were answered in that second, the median and the 99th
+percentile. `loop_delay_ms` is how late the event loop was with the sample itself, `processor` the
+part of a processor core that the process has used; `resident` and `waiting` are bytes.
+"""
+INTERVAL: Final = 1.0
+MEDIAN: Final = 0.5
+HIGH: Final = 0.99
+
+_WAITING = frozenset({Command.CHANGE_NOTIFY, Command.CANCEL, Command.LOCK, Command.SESSION_SETUP})
+"""Requests that wait for other clients, and logons, whose failures are answered late."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """What is counted from the start on. `latencies` has a count for each of `LATENCIES`."""
+
+    time: float
+    received: int
+    sent: int
+    requests: int | None
+    refused: int
+    processor: float | None
+    latencies: tuple[int, ...]
+
+
+class Sampler:
+    """Takes the samples of one service."""
+
+    def __init__(self, service: LimitedService[Any], series: TimeSeries) -> None:
+        self._service = service
+        self._series = series
+        self._last = _totals(service)
+
+    async def run(self) -> None:
+        """Take a sample every second, until cancelled."""
+        due = monotonic()
+        while True:
+            due = max(due + INTERVAL, monotonic())
+            await asyncio.sleep(due - monotonic())
+            self.sample(monotonic() - due)
+
+    def sample(self, late: float) -> None:
+        """Add a sample, for which the event loop was so many seconds late."""
+        service, before = self._service, self._last
+        after = self._last = _totals(service)
+        seconds = max(after.time - before.time, 1e-3)
+        answered = [new - old for old, new in zip(before.latencies, after.latencies, strict=True)]
+
+        def rate(old: float | None, new: float | None) -> float | None:
+            return None if old is None or new is None else round(max(new - old, 0) / seconds, 3)
+
+        self._series.add(
+            time(),
+            (
+                rate(before.received, after.received),
+                rate(before.sent, after.sent),
+                rate(before.requests, after.requests),
+                rate(before.refused, after.refused),
+                quantile_ms(answered, MEDIAN),
+                quantile_ms(answered, HIGH),
+                round(max(late, 0.0) * 1000, 2),
+                rate(before.processor, after.processor),
+                len(service.connections),
+                service.files.budget.used if isinstance(service, Server) else None,
+                resident(),
+                service.slow_peers.waiting,
+            ),
+        )
+
+
+def quantile_ms(counts: Sequence[int], part: float) -> float | None:
+    """Return the time in ms that so large a part of the requests took at most; None without any.
+
+    `counts` are those of a histogram with the bounds of `LATENCIES`; inside of a bound, they are
+    taken as evenly distributed.
+    """
+    rank = sum(counts) * part
+    if not rank:
+        return None
+    below = 0
+    for number, count in enumerate(counts):
+        if below + count >= rank and count:
+            lower = LATENCIES[number - 1] if number else 0.0
+            upper = LATENCIES[min(number, len(LATENCIES) - 1)]
+            return round((lower + (upper - lower) * (rank - below) / count) * 1000, 3)
+        below += count
+    return None
+
+
+def _totals(service: LimitedService[Any]) -> _Totals:
+    requests: int | None = None
+    latencies = [0] * (len(LATENCIES) + 1)
+    if isinstance(service, Server):
+        requests = 0
+        for command, counted in enumerate(service.requests.commands):
+            requests += counted.latencies.count
+            if command not in _WAITING:
+                latencies = list(map(add, latencies, counted.latencies.counts))
+    elif isinstance(service, Gateway):
+        requests = service.counts.commands.total()
+    return _Totals(
+        time=monotonic(),
+        received=service.slow_peers.received,
+        sent=service.slow_peers.sent,
+        requests=requests,
+        refused=service.refusals.counts.total(),
+        processor=processor_seconds(),
+        latencies=tuple(latencies),
+    )

@@ -1,0 +1,52 @@
+// Numbers and times as people read them.
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const NUMBER = new Intl.NumberFormat("en");
+const DASH = "–";
+
+export const known = (value) => value !== null && value !== undefined;
+export const count = (value) => (known(value) ? NUMBER.format(value) : DASH);
+export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
+
+export function bytes(value) {
+  if (!known(value)) return DASH;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+export const rate = (value) => (known(value) ? `${bytes(value)}/s` : DASH);
+
+export function milliseconds(value) {
+  if (!known(value)) return DASH;
+  if (value >= 10000) return `${(value / 1000).toFixed(1)} s`;
+  return `${value >= 100 ? Math.round(value) : value.toFixed(value < 10 ? 2 : 1)} ms`;
+}
+
+export const percent = (value) => (known(value) ? `${Math.round(value * 100)} %` : DASH);
+
+export function duration(seconds) {
+  if (!known(seconds)) return DASH;
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+}
+
+export const days = (seconds) => Math.floor(seconds / 86400);
+
+// Today's times without the day.
+export function moment(seconds) {
+  const date = new Date(seconds * 1000);
+  const time = TIME.format(date);
+  return DAY.format(date) === DAY.format(new Date()) ? time : `${DAY.format(date)}, ${time}`;
+}
+
+export const day = (seconds) => DAY.format(new Date(seconds * 1000));
+export const clock = (seconds) => TIME.format(new Date(seconds * 1000));

@@ -1,0 +1,39 @@
+"""Connections on the page: the open ones first, then those that have ended."""
+
+from collections import deque
+from typing import Any
+
+from smbquic.server.server import Server
+from smbquic.web.page.connections import connections, find_connection
+from smbquic.web.page.paging import Query
+from tests.unit.server.smb_client import Connect
+
+
+async def users(server: Server, query: Query = Query()) -> list[Any]:  # noqa: B008
+    return [row["users"] for row in (await connections(server, query))["rows"]]
+
+
+async def test_the_latest_come_first_and_those_that_have_ended_last(
+    server: Server, connect: Connect
+) -> None:
+    server.ended_connections = deque(maxlen=10)
+    await connect()
+    await connect(token="bob:secret")
+    gone = await connect(token="carol:secret")
+    await gone.close()
+    await connect(token="")
+    assert await users(server) == [[], ["bob"], ["alice"], ["carol"]]
+    found = await connections(server, Query(offset=3))
+    assert (found["open"], found["ended"], found["matched"]) == (3, 1, 4)
+    assert found["rows"][0]["ended"] >= found["rows"][0]["since"]
+    assert await users(server, Query("carol")) == [["carol"]]
+    assert await users(server, Query("bob")) == [["bob"]]
+    assert len(await users(server, Query("tcp://127.0.0.1"))) == 4
+
+
+async def test_a_connection_is_found_by_its_number(server: Server, connect: Connect) -> None:
+    await connect()
+    [connection] = server.connections
+    assert find_connection(server, 1) is None
+    connection.trail._common["connection"] = 1
+    assert find_connection(server, 1) is connection

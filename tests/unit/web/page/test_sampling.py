@@ -1,0 +1,66 @@
+"""Rates and latencies of a server, second by second."""
+
+import asyncio
+
+import pytest
+
+from smbquic.observe.request_counts import LATENCIES
+from smbquic.observe.time_series import TimeSeries
+from smbquic.server.server import Server
+from smbquic.web.page import sampling
+from smbquic.web.page.sampling import SERIES, Sampler, quantile_ms
+from smbquic.wire.header import Command
+from tests.unit.clock import Clock
+from tests.unit.server.smb_client import Until
+
+
+def sample_of(series: TimeSeries) -> dict[str, float | None]:
+    return dict(zip(SERIES, series.seconds.after(0)["values"][-1], strict=True))
+
+
+async def test_a_sample_is_what_happened_since_the_last_one(
+    server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "monotonic", clock)
+    series = TimeSeries(SERIES)
+    sampler = Sampler(server, series)
+    server.slow_peers.received, server.slow_peers.sent = 2000, 4000
+    for _ in range(10):
+        server.requests.add(Command.READ, 0, 0.00125)
+    server.requests.add(Command.CHANGE_NOTIFY, 0, 20.0)
+    clock.now += 2.0
+    sampler.sample(0.0042)
+    found = sample_of(series)
+    assert (found["received"], found["sent"], found["requests"]) == (1000.0, 2000.0, 5.5)
+    assert (found["loop_delay_ms"], found["connections"], found["opens"]) == (4.2, 0, 0)
+    assert 1.0 < (found["latency_median_ms"] or 0) < (found["latency_high_ms"] or 0) < 2.5
+
+    clock.now += 1.0
+    sampler.sample(-0.001)
+    found = sample_of(series)
+    assert (found["received"], found["requests"], found["loop_delay_ms"]) == (0.0, 0.0, 0.0)
+    assert found["latency_median_ms"] is None
+
+
+async def test_samples_are_taken_until_the_end(
+    server: Server, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "INTERVAL", 0.001)
+    series = TimeSeries(SERIES)
+    task = asyncio.create_task(Sampler(server, series).run())
+    await until(lambda: len(series.seconds.after(0)["times"]) >= 3)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+
+
+def test_quantiles() -> None:
+    counts = [0] * (len(LATENCIES) + 1)
+    assert quantile_ms(counts, 0.5) is None
+    counts[2] = 100
+    assert quantile_ms(counts, 0.5) == 0.75
+    counts[0] = 100
+    assert quantile_ms(counts, 0.5) == 0.25
+    assert quantile_ms(counts, 0.99) == 0.99
+    # Longer than all bounds: the longest is all that is known.
+    assert quantile_ms([0] * len(LATENCIES) + [5], 0.99) == LATENCIES[-1] * 1000
