@@ -60,11 +60,6 @@ class RunningGateway:
     controls: WebControls = field(default_factory=WebControls)
 
     @property
-    def service(self) -> Gateway:
-        """See `WebSource`."""
-        return self.gateway
-
-    @property
     def certificates(self) -> ServerCertificates:
         """The certificates of its listeners."""
         return self._quic.certificates

@@ -36,11 +36,6 @@ class Serving:
     controls: WebControls = field(default_factory=WebControls)
 
     @property
-    def service(self) -> Server:
-        """See `WebSource`."""
-        return self.server
-
-    @property
     def certificates(self) -> ServerCertificates | None:
         """The certificates of its QUIC listeners."""
         return self._quic.certificates if self._quic is not None else None

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,7 @@ def test_a_back_end_that_has_failed(
         **counts,
         **lists,
         "memory": {"resident": None},
+        "web": None,
         "pools": [{"name": "files", "names": [], "backends": backends}],
     }
     answer.append(json.dumps(status).encode())
@@ -77,3 +79,16 @@ def test_a_back_end_that_has_failed(
         "    tcp://a:445 is up: 0 connections, 0 altogether; it failed last: a did not answer",
         "    tcp://b:445 is drained: 0 connections, 0 altogether",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:1", "  status page on http://127.0.0.1:1/#token=secret"),
+        ("unix:/run/web", "  status page on unix:/run/web with the token secret"),
+    ],
+)
+def test_where_the_status_page_is(url: str, expected: str) -> None:
+    found: dict[str, Any] = {"refused": {}, "listeners": (), "workers": (), "certificates": ()}
+    web = {"url": url, "token": "secret"}
+    assert list(status._common_lines({**found, "web": web})) == [expected]
