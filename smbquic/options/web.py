@@ -10,14 +10,14 @@ from smbquic.options.model import Option, Options
 
 @dataclass(frozen=True, kw_only=True)
 class WebOptions(Options):
-    """The web listener, with metrics and health checks. It speaks HTTP without encryption."""
+    """The web listener: status page, metrics and health checks, by HTTP without encryption."""
 
     address: Annotated[
         str | None,
         Option(
             "Where the web listener listens: HOST:PORT or unix:PATH. Port 0 picks a free one."
-            "\n\nIt needs the extra `web`. Whoever can connect may read the metrics, with the names"
-            " of users and clients. A Unix socket can be opened by its user and group.",
+            "\n\nIt needs the extra `web`. Whoever can connect may read the metrics; the data of"
+            " the status page need a token. A Unix socket can be opened by its user and group.",
             default="there is no web listener",
             key="listen",
             flag="--web",

@@ -79,9 +79,8 @@ async def open_socket(address: WebAddress, *, remote: bool) -> tuple[socket.sock
     found, *_ = await resolve(address.host, address.port, socket.SOCK_STREAM, passive=True)
     if not (remote or is_loopback(found.socket_address)):
         raise UrlError(
-            f"{address}: other machines could connect to the web listener, which tells everybody"
-            " the names of users and clients: use 127.0.0.1, or --web-remote (remote = true in"
-            " [web]) if that is wanted"
+            f"{address}: other machines could connect to the web listener, which has no"
+            " encryption: use 127.0.0.1, or --web-remote (remote = true in [web]) if that is wanted"
         )
     try:
         listening = _open_tcp(found)

@@ -111,6 +111,20 @@ def test_the_gateway(machine: ReaderMachine) -> None:
         reader.leave_out("Set-SmbServerConfiguration", why="for Windows")
 
 
+def test_monitoring(machine: ReaderMachine) -> None:
+    shutil.copytree(ROOT / "examples", machine.home / "examples")
+    server, admin = machine.terminal("server"), machine.terminal("admin")
+    with Reader(machine, "docs/howto/monitoring.md") as reader:
+        reader.leave_out("pip install", why="it is installed, and there is no network")
+        reader.start("smbquic serve", server, ready=READY)
+        reader.leave_out("[web]", why="the option is the same")
+        shown = reader.run_with("curl", "curl -s", admin)
+        assert shown is None or re.search(r'connections\{transport="quic"\} 0.0\s.*ok', shown, re.S)
+        assert "SUCCESS" in (reader.run_with("promtool", "cd examples", admin) or "SUCCESS")
+        reader.leave_out("prometheus --config", why="tests/interop/test_prometheus.py runs it")
+        assert "echo 1: " in reader.run("export SMBQUIC_CA", admin)
+
+
 def test_workers(machine: ReaderMachine) -> None:
     server, admin = machine.terminal("server"), machine.terminal("admin")
     with Reader(machine, "docs/howto/workers.md") as reader:

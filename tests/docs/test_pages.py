@@ -28,6 +28,7 @@ REPLAYED = {
     "docs/howto/python-ecosystem.md": "test_howto.py",
     "docs/howto/troubleshooting.md": "test_troubleshooting.py",
     "docs/howto/use-a-share.md": "test_howto.py",
+    "docs/howto/monitoring.md": "test_howto.py",
     "docs/howto/workers.md": "test_howto.py",
     "docs/reference/api.md": "test_api.py",
     "docs/reference/command-line.md": "test_command_line.py",

@@ -1,6 +1,7 @@
 """The metrics of a server and of a gateway, with clients that do this and that."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -193,6 +194,28 @@ async def test_a_client_makes_no_more_metrics(tmp_path: Path, pki: PkiDirectory)
     assert {key for key in new if key[0] not in ("requests_total", "logons_total")} == set()
     assert not any("user" in word or "share" in word for key in new for word in key)
     assert len(new) < 10
+
+
+async def test_the_page_about_them_names_all(tmp_path: Path, pki: PkiDirectory) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "monitoring.md").read_text()
+    named = set(re.findall(r"`(smbquic_\w+)`", page))
+    made = set()
+    async with (
+        serving(tmp_path, pki) as server,
+        gateway(
+            [PoolOptions(backends=[server.listeners[1]])],
+            ["quic://127.0.0.1:0"],
+            certificate=pki.server.certificate,
+            key=pki.server.key,
+            web=WEB,
+        ) as running,
+    ):
+        for url in (server.web, running.web):
+            client = await Client.connect(url)
+            _, text = await client.get("/metrics")
+            await client.close()
+            made |= set(re.findall(r"^# TYPE (smbquic_\w+)", text, re.MULTILINE))
+    assert named == made
 
 
 async def test_scrapes_leave_nothing_behind(tmp_path: Path, pki: PkiDirectory) -> None:

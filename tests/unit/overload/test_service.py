@@ -15,7 +15,7 @@ from smbquic.overload.refusals import ServerRefusal
 from smbquic.overload.scheduler import SAVED_TIME
 from smbquic.overload.service import LimitedService
 from smbquic.overload.slow_peers import PeerProgress
-from smbquic.transport.base import MessageTransport
+from smbquic.transport.base import MessageTransport, PathStatistics
 from tests.unit.clock import Clock
 
 
@@ -40,6 +40,7 @@ class Connection:
             close=self.steps.append,
             wait_closed=self.wait_closed,
             flow=lambda: SimpleNamespace(received=3, sent=4),
+            statistics=lambda: PathStatistics(lost_packets=5),
         )
 
     async def wait_closed(self) -> None:
@@ -76,6 +77,7 @@ async def test_a_connection_counts_as_long_as_it_lasts(
     assert counts(service) == (0, 0, 0)
     assert service.slow_peers.closed == 1
     assert (service.slow_peers.received, service.slow_peers.sent) == (3, 4)
+    assert service.lost_packets == 5
     service.slow_peers.stop()
 
 
