@@ -226,17 +226,17 @@ class Text(Kind):
 
 @dataclass(frozen=True, slots=True)
 class FilePath(Kind):
-    """The path of a file that is read, or of one that is written.
+    """The path of a file that is read, of one that is written, or of a folder.
 
     A file that is written may be ``-`` for standard output; the program's value is then None.
     """
 
-    use: Literal["read", "written"] = "read"
+    use: Literal["read", "written", "folder"] = "read"
 
     @property
     def written(self) -> str:
         """How a value is written in the configuration file."""
-        return "the path of a file, in quotes"
+        return f"the path of a {'folder' if self.use == 'folder' else 'file'}, in quotes"
 
     def read(self, value: object) -> Any:
         """Return the program's value for one of the configuration file."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.connection_ids import DEFAULT_CONNECTION_IDS, ConnectionIdOptions
@@ -218,6 +219,7 @@ class ProgramOptions(ServerOptions, ProcessOptions):
     ] = None
     shares: Sequence[ShareFolder] = ()
     certificates: Sequence[IdentityFiles] = ()
+    acme: AcmeOptions | None = None
     audit: AuditOptions | None = None
     backends: BackendOptions = DEFAULT_BACKENDS
     pools: Sequence[PoolOptions] = ()
