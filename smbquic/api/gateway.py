@@ -17,6 +17,7 @@ from smbquic.api.listening import (
     decision_by,
     listeners_status,
 )
+from smbquic.api.renewing import first_certificate, start_renewing
 from smbquic.api.web import recent_records, web_listening, web_status
 from smbquic.api.worker_listening import quic_listening
 from smbquic.errors import UrlError
@@ -30,6 +31,7 @@ from smbquic.options.model import values_of
 from smbquic.options.server import Listen, ListenerOptions, Workers
 from smbquic.overload.memory import memory_limit
 from smbquic.overload.open_file_budget import descriptor_limit, sockets_limit
+from smbquic.pki.acme.renewer import AcmeRenewer
 from smbquic.pki.reload import ServerCertificates
 from smbquic.web.source import WebControls
 
@@ -57,6 +59,7 @@ class RunningGateway:
     listeners: list[str]
     _quic: QuicListening
     web: str = ""
+    acme: AcmeRenewer | None = None
     controls: WebControls = field(default_factory=WebControls)
 
     @property
@@ -96,6 +99,8 @@ class RunningGateway:
         self.certificates.reload(certificates)
         self.apply()
         self.gateway.reload(pools, backends)
+        if self.acme is not None:
+            self.acme.retry()
 
     def use_limits(self, limits: Limits) -> None:
         """Use other limits, also for open connections, except for what `FIXED_LIMITS` names."""
@@ -127,7 +132,7 @@ class RunningGateway:
             "name": socket.gethostname(),
             "pid": os.getpid(),
             "listeners": listeners_status(self.listeners, self._quic),
-            "certificates": certificates_status(self.certificates),
+            "certificates": certificates_status(self.certificates, self.acme),
             "memory": {
                 "limit": self.memory_limit,
                 "resident": self._quic.resident(),
@@ -171,16 +176,17 @@ async def gateway(
             raise UrlError(f"{address}: a gateway listens on quic://HOST:PORT")
     if not options.identities:
         raise ValueError("a gateway needs a certificate and its key")
-    certificates = ServerCertificates(options.identities)
-    audit = AuditLog(
-        options.audit,
-        unauthenticated=options.audit_unauthenticated,
-        decide=decision_by(certificates),
-        recent=recent_records(options.web),
-    )
-    backends = BackendOptions(**values_of(options, BackendOptions))
-    made = Gateway(pools, backends, certificates, options.limits, audit)
     async with AsyncExitStack() as stack:
+        renewer = await first_certificate(options.acme, stack)
+        certificates = ServerCertificates(options.identities)
+        audit = AuditLog(
+            options.audit,
+            unauthenticated=options.audit_unauthenticated,
+            decide=decision_by(certificates),
+            recent=recent_records(options.web),
+        )
+        backends = BackendOptions(**values_of(options, BackendOptions))
+        made = Gateway(pools, backends, certificates, options.limits, audit)
         stack.push_async_callback(made.close)
         listening = quic_listening(
             certificates, options, made.connection_limiter, audit, options.workers
@@ -194,10 +200,11 @@ async def gateway(
                 listeners.append(await listening.listen(address, made.serve, limit))
             stack.push_async_callback(listeners[-1].close)
         await listening.start()
-        running = RunningGateway(made, [each.url for each in listeners], listening)
+        running = RunningGateway(made, [each.url for each in listeners], listening, acme=renewer)
         made.start()
         watching = asyncio.create_task(certificates.watch(running.apply))
         stack.callback(watching.cancel)
+        start_renewing(renewer, audit, stack)
         web = await stack.enter_async_context(web_listening(running, options.web))
         yield replace(running, web=web)
 

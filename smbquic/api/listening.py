@@ -11,12 +11,15 @@ from smbquic.api.connection_ids import connection_id_format
 from smbquic.api.listen import ListenAddress
 from smbquic.observe.audit import AuditLog, Sink, Trail
 from smbquic.observe.process_usage import resident
+from smbquic.options.acme import AcmeOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.model import Option, Options, values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
 from smbquic.options.server import ListenerOptions
 from smbquic.overload.connection_limiter import ConnectionLimiter
 from smbquic.pki.access import Decision
+from smbquic.pki.acme.renewer import AcmeRenewer
+from smbquic.pki.acme.store import with_acme
 from smbquic.pki.explain import days_left
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport import quic
@@ -56,6 +59,13 @@ class IdentityOptions(Options):
             " read again when they change."
         ),
     ] = ()
+    acme: Annotated[
+        AcmeOptions | None,
+        Option(
+            "A certificate that is obtained from an ACME server before clients are served, and"
+            " renewed; it needs the extra `acme`."
+        ),
+    ] = None
     audit: Annotated[Sink | None, Option("Where audit records are written.")] = None
     audit_unauthenticated: Annotated[
         Sink | None, Option("Where those about unauthenticated clients are written instead.")
@@ -63,7 +73,11 @@ class IdentityOptions(Options):
 
     @property
     def identities(self) -> Sequence[IdentityFiles]:
-        """All certificates, including the one that is given by `certificate`."""
+        """All certificates, including those that are given by `certificate` and `acme`."""
+        return with_acme(self._given, self.acme)
+
+    @property
+    def _given(self) -> Sequence[IdentityFiles]:
         if self.certificates or self.certificate is None or self.key is None:
             return self.certificates
         only = IdentityFiles(
@@ -187,14 +201,18 @@ def decision_by(certificates: ServerCertificates) -> Callable[[Peer], Decision |
     return lambda peer: certificates.decide(peer.server_name, peer.certificates)
 
 
-def certificates_status(certificates: ServerCertificates | None) -> list[dict[str, Any]]:
+def certificates_status(
+    certificates: ServerCertificates | None, renewer: AcmeRenewer | None
+) -> list[dict[str, Any]]:
     """Return what `smbquic status` shows of the certificates."""
+    file = renewer.store.certificate if renewer is not None else None
     identities = certificates.identities if certificates is not None else []
     return [
         {
             "names": list(identity.names),
             "file": str(identity.files.certificate),
             "days_left": days_left(identity.credential.certificate),
+            "acme": renewer.status() if renewer and identity.files.certificate == file else None,
         }
         for identity in identities
     ]

@@ -15,6 +15,7 @@ from smbquic.api.listening import (
     QuicListening,
     decision_by,
 )
+from smbquic.api.renewing import first_certificate, start_renewing
 from smbquic.api.serving import Serving
 from smbquic.api.web import recent_records, web_listening
 from smbquic.api.worker_listening import quic_listening
@@ -89,10 +90,12 @@ async def serve(
     `UsersError`, `EngineError`, and `ConfigError` for a web listener without the extra `web`.
     """
     addresses = listen_addresses(options.listen, options.sockets)
-    shown = ServerCertificates(options.identities) if options.identities else None
-    if shown is None and any(address.transport == "quic" for address in addresses):
+    needed = any(address.transport == "quic" for address in addresses)
+    if needed and not options.identities:
         raise ValueError("a QUIC listener needs a certificate and its key")
     async with AsyncExitStack() as stack:
+        renewer = await first_certificate(options.acme, stack)
+        shown = ServerCertificates(options.identities) if options.identities else None
         store = _users(users)
         server = _server(_served_shares(shares, stack), store, options, shown)
         stack.callback(server.shares.end)
@@ -107,10 +110,11 @@ async def serve(
             await _listen(server, address, listening, stack)
         if listening is not None:
             await listening.start()
-        serving = Serving(server, server.listeners, listening, _users=store)
+        serving = Serving(server, server.listeners, listening, acme=renewer, _users=store)
         if shown is not None:
             watching = asyncio.create_task(shown.watch(serving.apply))
             stack.callback(watching.cancel)
+        start_renewing(renewer, server.audit, stack)
         web = await stack.enter_async_context(web_listening(serving, options.web))
         yield replace(serving, web=web)
 

@@ -13,6 +13,7 @@ from smbquic.observe.process_usage import resident
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.limits import Limits, replaceable
 from smbquic.overload.memory import memory_limit
+from smbquic.pki.acme.renewer import AcmeRenewer
 from smbquic.pki.reload import ServerCertificates
 from smbquic.server.server import Server
 from smbquic.server.session import UserSession
@@ -32,6 +33,7 @@ class Serving:
     listeners: list[str]
     _quic: QuicListening | None = None
     web: str = ""
+    acme: AcmeRenewer | None = None
     _users: UserStore = field(default_factory=UserStore)
     controls: WebControls = field(default_factory=WebControls)
 
@@ -83,7 +85,7 @@ class Serving:
             "pid": os.getpid(),
             "draining": self.server.draining,
             "listeners": listeners_status(self.listeners, self._quic),
-            "certificates": certificates_status(self.certificates),
+            "certificates": certificates_status(self.certificates, self.acme),
             "shares": [share.name for share in self.server.shares.values()],
             "connections": len(self.server.connections),
             "opens": sum(len(session.opens) for session in self.server.sessions.values()),
@@ -132,6 +134,8 @@ class Serving:
         if self.certificates is not None:
             self.certificates.reload(certificates)
             self.apply()
+        if self.acme is not None:
+            self.acme.retry()
 
     def add_share(self, share: ServedShare) -> None:
         """Offer one more share. Raises `ValueError` for a name that is wrong or taken."""

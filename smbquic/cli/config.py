@@ -145,7 +145,7 @@ def _server(file: Path) -> Iterator[tuple[str, list[Value]]]:
     """Return the values of a server's file, by its tables. Raises `ConfigError`."""
     from smbquic.config.document import Document
     from smbquic.config.reader import load
-    from smbquic.config.schema import AUDIT, CERTIFICATE, GATEWAY, LIMITS, POOLS, SHARES, TOP
+    from smbquic.config.schema import ACME, AUDIT, CERTIFICATE, GATEWAY, LIMITS, POOLS, SHARES, TOP
 
     loaded, document = load(file), Document.load(file)
 
@@ -174,9 +174,12 @@ def _server(file: Path) -> Iterator[tuple[str, list[Value]]]:
         table = gateway["pools"][pool.name]
         found = values(POOLS, ("gateway", "pools", pool.name), pool, table)
         yield f"gateway.pools.{pool.name}", found
+    if loaded.acme is not None:
+        yield "acme", values(ACME, ("acme",), loaded.acme, content["acme"])
+    tables = content.get("certificate", [])
     for number, certificate in enumerate(loaded.certificates):
-        place = ("certificate", number)
-        found = values(CERTIFICATE, place, certificate, content["certificate"][number])
+        table = tables[number] if number < len(tables) else {}
+        found = values(CERTIFICATE, ("certificate", number), certificate, table)
         yield f"certificate {number + 1}", found
 
 

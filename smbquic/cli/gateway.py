@@ -21,6 +21,7 @@ from smbquic.cli.output import emit
 from smbquic.cli.program import prepare, run_until_stopped, with_sockets
 from smbquic.cli.server_certificate import has_certificate
 from smbquic.gateway.pool import PoolTable
+from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.connection_ids import ConnectionIdOptions
@@ -41,6 +42,7 @@ _AS_ROOT = "the gateway runs as root: add --run-as USER"
     ListenerOptions,
     ProcessOptions,
     IdentityFiles,
+    AcmeOptions,
     ConnectionIdOptions,
     WebOptions,
     Limits,

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -22,8 +23,11 @@ from smbquic.cli.server_account import account_of, drop_privileges, open_audits
 from smbquic.cli.server_certificate import Given, certificates_of
 from smbquic.cli.status import StatusSource, status_socket
 from smbquic.observe.audit import Sink
+from smbquic.options.acme import AcmeOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.server import DEFAULT_LISTEN
+from smbquic.pki.acme.renewer import OBTAIN_TIMEOUT, obtain_first
+from smbquic.pki.acme.store import AcmeStore
 from smbquic.pki.server_certificate import ServerCertificate
 from smbquic.web.address import check_web
 from smbquic.web.source import WebControls
@@ -59,6 +63,7 @@ class Prepared:
     settings: config.Configuration
     sockets: Sequence[socket.socket]
     certificates: Sequence[IdentityFiles]
+    acme: AcmeOptions | None
     ca: Path | None
     account: ProcessAccount | None
     audit: Sink | None
@@ -75,6 +80,7 @@ class Prepared:
             "sockets": self.sockets,
             "workers": workers,
             "certificates": self.certificates,
+            "acme": self.acme,
             "audit": self.audit,
             "audit_unauthenticated": self.audit_unauthenticated,
         }
@@ -118,6 +124,9 @@ def prepare(
     certificates, ca = certificates_of(settings, given, config_file)
     account = account_of(settings.run_as)
     audit, unauthenticated = open_audits(settings.audit, account)
+    acme = settings.acme if _is_used(settings.acme, certificates) else None
+    if acme is not None:
+        _obtain_first(acme, account)
     for each in certificates:
         ServerCertificate.load(each)
     return Prepared(
@@ -125,11 +134,35 @@ def prepare(
         settings=settings,
         sockets=sockets,
         certificates=certificates,
+        acme=acme,
         ca=ca,
         account=account,
         audit=audit,
         audit_unauthenticated=unauthenticated,
     )
+
+
+def _is_used(acme: AcmeOptions | None, certificates: Sequence[IdentityFiles]) -> bool:
+    """Return whether the certificate of ACME is among those that are served."""
+    if acme is None:
+        return False
+    file = AcmeStore(acme).certificate
+    return any(each.certificate == file for each in certificates)
+
+
+def _obtain_first(acme: AcmeOptions, account: ProcessAccount | None) -> None:
+    """Obtain the first certificate, with the rights of the account that renews it later."""
+
+    def on_wait(pause: timedelta) -> None:
+        _extend_start_timeout(pause.total_seconds() + OBTAIN_TIMEOUT)
+
+    _extend_start_timeout(OBTAIN_TIMEOUT)
+    run(obtain_first(acme, rights=account.acting() if account else None, on_wait=on_wait))
+
+
+def _extend_start_timeout(seconds: float) -> None:
+    """Have systemd wait longer: it would end a service that is not ready in time."""
+    notify_systemd(f"EXTEND_TIMEOUT_USEC={seconds * 1_000_000:.0f}")
 
 
 async def run_until_stopped(

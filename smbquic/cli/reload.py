@@ -20,6 +20,7 @@ from smbquic.options.server import ProgramOptions
 
 _KEYS = {
     "certificates": "certificate",
+    "acme": "acme",
     "backends": "gateway",
     "pools": "gateway.pools",
     "audit": "audit",
@@ -54,7 +55,11 @@ class Reloader(Generic[R]):
             new = self.read()
             kept = kept_options(self.settings, new)
             changed = list(changed_keys(self.settings, new))
-            self.use(self.running, self.settings, new)
+            usable = new
+            if new.acme != self.settings.acme:
+                # The certificate of the new one is obtained by a restart.
+                usable = replace(new, certificates=self.settings.certificates)
+            self.use(self.running, self.settings, usable)
         except (SmbError, OSError, ValueError, click.ClickException) as error:
             reason = error.format_message() if isinstance(error, click.ClickException) else error
             warn(f"not reloaded, the former configuration stays: {reason}")
@@ -63,7 +68,7 @@ class Reloader(Generic[R]):
             logs.configure_level(new.log_level, verbosity())
             limits = replaceable(new.limits, self.settings.limits)
             former = {name: getattr(self.settings, name) for name in kept}
-            in_use = replace(new, limits=limits, **former)
+            in_use = replace(usable, limits=limits, **former)
             restart = list(changed_keys(in_use, new))
             self.settings = replace(in_use, users=self.settings.users)
             event = {

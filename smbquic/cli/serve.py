@@ -30,6 +30,7 @@ from smbquic.cli.share_changes import ShareChanges
 from smbquic.cli.shares import collect
 from smbquic.client.url import PORTS
 from smbquic.errors import EXAMPLE_PORT, ListenError
+from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.connection_ids import ConnectionIdOptions
@@ -107,6 +108,7 @@ class _Plan:
 @takes(
     ProgramOptions,
     IdentityFiles,
+    AcmeOptions,
     ConnectionIdOptions,
     WebOptions,
     Limits,
@@ -166,7 +168,8 @@ def serve(
     plan = _Plan(
         prepared=prepared,
         shares=served,
-        certified="certificate" in given[IdentityFiles] or bool(settings.certificates),
+        certified="certificate" in given[IdentityFiles]
+        or bool(settings.certificates or prepared.acme),
         machine=machine,
         password=password,
     )

@@ -14,6 +14,7 @@ from smbquic.config import Configuration
 from smbquic.errors import PkiError
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import Rules
+from smbquic.pki.acme.store import AcmeStore
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, read_certificates
 from smbquic.pki.directory import PkiDirectory
@@ -34,12 +35,18 @@ def certificates_of(
     Those of the command line come before those of the file; without any, a private CA makes one.
     """
     if has_certificate(given):
+        if settings.acme is not None and not settings.certificates:
+            raise click.UsageError("--acme and --cert exclude each other: leave one out")
         files, ca = given_certificate(given)
         return (files,), ca
     if settings.certificates:
         if given:
             raise click.UsageError(f"{config_file} has certificates: write the access rules there")
         return settings.certificates, None
+    if settings.acme is not None:
+        _check_rules(given)
+        file = AcmeStore(settings.acme).certificate
+        return (IdentityFiles(certificate=file, key=file, default=True, **given),), None
     if not any(address.startswith("quic:") for address in settings.listen):
         return (), None
     names = (*settings.private_names, *_addresses(settings.listen))

@@ -205,6 +205,18 @@ def _common_lines(found: dict[str, Any]) -> Iterator[str]:
             f"  certificate for {', '.join(each['names'])}: {each['days_left']} days left,"
             f" {each['file']}"
         )
+        if each["acme"] is not None:
+            yield _acme_line(each["acme"])
+
+
+def _acme_line(acme: dict[str, Any]) -> str:
+    server = f"    from {printable(acme['directory'])}"
+    if acme["reason"] is None:
+        return f"{server}, renewed at {acme['next']}"
+    return (
+        f"{server}: the last {acme['failures']} attempts to renew it failed, the next is at"
+        f" {acme['next']}: {printable(acme['reason'])}"
+    )
 
 
 def _page_of(url: str, token: str) -> str:

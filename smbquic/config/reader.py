@@ -8,12 +8,14 @@ from smbquic.api.listen import ListenAddress
 from smbquic.auth.users import UserStore
 from smbquic.config.document import Document
 from smbquic.config.schema import (
+    ACME,
     AUDIT,
     CERTIFICATE,
     CONNECTION_IDS,
     GATEWAY,
     LIMITS,
     POOLS,
+    RULES,
     SECTIONS,
     SHARES,
     TOP,
@@ -22,6 +24,7 @@ from smbquic.config.schema import (
 from smbquic.errors import UrlError, UsersError
 from smbquic.gateway.backend import BackendAddress
 from smbquic.gateway.pool import PoolTable
+from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.connection_ids import ConnectionIdOptions
@@ -31,6 +34,8 @@ from smbquic.options.server import ProgramOptions
 from smbquic.options.share import ShareFolder
 from smbquic.options.web import WebOptions
 from smbquic.pki.access import Rules
+from smbquic.pki.acme.http_listener import listen_address
+from smbquic.pki.acme.store import AcmeStore, with_acme
 from smbquic.pki.logons import Logons
 from smbquic.pki.subject import general_name
 from smbquic.server.share import check_share_name
@@ -82,10 +87,12 @@ class _Reader:
             values["audit"] = AuditOptions(
                 **self._document.table(("audit",), AUDIT, document["audit"])
             )
+        if "acme" in document:
+            values["acme"] = self._acme(document["acme"])
         if "gateway" in document:
             values |= self._gateway(document["gateway"])
         return Configuration(
-            certificates=self._certificates(document.get("certificate", [])),
+            certificates=self._certificates(document.get("certificate", []), values.get("acme")),
             shares=self._shares(document.get("shares", {})),
             users=self._users(document.get("users", {}), values.get("users_file")),
             **values,
@@ -135,13 +142,36 @@ class _Reader:
             shares[name.casefold()] = ShareFolder(name=name, **values)
         return tuple(shares.values())
 
-    def _certificates(self, tables: object) -> tuple[IdentityFiles, ...]:
+    def _acme(self, table: object) -> AcmeOptions:
+        values = self._document.table(("acme",), ACME, table)
+        for name in values["names"]:
+            self._document.check(("acme", "names"), ValueError, general_name, name)
+        if "listen" in values:
+            self._document.check(("acme", "listen"), UrlError, listen_address, values["listen"])
+        try:
+            return AcmeOptions(**values)
+        except ValueError as error:
+            raise self._document.error(("acme",), str(error)) from error
+
+    def _certificates(self, tables: object, acme: AcmeOptions | None) -> tuple[IdentityFiles, ...]:
+        """Return the certificates; the rules of that of `acme` are in a table without a file."""
         if not isinstance(tables, list):
             raise self._document.error(("certificate",), "write [[certificate]], with two brackets")
-        found = []
+        found: list[IdentityFiles] = []
         for number, table in enumerate(tables):
             place = ("certificate", number)
-            values = self._document.table(place, CERTIFICATE, table)
+            section = CERTIFICATE
+            if acme is not None and isinstance(table, dict) and "file" not in table:
+                section = RULES
+            values = self._document.table(place, section, table)
+            if section is RULES:
+                assert acme is not None
+                file = AcmeStore(acme).certificate
+                values |= {"certificate": file, "key": file}
+                if any(each.certificate == file for each in found):
+                    raise self._document.error(
+                        place, "only one certificate table may be without a file, that of acme"
+                    )
             for name in values.get("names", ()):
                 self._document.check((*place, "names"), ValueError, general_name, name)
             for key in _RULES.keys() & values.keys():
@@ -154,7 +184,7 @@ class _Reader:
                     "rules are about clients' certificates: say with client_ca whose",
                 )
             found.append(IdentityFiles(**{"default": len(tables) == 1, **values}))
-        return tuple(found)
+        return with_acme(found, acme)
 
     def _users(self, table: object, file: Path | None) -> UserStore:
         store = UserStore.load(file) if file is not None else UserStore()

@@ -58,6 +58,7 @@ class AuditEvent(StrEnum):
     LINK = "link"
     DELETE = "delete"
     WORKER = "worker"
+    CERTIFICATE = "certificate"
     ADMINISTRATION = "administration"
 
 

@@ -122,7 +122,7 @@ class AcmeRenewer:
         """Check now whether the certificate has to be renewed, also soon after a failure."""
         self._awake.set()
 
-    async def obtain_first(self, on_wait: Callable[[timedelta], object]) -> None:
+    async def obtain_first(self, on_wait: Callable[[timedelta], object] = lambda _: None) -> None:
         """Return at once if there is a certificate; else obtain one, however long that takes.
 
         Calls `on_wait` before each wait after a failure.
