@@ -13,7 +13,7 @@ async def first_certificate(
 ) -> AcmeRenewer | None:
     """Return what renews the certificate, once there is one; None without options.
 
-    Challenges are answered until `stack` is closed. Raises `PkiError`, `UrlError`, `ListenError`.
+    Challenges are answered until `stack` is closed. Raises `PkiError` and `UrlError`.
     """
     if options is None:
         return None

@@ -146,8 +146,9 @@ class _Reader:
         values = self._document.table(("acme",), ACME, table)
         for name in values["names"]:
             self._document.check(("acme", "names"), ValueError, general_name, name)
-        if "listen" in values:
-            self._document.check(("acme", "listen"), UrlError, listen_address, values["listen"])
+        if "http_listen" in values:
+            listen = values["http_listen"]
+            self._document.check(("acme", "listen"), UrlError, listen_address, listen)
         try:
             return AcmeOptions(**values)
         except ValueError as error:

@@ -73,11 +73,12 @@ class AcmeOptions(Options):
         Literal["http-01", "dns-01"],
         Option("How the ACME server verifies that the names are yours: by HTTP, or by DNS."),
     ] = "http-01"
-    listen: Annotated[
+    http_listen: Annotated[
         str,
         Option(
             "HOST:PORT at which http-01 is answered; without HOST at all addresses. The ACME server"
             " connects to port 80, which may be forwarded to another port.",
+            key="listen",
             flag="--acme-listen",
             heading=CERTIFICATE,
             metavar="HOST:PORT",

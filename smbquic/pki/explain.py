@@ -6,7 +6,7 @@ and SHA-256.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -51,6 +51,18 @@ class VerificationResult:
     check: str
     status: VerificationStatus
     text: str
+
+
+def reasons_for_refusal(results: Iterable[VerificationResult]) -> list[str]:
+    """Return the problems for which clients refuse a certificate.
+
+    An empty subject is none: only Windows refuses it, and public authorities leave the subject out.
+    """
+    return [
+        each.text
+        for each in results
+        if each.status is VerificationStatus.PROBLEM and each.check != "subject"
+    ]
 
 
 def describe(certificate: x509.Certificate) -> dict[str, Any]:

@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Self
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from smbquic.auth.secret_files import exposure
 from smbquic.errors import PkiError
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import ClientAccess, Rules
 from smbquic.pki.authority import Credential
-from smbquic.pki.channel import server_end_point
 from smbquic.pki.container import read_credential
-from smbquic.pki.explain import VerificationResult, VerificationStatus, explain
+from smbquic.pki.explain import VerificationResult, VerificationStatus, explain, reasons_for_refusal
 from smbquic.pki.files import read_password
 from smbquic.pki.logons import Logons
 from smbquic.pki.subject import Purpose, general_name, subject_names
@@ -62,14 +60,9 @@ class ServerCertificate:
         wrong += _missing_names(credential.certificate, names)
         return cls(files, names, credential, access, logons, tuple(wrong))
 
-    @property
-    def end_point(self) -> bytes:
-        """The channel binding that a client's logon may have. [RFC 5929] 4.1"""
-        return server_end_point(self.credential.certificate.public_bytes(Encoding.DER))
-
     def check(self) -> None:
         """Raise `PkiError` if clients will refuse the certificate."""
-        problems = [each.text for each in self.issues if each.status is VerificationStatus.PROBLEM]
+        problems = reasons_for_refusal(self.issues)
         if problems:
             raise PkiError(f"{self.files.certificate}: {'; '.join(problems)}")
 

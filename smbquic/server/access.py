@@ -10,6 +10,7 @@ from smbquic.errors import AuthenticationError, HandshakeError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Trail
 from smbquic.pki.access import Decision
+from smbquic.pki.channel import server_end_point
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport.base import Peer
 
@@ -42,10 +43,9 @@ class AccessPolicy:
         """Return what logons of a client have to be meant for; None where that is not checked."""
         if self.names is None:
             return None
-        shown = None
-        if self.certificates is not None and peer.kind == "quic":
-            shown = self.certificates.find(peer.server_name)
-        return ServiceBinding(self.names, peer.local[0], shown.end_point if shown else b"")
+        # Not that of the present certificate, which may have been renewed since the handshake.
+        end_point = server_end_point(peer.own_leaf) if peer.own_leaf else b""
+        return ServiceBinding(self.names, peer.local[0], end_point)
 
     def allows_pipes(self, peer: Peer) -> bool:
         """Return whether a client may open named pipes. [MS-SMB2] 3.3.5.9"""

@@ -12,13 +12,14 @@ class Peer:
     """The other end of a connection, and the properties of the channel to it.
 
     `certificates` is the peer's chain in DER, leaf first, and empty unless it was verified; `leaf`
-    is its leaf, verified or not. On an `encrypted` channel the transport encrypts the messages; on
-    an `authenticated` one a certificate has proved the peer's name. Over a Unix socket, `remote` is
-    its path with port 0. `handshake_seconds` is the time from the first packet to a usable
-    connection. `engine` is the QUIC library of this end, and `engine_reason` why it was chosen;
-    both are empty over TCP. If the TLS session was `resumed`, the certificates are of its first
-    handshake, and were verified again. `group` is that of the key exchange. `resolved_by` is who
-    has resolved the peer's name: `system`, or a URL.
+    is its leaf, verified or not. `own_leaf` is the one that this end has shown as a server, in DER:
+    a later one may have taken its place since. On an `encrypted` channel the transport encrypts the
+    messages; on an `authenticated` one a certificate has proved the peer's name. Over a Unix
+    socket, `remote` is its path with port 0. `handshake_seconds` is the time from the first packet
+    to a usable connection. `engine` is the QUIC library of this end, and `engine_reason` why it was
+    chosen; both are empty over TCP. If the TLS session was `resumed`, the certificates are of its
+    first handshake, and were verified again. `group` is that of the key exchange. `resolved_by` is
+    who has resolved the peer's name: `system`, or a URL.
     """
 
     kind: Literal["quic", "tcp", "unix"]
@@ -37,6 +38,7 @@ class Peer:
     resolved_by: str = ""
     group: str = ""
     leaf: bytes = b""
+    own_leaf: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

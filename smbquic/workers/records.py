@@ -147,7 +147,7 @@ def encode_peer(peer: Peer) -> bytes:
     """Return the first message of a connection, which describes its peer."""
     fields: dict[str, Any] = asdict(peer)
     fields["certificates"] = [_base64(each) for each in peer.certificates]
-    fields["leaf"] = _base64(peer.leaf)
+    fields["leaf"], fields["own_leaf"] = _base64(peer.leaf), _base64(peer.own_leaf)
     return json.dumps(fields).encode()
 
 
@@ -156,7 +156,8 @@ def decode_peer(message: Buffer) -> Peer:
     try:
         fields = json.loads(bytes(message))
         fields["certificates"] = tuple(map(b64decode, fields["certificates"]))
-        fields["leaf"] = b64decode(fields["leaf"])
+        for leaf in ("leaf", "own_leaf"):
+            fields[leaf] = b64decode(fields[leaf])
         for address in ("local", "remote"):
             host, port = fields[address]
             fields[address] = str(host), int(port)

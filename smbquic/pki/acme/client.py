@@ -27,7 +27,7 @@ from smbquic.pki.acme.errors import AcmeError
 from smbquic.pki.acme.network import BoundedNetwork, Connections
 from smbquic.pki.acme.store import Account, AcmeStore
 from smbquic.pki.authority import certificate_pem, key_pem
-from smbquic.pki.explain import VerificationStatus, explain
+from smbquic.pki.explain import explain, reasons_for_refusal
 from smbquic.pki.files import read_password
 from smbquic.pki.subject import Purpose, general_name, subject_names
 
@@ -124,7 +124,7 @@ class AcmeClient:
     ) -> None:
         """Make an account with the account's key, or find the one of this key, and store it."""
         options = self._options
-        terms = client.directory.meta.terms_of_service if "meta" in client.directory else None
+        terms = getattr(getattr(client.directory, "meta", None), "terms_of_service", None)
         binding = None
         if options.eab_key_id is not None and options.eab_key_file is not None:
             problem = exposure(options.eab_key_file, "key")
@@ -269,11 +269,7 @@ def _checked(
     missing = [name for name in options.names if general_name(name) not in issued]
     if missing:
         raise AcmeError(f"the server issued a certificate without {', '.join(missing)}")
-    problems = [
-        each.text
-        for each in explain(chain, Purpose.SERVER, at=datetime.now(UTC))
-        if each.status is VerificationStatus.PROBLEM
-    ]
+    problems = reasons_for_refusal(explain(chain, Purpose.SERVER, at=datetime.now(UTC)))
     if problems:
         raise AcmeError(f"the server issued a certificate that is refused: {'; '.join(problems)}")
     return chain

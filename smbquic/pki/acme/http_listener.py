@@ -7,8 +7,10 @@ is bounded, within a time, and has a bounded number of connections.
 import asyncio
 import errno
 from collections.abc import Mapping
+from typing import cast
 
-from smbquic.errors import ListenError, UrlError
+from smbquic.errors import UrlError
+from smbquic.pki.acme.errors import AcmeError
 from smbquic.transport.hosts import host_and_port
 
 HTTP_PORT = 80
@@ -26,14 +28,6 @@ _ADVICE = {
     " higher port and listen there, or use webroot or a hook",
     errno.EADDRNOTAVAIL: "this machine does not have that address",
 }
-
-
-class AcmeListenError(ListenError):
-    """An address that cannot be listened on for http-01."""
-
-    def __str__(self) -> str:
-        why = _ADVICE.get(self.errno or 0, str(self.strerror))
-        return f"cannot listen on {self.address} for the ACME server's http-01: {why}"
 
 
 def listen_address(text: str) -> tuple[str | None, int]:
@@ -62,14 +56,17 @@ class HttpListener:
         return port
 
     async def open(self, address: str) -> None:
-        """Listen on ``[HOST]:PORT``. Raises `UrlError` and `AcmeListenError`."""
+        """Listen on ``[HOST]:PORT``. Raises `UrlError` and `AcmeError`."""
         host, port = listen_address(address)
         try:
             self._server = await asyncio.get_running_loop().create_server(
                 lambda: _Connection(self), host, port, backlog=_BACKLOG
             )
         except OSError as error:
-            raise AcmeListenError(address, error) from error
+            why = _ADVICE.get(error.errno or 0, str(error.strerror or error))
+            raise AcmeError(
+                f"cannot listen on {address} for the ACME server's http-01: {why}"
+            ) from error
 
     async def close(self) -> None:
         """Stop listening, and end all connections."""
@@ -90,14 +87,14 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the request, unless there are too many connections."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's are of no class of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
         if len(self._listener.connections) >= MAX_CONNECTIONS:
-            transport.abort()
+            self._transport.abort()
             return
-        self._listener.connections.add(transport)
+        self._listener.connections.add(self._transport)
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(REQUEST_TIMEOUT, transport.abort)
+        self._timer = loop.call_later(REQUEST_TIMEOUT, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""

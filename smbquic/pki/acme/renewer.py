@@ -8,7 +8,7 @@ import logging
 import os
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -98,12 +98,12 @@ class AcmeRenewer:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Answer http-01, if that is for us to do. Raises `AcmeListenError`."""
+        """Answer http-01, if that is for us to do. Raises `UrlError` and `AcmeError`."""
         if not self.options.serves_http or self.options.challenge != "http-01":
             yield
             return
         listener = HttpListener(self.answers.by_path)
-        await listener.open(self.options.listen)
+        await listener.open(self.options.http_listen)
         try:
             yield
         finally:
@@ -134,7 +134,7 @@ class AcmeRenewer:
                 ", ".join(self.options.names),
                 self.options.directory,
             )
-            outcome, pause = await self._attempt()
+            outcome, pause = await self.attempt()
             if outcome.reason is not None:
                 on_wait(pause)
                 await self._wait(pause)
@@ -142,9 +142,10 @@ class AcmeRenewer:
     async def run(self, record: Callable[[RenewalOutcome], object]) -> None:
         """Renew the certificate whenever it is due, until cancelled; `record` what comes of it."""
         while True:
+            self._awake.clear()
             pause = await self._until_due()
             if pause is None:
-                outcome, pause = await self._attempt()
+                outcome, pause = await self.attempt()
                 record(outcome)
             await self._wait(pause)
 
@@ -173,7 +174,7 @@ class AcmeRenewer:
         again = min(max(again, SHORTEST_RENEWAL_CHECK), LONGEST_RENEWAL_CHECK)
         self._ask_at = now + timedelta(seconds=again)
 
-    async def _attempt(self) -> tuple[RenewalOutcome, timedelta]:
+    async def attempt(self) -> tuple[RenewalOutcome, timedelta]:
         """Try to obtain a certificate; return the outcome, and how long to wait."""
         client, retry_after = self._client(), 0.0
         try:
@@ -219,12 +220,9 @@ class AcmeRenewer:
 
     async def _wait(self, pause: timedelta) -> None:
         """Wait for some time, or until `retry` is called."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(pause.total_seconds()):
                 await self._awake.wait()
-        except TimeoutError:
-            return
-        self._awake.clear()
 
     def _certificate(self) -> x509.Certificate | None:
         """Return the present certificate; None where there is none that can be used."""
@@ -248,7 +246,7 @@ async def obtain_first(
     """Obtain a certificate if there is none, before a program serves.
 
     The port is bound with the present rights, and everything else is done with `rights`. Raises
-    `PkiError` and `AcmeListenError`.
+    `PkiError` and `UrlError`.
     """
     renewer = AcmeRenewer(options)
     async with renewer.listening():

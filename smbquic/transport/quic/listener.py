@@ -276,7 +276,13 @@ class QuicListener:
             path,
             self._options,
             self,
-            Role(choice, f"{host}:{port}", is_client=False, verified=self._verifies_clients),
+            Role(
+                choice,
+                f"{host}:{port}",
+                is_client=False,
+                verified=self._verifies_clients,
+                certificate=self._certificate,
+            ),
         )
         # Until it has the server's ID, a client uses the one that it has chosen ([RFC9000] 7.2).
         ids.destination = connection.receiver

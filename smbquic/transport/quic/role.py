@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from smbquic.transport.addresses import SocketAddress, endpoint
 from smbquic.transport.base import Peer
 from smbquic.transport.quic.engine import EngineChoice, Security
+from smbquic.transport.quic.tls import CertificatesByName, ServerTls
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,13 +13,15 @@ class Role:
     """The role of this end of a connection.
 
     `choice` is the engine that it has, and `name` how messages for people call the peer. With
-    `verified`, the peer's certificate was verified, if it showed one.
+    `verified`, the peer's certificate was verified, if it showed one. `certificate` is what a
+    server shows.
     """
 
     choice: EngineChoice
     name: str
     is_client: bool
     verified: bool
+    certificate: ServerTls | CertificatesByName | None = None
 
     def peer(
         self,
@@ -38,6 +41,7 @@ class Role:
             group=security.group,
             certificates=security.certificates if self.verified else (),
             leaf=security.certificates[0] if security.certificates else b"",
+            own_leaf=self._own_leaf(security.server_name),
             encrypted=True,
             authenticated=self.verified and bool(security.certificates),
             handshake_seconds=handshake_seconds,
@@ -45,3 +49,10 @@ class Role:
             engine=self.choice.engine,
             engine_reason=self.choice.reason,
         )
+
+    def _own_leaf(self, server_name: str) -> bytes:
+        """Return the certificate that a server shows to clients that ask for a name."""
+        shown = self.certificate
+        if isinstance(shown, CertificatesByName):
+            shown = shown.find(server_name)
+        return shown.leaf if shown is not None else b""

@@ -85,6 +85,14 @@ class ServerTls:
         if self.client_ca is not None and self.verify is None:
             raise ValueError("client_ca needs verify, which verifies the chain with it")
 
+    @property
+    def leaf(self) -> bytes:
+        """The certificate, DER, if it was given as contents; else nothing, as a file may change."""
+        if isinstance(self.certificate, Path):
+            return b""
+        first = _CERTIFICATE.search(self.certificate)
+        return ssl.PEM_cert_to_DER_cert(first[0].decode()) if first is not None else b""
+
     def ticket_issuer(self, policy: TicketPolicy, key: bytes) -> TicketIssuer | None:
         """Return what makes tickets for this certificate; None if clients may not resume.
 
