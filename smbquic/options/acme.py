@@ -66,7 +66,7 @@ class AcmeOptions(Options):
             "The folder for the account's key and the certificate with its key. Its owner only can"
             " read it.",
             kind=FilePath("folder"),
-            default="acme in the user's data folder, or in systemd's state folder",
+            default="acme in the user's data folder",
         ),
     ] = None
     challenge: Annotated[

@@ -347,7 +347,7 @@ def test_the_program(pebble: AcmeServer, tmp_path: Path) -> None:
             ready = json.loads(process.stdout.readline())
             url = ready["urls"][0].replace("127.0.0.1", "localhost")
             listing = smbquic_command("ls", url, SMBQUIC_CA=str(pebble.root()))
-            status = smbquic_command("status", **folders)
+            status = smbquic_command("status", XDG_RUNTIME_DIR=str(tmp_path))
             process.send_signal(signal.SIGTERM)
             _, log = process.communicate(timeout=TIMEOUT)
         finally:

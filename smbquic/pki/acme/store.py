@@ -13,7 +13,6 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from smbquic.errors import PkiError
 from smbquic.options.acme import AcmeOptions
@@ -39,7 +38,7 @@ class AcmeStore:
     """The files for one certificate. `certificate` is the file for `IdentityFiles`."""
 
     def __init__(self, options: AcmeOptions) -> None:
-        self._state = _state_folder() if options.state is None else options.state
+        self._state = options.state or user_data_directory() / "acme"
         self._folder = self._state / _file_name(options.directory.removeprefix("https://"))
         self._account = self._folder / "account.json"
         self.certificate = self._folder / f"{_file_name(options.names[0])}.pem"
@@ -116,13 +115,6 @@ def with_acme(
     if any(each.certificate == file for each in certificates):
         return tuple(certificates)
     return (*certificates, IdentityFiles(certificate=file, key=file, default=not certificates))
-
-
-def _state_folder() -> Path:
-    """Return the default folder: of the service, by systemd, or of the user."""
-    # systemd separates several by colons.
-    service = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return (Path(service) if service else user_data_directory()) / "acme"
 
 
 def _file_name(text: str) -> str:
