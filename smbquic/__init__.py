@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         WireError,
     )
     from smbquic.ntstatus import NtStatus
+    from smbquic.options.acme import AcmeOptions
     from smbquic.options.client import SessionOptions
     from smbquic.options.connection_ids import ConnectionIdOptions
     from smbquic.options.filter import FilterOptions
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AcmeOptions",
     "AuthenticationError",
     "BufferedFile",
     "CacheLimits",
@@ -237,6 +239,7 @@ _load = lazy_names(
         ),
         "smbquic.ntstatus": ("NtStatus",),
         "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
+        "smbquic.options.acme": ("AcmeOptions",),
         "smbquic.options.client": ("SessionOptions",),
         "smbquic.options.filter": ("FilterOptions",),
         "smbquic.options.connection_ids": ("ConnectionIdOptions",),

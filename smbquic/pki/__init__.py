@@ -15,6 +15,7 @@ from smbquic.lazy import lazy_names
 if TYPE_CHECKING:
     from smbquic.options.certificate import IdentityFiles
     from smbquic.pki.access import Rules
+    from smbquic.pki.acme.errors import AcmeError
     from smbquic.pki.authority import Authority, Credential, KeyType, Validity
     from smbquic.pki.checks import CertificateError, Reason
     from smbquic.pki.directory import CertificateFiles, PkiDirectory, init
@@ -29,6 +30,7 @@ else:
         __name__,
         {
             "smbquic.pki.access": ("Rules",),
+            "smbquic.pki.acme.errors": ("AcmeError",),
             "smbquic.pki.authority": ("Authority", "Credential", "KeyType", "Validity"),
             "smbquic.pki.subject": ("Purpose",),
             "smbquic.pki.checks": ("CertificateError", "Reason"),
@@ -43,6 +45,7 @@ else:
     )
 
 __all__ = [
+    "AcmeError",
     "Authority",
     "CertificateError",
     "CertificateFiles",

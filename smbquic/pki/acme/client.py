@@ -48,6 +48,7 @@ _KNOWN_FAILURES = (
     AttributeError,
     LookupError,
     OSError,
+    RecursionError,
     TypeError,
     ValueError,
 )

@@ -139,6 +139,22 @@ def test_the_file_of_a_server(server: Path, capsys: pytest.CaptureFixture[str]) 
     assert {"name": "threads", "text": "2", "source": "line 5"} in options["limits"]
 
 
+def test_a_certificate_from_an_acme_server(
+    server: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.write_text('acme = { names = ["fs.example"], state = "state" }')
+    assert main(["config", "check", str(server)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for line in (
+        "[acme]",
+        '  names = ["fs.example"]  (line 1)',
+        '  challenge = "http-01"  (default)',
+        "[certificate 1]",
+        "  default = true  (default)",
+    ):
+        assert line in lines
+
+
 def test_a_mistake_in_the_file_of_a_server(
     server: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,7 @@ from smbquic.errors import (
 )
 from smbquic.ntstatus import NtStatus
 from smbquic.pki.access import AccessDenied
+from smbquic.pki.acme.errors import AcmeError
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.files import RevokedError
 from tests.syntax import parse
@@ -87,7 +88,7 @@ CODES: dict[type[BaseException], ExitCode] = {
         (ConnectionClosed, IdleTimeout, OpenLostError, UnflushedError), ExitCode.TRANSPORT
     ),
     **dict.fromkeys((HandshakeError, CertificateError, AccessDenied), ExitCode.TRANSPORT),
-    **dict.fromkeys((PkiError, RevokedError), ExitCode.TRANSPORT),
+    **dict.fromkeys((PkiError, RevokedError, AcmeError), ExitCode.TRANSPORT),
     **dict.fromkeys((ProtocolError, LocalProtocolError), ExitCode.TRANSPORT),
     **dict.fromkeys((RemoteProtocolError, WireError, SecurityError), ExitCode.TRANSPORT),
     # what the server says

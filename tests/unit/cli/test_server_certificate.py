@@ -7,14 +7,19 @@ from pathlib import Path
 import click
 import pytest
 
+from smbquic.auth.users import UserStore
 from smbquic.cli import server_certificate
 from smbquic.cli.server_certificate import (
     authority_beside,
+    certificates_of,
     given_certificate,
     has_certificate,
     private_certificate,
 )
+from smbquic.config import Configuration
+from smbquic.options.acme import AcmeOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.pki.acme.store import AcmeStore, with_acme
 from smbquic.pki.directory import PkiDirectory, init
 from smbquic.pki.files import load_certificates
 from smbquic.pki.subject import subject_names
@@ -107,3 +112,27 @@ def test_the_authority_is_known_only_where_it_issued_the_certificate(
     init(tmp_path / "other")
     moved = Path(shutil.copy(alone, tmp_path / "other" / "moved.pem"))
     assert authority_beside(moved) is None
+
+
+def test_a_certificate_from_an_acme_server(pki: PkiDirectory) -> None:
+    acme = AcmeOptions(names=("fs.example",))
+    settings = Configuration(users=UserStore(), acme=acme)
+    file = AcmeStore(acme).certificate
+    rules = {"client_ca": pki.ca, "allow": ("issuer:*",)}
+    files = IdentityFiles(certificate=file, key=file, default=True, client_ca=pki.ca)
+    assert certificates_of(settings, {"client_ca": pki.ca}, None) == ((files,), None)
+    assert certificates_of(settings, rules, None)[0][0].allow == ("issuer:*",)
+    with pytest.raises(click.UsageError, match="need --client-ca"):
+        certificates_of(settings, {"allow": ("issuer:*",)}, None)
+    with pytest.raises(click.UsageError, match="--acme and --cert exclude each other"):
+        certificates_of(settings, {"certificate": pki.server.certificate}, None)
+
+
+def test_the_command_line_comes_before_the_acme_of_the_file(pki: PkiDirectory) -> None:
+    acme = AcmeOptions(names=("fs.example",))
+    settings = Configuration(users=UserStore(), acme=acme, certificates=with_acme((), acme))
+    server = pki.server
+    given = {"certificate": server.certificate, "key": server.key}
+    (only,), _ = certificates_of(settings, given, Path("smbquic.toml"))
+    assert only.certificate == server.certificate
+    assert certificates_of(settings, {}, Path("smbquic.toml")) == (settings.certificates, None)

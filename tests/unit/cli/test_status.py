@@ -92,3 +92,32 @@ def test_where_the_status_page_is(url: str, expected: str) -> None:
     found: dict[str, Any] = {"refused": {}, "listeners": (), "workers": (), "certificates": ()}
     web = {"url": url, "token": "secret"}
     assert list(status._common_lines({**found, "web": web})) == [expected]
+
+
+def test_certificates_from_an_acme_server(
+    answer: list[bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = dict.fromkeys(("connections", "logged_on", "received", "sent"), 0)
+    acme = {"directory": "https://ca.example/dir", "next": "2026-05-01T00:00:00+00:00"}
+    certificate = {"names": ["fs.example"], "days_left": 30, "file": "fs.pem"}
+    status = {
+        **{"name": "gw", "pid": 1, "draining": False, "refused": {}, "failures": {}},
+        **{"memory": {"resident": None}, "pools": [], "listeners": [], "workers": []},
+        **counts,
+        "certificates": [
+            {**certificate, "acme": None},
+            {**certificate, "acme": {**acme, "failures": 0, "reason": None}},
+            {**certificate, "acme": {**acme, "failures": 3, "reason": "no\nanswer"}},
+        ],
+    }
+    answer.append(json.dumps(status).encode())
+    assert main(["status"]) == ExitCode.DONE
+    own = "  certificate for fs.example: 30 days left, fs.pem"
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        own,
+        own,
+        "    from https://ca.example/dir, renewed at 2026-05-01T00:00:00+00:00",
+        own,
+        "    from https://ca.example/dir: the last 3 attempts to renew it failed, the next is at"
+        " 2026-05-01T00:00:00+00:00: no\\x0aanswer",
+    ]

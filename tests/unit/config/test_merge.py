@@ -1,11 +1,17 @@
 """The command line over the configuration file."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from smbquic.auth.users import UserStore
 from smbquic.config import Configuration, merged
+from smbquic.errors import ConfigError
+from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
+from smbquic.options.certificate import IdentityFiles
 from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
@@ -52,6 +58,28 @@ def test_what_is_given_wins_and_some_lists_add() -> None:
     assert found.web == WebOptions(address="127.0.0.1:2", remote=True)
     assert found.audit == AuditOptions(file=None, keep=3)
     assert found.users.names() == ["alice"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"email": "a@fs.example"}, "add --acme NAME"),
+        ({"names": ("a b",)}, "neither a DNS name"),
+        ({"names": ("*.example",)}, 'needs challenge = "dns-01"'),
+    ],
+)
+def test_options_of_acme_that_do_not_fit(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        merged(base(), {**NOTHING, AcmeOptions: given})
+
+
+def test_acme_by_the_command_line_alone() -> None:
+    given = {**NOTHING, AcmeOptions: {"names": ("fs.example",)}}
+    assert merged(base(), given).acme == AcmeOptions(names=("fs.example",))
+    key = Path("x")
+    with_one = replace(base(), certificates=(IdentityFiles(certificate=key, key=key),))
+    with pytest.raises(ConfigError, match="write the names into its acme"):
+        merged(with_one, given)
 
 
 def test_audit_records_may_be_asked_for_by_the_command_line_alone() -> None:

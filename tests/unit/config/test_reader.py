@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from smbquic import config
 from smbquic.auth.users import UserStore
 from smbquic.observe.audit import RotatingFile, open_sink
+from smbquic.options.acme import AcmeOptions
+from smbquic.options.certificate import IdentityFiles
 from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import DEFAULT_LISTEN
 from smbquic.options.web import WebOptions
 from smbquic.pki import PkiDirectory
+from smbquic.pki.acme.store import AcmeStore
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
 from smbquic.wire.negotiate import Dialect
 
@@ -178,6 +181,31 @@ def test_audit_records_on_standard_output(place: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "x\n"
 
 
+def test_a_certificate_from_an_acme_server(place: Path) -> None:
+    acme = '[acme]\nnames = ["fs.example"]\nstate = "state"\nemail = "admin@fs.example"\n'
+    found = load(place, acme)
+    assert found.acme == AcmeOptions(
+        names=("fs.example",), state=place / "state", email="admin@fs.example"
+    )
+    file = AcmeStore(found.acme).certificate
+    assert file.is_relative_to(place / "state")
+    assert found.certificates == (IdentityFiles(certificate=file, key=file, default=True),)
+
+
+def test_rules_for_the_certificate_from_an_acme_server(place: Path) -> None:
+    acme = '[acme]\nnames = ["fs.example"]\n'
+    rules = '[[certificate]]\nclient_ca = "ca.pem"\nallow = ["san:*"]\n'
+    other = '[[certificate]]\nfile = "server.pem"\n'
+    (only,) = load(place, acme + rules).certificates
+    assert only.certificate == only.key
+    assert (only.client_ca, only.allow, only.default) == (place / "ca.pem", ("san:*",), True)
+    first, second = load(place, acme + rules + other).certificates
+    assert (first.certificate, second.certificate) == (only.certificate, place / "server.pem")
+    first, second = load(place, acme + other).certificates
+    assert (second.certificate, second.client_ca) == (only.certificate, None)
+    assert (first.default, second.default) == (True, False)
+
+
 def test_an_only_certificate_is_the_default(place: Path) -> None:
     (only,) = load(place, '[[certificate]]\nfile = "server.pem"').certificates
     assert only.default
@@ -229,6 +257,22 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
         ),
         ('[shares.data]\npath = "data"\nreadonly = true', 3, "shares.data.readonly", "read_only?"),
         ("[certificate]\n", 1, "certificate", "two brackets"),
+        ("[acme]\n", 1, "acme", "names is missing"),
+        ('[acme]\nnames = ["a b"]', 2, "acme.names", "neither a DNS name"),
+        ('[acme]\nnames = []', 1, "acme", "write one to 100 names"),
+        ('[acme]\nnames = ["a"]\nlisten = ":x"', 3, "acme.listen", "is not a port"),
+        ('[acme]\nnames = ["a"]\nchallenge = "tls-alpn-01"', 3, "acme.challenge", "http-01"),
+        ('[acme]\nnames = ["a"]\nhook = "none"', 3, "acme.hook", "there is no file"),
+        ('[acme]\nnames = ["a"]\nemial = "x"', 3, "acme.emial", "did you mean email?"),
+        ('acme = { names = ["a"], directory = "http://x" }', 1, "acme", "begins with https://"),
+        (
+            '[acme]\nnames = ["a"]\n[[certificate]]\n[[certificate]]\n',
+            4, "certificate[2]", "only one certificate table may be without a file",
+        ),
+        (
+            '[acme]\nnames = ["a"]\n[[certificate]]\nkey = "server.pem"',
+            4, "certificate[1].key", "there is no such key",
+        ),
         ("[[certificate]]\n", 1, "certificate[1]", "file is missing"),
         ("certificate = [7]", 1, "certificate[1]", "write [[certificate]]"),
         (

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
+from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.client import SessionOptions, TransportOptions
@@ -18,7 +19,10 @@ from smbquic.options.server import ProgramOptions
 from smbquic.options.share import ShareFolder
 from tests.imported import ENGINES, imported
 
-EVERY = (SessionOptions, ProgramOptions, IdentityFiles, ShareFolder, Limits, AuditOptions)
+EVERY = (
+    *(SessionOptions, ProgramOptions, IdentityFiles, AcmeOptions),
+    *(ShareFolder, Limits, AuditOptions),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,33 @@ NUMBERS = {
     "_AFTER_EXPIRY": [1.0],
     "WATCH_INTERVAL": [0.25],
     "_MAXIMUM_CHAIN": [16],
+    # acme
+    "_PRIVATE_FOLDER": [0o700],
+    "HOOK_TIMEOUT": [300.0],
+    "MAX_CHAIN": [10],
+    "_MAX_TOKEN": [200],
+    "_MAX_TEXT": [300],
+    "HTTP_PORT": [80],
+    "MAX_CONNECTIONS": [64],
+    "MAX_REQUEST": [4096],
+    "REQUEST_TIMEOUT": [20, 5.0],
+    "_BACKLOG": [16],
+    "MAX_RESPONSE": [262144],
+    "NONCE_ATTEMPTS": [10],
+    "LONGEST_POLL": [10.0],
+    "_CHUNK": [16384],
+    "OBTAIN_TIMEOUT": [1800.0],
+    "ASK_TIMEOUT": [120.0],
+    "CLOCK_CHECK": [600.0],
+    "RENEW_AT": [2 / 3],
+    "EARLIER": [1 / 20],
+    "LATEST": [5 / 6],
+    "FIRST_PAUSE": [60.0],
+    "LONGEST_PAUSE": [21600.0],
+    "LONGEST_RETRY_AFTER": [86400.0],
+    "SHORTEST_RENEWAL_CHECK": [3600.0],
+    "LONGEST_RENEWAL_CHECK": [86400.0],
+    "CLEAN_UP": [5.0],
 }
 
 
@@ -36,6 +63,7 @@ def test_numbers(name: str, values: list[object]) -> None:
 
 def test_all_other_defaults_are_zero_or_false() -> None:
     assert defaults_of("smbquic.pki") == {
+        "Hook.__init__(timeout)": 300.0,
         "IssueOptions.days": 397,
         "issuing.issue(days)": 397,
         "issuing.renew(days)": 397,

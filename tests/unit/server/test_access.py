@@ -12,6 +12,7 @@ from smbquic.errors import AuthenticationError, HandshakeError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditLog
 from smbquic.pki.access import Decision
+from smbquic.server import access as policies
 from smbquic.server.access import AccessPolicy, check_user
 from smbquic.server.security import access
 from smbquic.transport.base import Peer
@@ -64,9 +65,6 @@ class Certificates:
     def __init__(self, pipes: bool | None = None) -> None:
         self.pipes = pipes
 
-    def find(self, name: str) -> Any:
-        return SimpleNamespace(end_point=b"of " + name.encode()) if name else None
-
     def allows_pipes(self, name: str) -> bool | None:
         assert name == "fs.example"
         return self.pipes
@@ -93,13 +91,15 @@ def test_failed_logons_are_counted_by_address_and_certificate() -> None:
 
 @pytest.mark.parametrize(
     ("peer", "end_point"),
-    [(TCP, b""), (QUIC, b"of fs.example"), (replace(QUIC, server_name=""), b"")],
+    [(TCP, b""), (QUIC, b""), (replace(QUIC, own_leaf=b"shown"), b"of shown")],
 )
-def test_what_a_logon_has_to_be_meant_for(peer: Peer, end_point: bytes) -> None:
+def test_what_a_logon_has_to_be_meant_for(
+    peer: Peer, end_point: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "server_end_point", lambda leaf: b"of " + leaf)
     _, binding = checks(peer, certificates=Certificates(), names=NAMES)
 
     assert binding == ServiceBinding(NAMES, "192.0.2.1", end_point)
-    assert checks(peer, names=NAMES)[1] == ServiceBinding(NAMES, "192.0.2.1")
     assert checks(peer, certificates=Certificates())[1] is None
 
 

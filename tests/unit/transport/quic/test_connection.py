@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 
 import pytest
 
@@ -11,6 +13,7 @@ from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection
 from smbquic.transport.quic.engine import CloseReason, EngineChoice, Security
 from smbquic.transport.quic.role import Role
+from smbquic.transport.quic.tls import CertificatesByName, ServerTls
 from tests.unit.transport.quic.harness import PATH, FakeEndpoint, TransportHarness
 from tests.unit.transport.quic.test_unauthenticated import Limiter
 
@@ -138,6 +141,28 @@ def test_only_a_verified_certificate_authenticates_the_peer(
     assert peer.leaf == (b"leaf" if certificates else b"")
     assert (peer.handshake_seconds, peer.resumed, peer.group) == (0.5, True, "X25519")
     assert (peer.local, peer.remote) == (("192.0.2.9", 50000), ("192.0.2.1", 443))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("fs.example", b"one"), ("other.example", b"another"), ("", b"another")]
+)
+def test_which_certificate_a_server_has_shown(name: str, shown: bytes) -> None:
+    one, another = (ServerTls(pem_of(each), b"key") for each in (b"one", b"another"))
+    role = Role(
+        EngineChoice("qh3", "the fastest"),
+        "the peer",
+        is_client=False,
+        verified=False,
+        certificate=CertificatesByName({"fs.example": one}, another),
+    )
+    security = Security("smb", "cipher", name, ())
+    assert role.peer(security, ("192.0.2.1", 443), ("192.0.2.9", 50000), 0.5).own_leaf == shown
+    assert ServerTls(Path("may change"), b"key").leaf == ServerTls(b"nothing", b"key").leaf == b""
+
+
+def pem_of(der: bytes) -> bytes:
+    """A certificate in PEM, and one that follows it."""
+    return (DER_cert_to_PEM_cert(der) + DER_cert_to_PEM_cert(b"issuer")).encode()
 
 
 async def test_a_handshake_takes_from_the_first_packet_to_a_usable_connection(

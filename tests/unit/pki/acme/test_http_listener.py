@@ -1,0 +1,153 @@
+"""The HTTP server for http-01, to which everybody may connect."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from smbquic.errors import UrlError
+from smbquic.pki.acme import http_listener
+from smbquic.pki.acme.errors import AcmeError
+from smbquic.pki.acme.http_listener import MAX_REQUEST, HttpListener, listen_address
+from tests.polling import eventually
+
+PATH = "/.well-known/acme-challenge/token"
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[HttpListener]:
+    listener = HttpListener({PATH: b"token.thumbprint"})
+    await listener.open("127.0.0.1:0")
+    yield listener
+    await listener.close()
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def connected(cls, listener: HttpListener) -> "Client":
+        return cls(*await asyncio.open_connection("127.0.0.1", listener.port))
+
+    def send(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def answer(self) -> bytes:
+        """Everything until the end of the connection."""
+        try:
+            async with asyncio.timeout(60):
+                return await self._reader.read()
+        except ConnectionResetError:
+            return b""
+        finally:
+            self._writer.close()
+
+
+async def answer(listener: HttpListener, request: bytes) -> bytes:
+    client = await Client.connected(listener)
+    client.send(request)
+    return await client.answer()
+
+
+async def test_a_file(listener: HttpListener) -> None:
+    found = await answer(listener, f"GET {PATH} HTTP/1.1\r\nHost: fs.example\r\n\r\n".encode())
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nContent-Length: 16\r\n" in head
+    assert body == b"token.thumbprint"
+
+
+async def test_its_head(listener: HttpListener) -> None:
+    found = await answer(listener, f"HEAD {PATH} HTTP/1.1\r\n\r\n".encode())
+    assert b"Content-Length: 16" in found
+    assert found.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /.well-known/acme-challenge/../token HTTP/1.1\r\n\r\n",
+        f"POST {PATH} HTTP/1.1\r\n\r\n".encode(),
+        b"\r\n\r\n",
+        b"\xff\x00 \xfe\r\n\r\n",
+        b"GET\r\n\r\n",
+    ],
+)
+async def test_all_else_is_not_there(listener: HttpListener, request_: bytes) -> None:
+    found = await answer(listener, request_)
+    assert found.startswith(b"HTTP/1.1 404 Not Found\r\n")
+    assert found.endswith(b"\r\n\r\n")
+
+
+async def test_a_request_in_pieces(listener: HttpListener) -> None:
+    client = await Client.connected(listener)
+    for byte in f"GET {PATH} HTTP/1.1\r\n\r\n".encode():
+        client.send(bytes([byte]))
+        await asyncio.sleep(0)
+    assert (await client.answer()).endswith(b"token.thumbprint")
+
+
+async def test_what_follows_the_first_request_is_not_answered(listener: HttpListener) -> None:
+    found = await answer(listener, f"GET {PATH} HTTP/1.1\r\n\r\n".encode() * 3)
+    assert found.count(b"HTTP/1.1") <= 1
+
+
+async def test_a_request_that_is_too_long(listener: HttpListener) -> None:
+    assert await answer(listener, b"GET /" + b"a" * MAX_REQUEST) == b""
+
+
+async def test_a_request_that_is_too_slow(
+    listener: HttpListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_listener, "REQUEST_TIMEOUT", 0.01)
+    assert await answer(listener, b"GET /") == b""
+
+
+async def test_connections_are_bounded(
+    listener: HttpListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_listener, "MAX_CONNECTIONS", 2)
+    kept = [await Client.connected(listener) for _ in range(2)]
+    await eventually(lambda: len(listener.connections) == 2)
+    for _ in range(20):
+        assert await answer(listener, b"") == b""
+    kept[0].send(b"\r\n\r\n")
+    assert (await kept[0].answer()).startswith(b"HTTP/1.1 404")
+    await eventually(lambda: len(listener.connections) == 1)
+    assert (await answer(listener, b"\r\n\r\n")).startswith(b"HTTP/1.1 404")
+    await listener.close()
+    assert await kept[1].answer() == b""
+
+
+async def test_a_port_that_is_taken(listener: HttpListener) -> None:
+    with pytest.raises(AcmeError, match="another program has the port: use its folder"):
+        await HttpListener({}).open(f"127.0.0.1:{listener.port}")
+
+
+async def test_closing_what_was_not_opened() -> None:
+    await HttpListener({}).close()
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (":80", (None, 80)),
+        (":", (None, 80)),
+        (":5002", (None, 5002)),
+        ("[::1]:5002", ("::1", 5002)),
+        ("192.0.2.1", ("192.0.2.1", 80)),
+        ("fs.example:0", ("fs.example", 0)),
+    ],
+)
+def test_addresses(text: str, address: tuple[str | None, int]) -> None:
+    assert listen_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "fs.example:http", ":99999", "http://fs.example"])
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(UrlError):
+        listen_address(text)
