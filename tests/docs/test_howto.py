@@ -275,6 +275,22 @@ def test_certificates(machine: ReaderMachine) -> None:
         reader.leave_out("certreq", why="for Windows")
 
 
+def test_acme(machine: ReaderMachine) -> None:
+    admin = machine.terminal("admin")
+    admin.run("touch users.txt step-root.pem eab.key dns-hook && mkdir pki && touch pki/ca.pem")
+    admin.run("chmod 600 users.txt eab.key")
+    why = "a public authority asks the machine behind a public name"
+    with Reader(machine, "docs/howto/acme.md") as reader:
+        reader.leave_out("smbquic serve --share", why=why)
+        reader.write("users_file", admin, file="smbquic.toml")
+        assert 'names = ["fs.example"]' in reader.run("smbquic config check", admin)
+        reader.leave_out("smbquic serve -c smbquic.toml", why=why)
+        for challenge in ("dns-01", "http-01", "http-01", "http-01"):
+            reader.write("users_file", admin, file="another.toml")
+            shown = admin.run("smbquic config check another.toml")
+            assert f'challenge = "{challenge}"' in shown
+
+
 @pytest.mark.debian("openssl")
 def test_what_certificates_look_like(machine: ReaderMachine) -> None:
     admin = machine.terminal("admin")

@@ -15,6 +15,7 @@ REPLAYED = {
     "README.md": "test_newcomer.py",
     "certs/README.md": "test_howto.py",
     "docs/explanation/benchmark-method.md": "test_contributing.py",
+    "docs/howto/acme.md": "test_howto.py",
     "docs/howto/certificates.md": "test_howto.py",
     "docs/howto/cluster.md": "test_howto.py",
     "docs/howto/containers.md": "test_howto.py",

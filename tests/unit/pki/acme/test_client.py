@@ -116,8 +116,8 @@ FAILED: Any = SimpleNamespace(
     ("error", "begin"),
     [
         (LIMITED, "too many too many"),
-        (messages.Error(typ="about:blank", title="a title"), "a title"),
-        (messages.Error(typ="about:blank"), "without a reason"),
+        (messages.Error.from_json({"type": "about:blank", "title": "a title"}), "a title"),
+        (messages.Error.from_json({}), "without a reason"),
         (errors.ValidationError([FAILED]), "fs.example: http-01 failed: too many"),
         (errors.IssuanceError(LIMITED), "too many too many"),
         (errors.TimeoutError(), "the server did not finish within 5 minutes"),

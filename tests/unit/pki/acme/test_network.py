@@ -145,7 +145,8 @@ def refusing(network: BoundedNetwork, code: str, times: int) -> list[Any]:
 
 def test_a_nonce_that_is_refused(network: BoundedNetwork) -> None:
     sent = refusing(network, "badNonce", NONCE_ATTEMPTS - 1)
-    assert network.post("url", None, new_nonce_url="nonce") == "done"
+    done: object = network.post("url", None, new_nonce_url="nonce")
+    assert done == "done"
     assert sent == [(("url", None), {"new_nonce_url": "nonce"})] * NONCE_ATTEMPTS
 
 

@@ -74,7 +74,7 @@ class Client:
 def server(pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server(pki)
     monkeypatch.setattr(module, "now_utc", lambda: server.now)
-    monkeypatch.setattr(module.random, "random", lambda: 0.0)
+    monkeypatch.setattr("smbquic.pki.acme.renewer.random.random", lambda: 0.0)
     return server
 
 
