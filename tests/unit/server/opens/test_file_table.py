@@ -245,3 +245,35 @@ async def test_what_others_have_deleted_is_no_failure(
     assert await close(client, file_id) == NtStatus.SUCCESS
     assert server.files.failed_deletions == 0
     assert not [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
+
+
+@dataclass
+class StubFile:
+    """A file of a storage, as far as its key and its streams go."""
+
+    key: str
+    stream: str = ""
+    whole: Any = None
+
+
+def test_a_file_stays_known_while_one_of_its_streams_is_open() -> None:
+    table = FileTable(Limits(), lambda *_: False)
+    file = StubFile("file")
+    stream = table.state(StubFile("file:s", "s", whole=file))  # type: ignore[arg-type]
+    whole = stream.whole
+    assert whole is not None
+    table.discard(whole)
+    assert table.states() == [stream, whole]
+    table.discard(stream)
+    assert whole.streams == []
+    table.discard(whole)
+    assert table.states() == []
+
+
+def test_a_state_that_was_removed_before_leaves_the_one_that_has_its_key() -> None:
+    table = FileTable(Limits(), lambda *_: False)
+    former = table.state(StubFile("file"))  # type: ignore[arg-type]
+    table.discard(former)
+    current = table.state(StubFile("file"))  # type: ignore[arg-type]
+    table.discard(former)
+    assert table.get("file") is current
