@@ -27,7 +27,6 @@ class LoopThread:
         self._thread.start()
 
     def _main(self) -> None:
-        asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
         finally:
