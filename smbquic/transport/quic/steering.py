@@ -14,7 +14,8 @@ from struct import Struct
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic.connection_ids import MAX_WORKERS, WORKER_MASK
 from smbquic.transport.quic.packet import LONG_HEADER
-from smbquic.transport.quic.udp import LINUX, bind
+from smbquic.transport.quic.udp import bind
+from smbquic.transport.socket_options import LINUX
 
 SO_ATTACH_REUSEPORT_CBPF = 51
 

@@ -11,17 +11,15 @@ import logging
 import select
 import socket
 import struct
-import sys
 from collections.abc import Callable
 from functools import cache
 from time import monotonic
 from typing import Protocol
 
 from smbquic.transport.addresses import Address, SocketAddress, is_wildcard
+from smbquic.transport.socket_options import LINUX, request_buffer, try_option
 
-LINUX = sys.platform == "linux"
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
-SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 IP_PKTINFO, IP_MTU_DISCOVER, IP_MTU, IP_PMTUDISC_PROBE = 8, 10, 14, 3
 IPV6_MTU_DISCOVER, IPV6_MTU, IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_PKTINFO = 23, 24, 3, 49, 50
 
@@ -309,19 +307,15 @@ def _open(local: Address | None, remote: Address | None, *, shared: bool = False
 
 def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
     """Ask for large buffers and segment batches, and for no fragments ([RFC9000] 14)."""
-    for option, forced in (
-        (socket.SO_RCVBUF, SO_RCVBUFFORCE),
-        (socket.SO_SNDBUF, SO_SNDBUFFORCE),
-    ):
-        if not (LINUX and _try_option(sock, socket.SOL_SOCKET, forced, SOCKET_BUFFER)):
-            _try_option(sock, socket.SOL_SOCKET, option, SOCKET_BUFFER)
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        request_buffer(sock, option, SOCKET_BUFFER)
     if LINUX:
-        _try_option(sock, SOL_UDP, UDP_GRO, 1)
+        try_option(sock, SOL_UDP, UDP_GRO, 1)
         # Probes of the path MTU may be larger than what ICMP messages have reported.
         if family == socket.AF_INET6:
-            _try_option(sock, socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
+            try_option(sock, socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
         else:
-            _try_option(sock, socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+            try_option(sock, socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
 
 
 def _check_buffers(sock: socket.socket, level: int) -> None:
@@ -357,9 +351,9 @@ def _report_own_address(sock: socket.socket, family: socket.AddressFamily) -> No
     A peer takes answers from the address only that it has sent to.
     """
     if LINUX and family == socket.AF_INET6:
-        _try_option(sock, socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+        try_option(sock, socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
     elif LINUX:
-        _try_option(sock, socket.IPPROTO_IP, IP_PKTINFO, 1)
+        try_option(sock, socket.IPPROTO_IP, IP_PKTINFO, 1)
 
 
 def _source_of(level: int, kind: int, value: bytes) -> bytes:
@@ -377,12 +371,3 @@ def _source_control(source: bytes) -> tuple[int, int, bytes]:
     if len(source) == struct.calcsize("=i4s4x"):
         return socket.IPPROTO_IP, IP_PKTINFO, source
     return socket.IPPROTO_IPV6, IPV6_PKTINFO, source
-
-
-def _try_option(sock: socket.socket, level: int, option: int, value: int) -> bool:
-    """Set an option if the kernel knows and allows it; return whether it does."""
-    try:
-        sock.setsockopt(level, option, value)
-    except OSError:
-        return False
-    return True

@@ -70,6 +70,7 @@ DOCUMENTED = {
 }
 MEASURED = {
     "JOIN_LIMIT": [16 << 10],
+    "SEND_BUFFER": [4 << 20],
     "MESSAGE_COST": [256],
     "LIMIT": [20 << 20],
     "UNUSED": [5.0],
@@ -245,7 +246,7 @@ DEFAULTS = {
     "tcp.connect(keeps_buffers)": True,
     **{
         f"{name}(max_connections)": 4096
-        for name in ("tcp.listen", "listener.listen", "listener.listen_on")
+        for name in ("tcp.listen", "tcp.listen_on", "listener.listen", "listener.listen_on")
     },
     "ConnectionIdFormat.workers": 1,
     "hosts.host_and_port(lowest)": 1,

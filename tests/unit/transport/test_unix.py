@@ -1,6 +1,7 @@
 """SMB messages over a Unix socket."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,15 @@ async def test_an_answer_that_does_not_come(
     monkeypatch.setattr(asyncio.get_running_loop(), "create_unix_connection", never, raising=False)
     with pytest.raises(ConnectError, match=r"within 0\.01 s"):
         await unix.connect(str(tmp_path / "socket"), timeout=0.01)
+
+
+async def test_a_large_message_waits_in_the_buffer_of_the_kernel() -> None:
+    here, there = socket.socketpair()
+    before = here.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    with there:
+        _, transport = await asyncio.get_running_loop().create_unix_connection(
+            lambda: unix.UnixTransport(1 << 20), sock=here
+        )
+        assert here.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > before
+        transport.drop("the test is over")
+        await transport.wait_closed()
