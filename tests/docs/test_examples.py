@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -86,24 +87,22 @@ def configurations() -> dict[str, str]:
 def commands() -> dict[str, list[str]]:
     """The command lines of smbquic; the image begins each of the gateway's with its name."""
     kubernetes, compose = container(), service()
-    checks = [
-        compose["healthcheck"]["test"][1:],
-        kubernetes["livenessProbe"]["exec"]["command"],
-        kubernetes["readinessProbe"]["exec"]["command"],
-    ]
-    assert {each[0] for each in checks} == {"smbquic"}
+    program, *check = compose["healthcheck"]["test"][1:]
+    assert program == "smbquic"
     return {
         "compose": compose["command"],
         "kubernetes": kubernetes["args"],
-        "compose health check": checks[0][1:],
-        "liveness probe": checks[1][1:],
-        "readiness probe": checks[2][1:],
+        "compose health check": check,
     }
 
 
 def in_place(command: list[str], folder: Path, port: int = 8443) -> list[str]:
     """A command line as it is in a container, with another folder, address and port."""
-    places = {CONFIGURATION: str(folder), f"{OWN_ADDRESS}:8443": f"127.0.0.1:{port}"}
+    places = {
+        CONFIGURATION: str(folder),
+        f"{OWN_ADDRESS}:8443": f"127.0.0.1:{port}",
+        f"{OWN_ADDRESS}:9445": "127.0.0.1:0",
+    }
     for old, new in places.items():
         command = [each.replace(old, new) for each in command]
     return command
@@ -201,14 +200,19 @@ def test_what_kubernetes_files_name_is_there() -> None:
         {"name": only("Certificate")["spec"]["secretName"]},
     ]
 
-    [port] = container()["ports"]
-    assert container()["args"][-1] == f"quic://{OWN_ADDRESS}:{port['containerPort']}"
+    port, web = container()["ports"]
+    arguments = container()["args"]
+    assert f"quic://{OWN_ADDRESS}:{port['containerPort']}" in arguments
+    assert f"{OWN_ADDRESS}:{web['containerPort']}" in arguments
+    for probe in ("livenessProbe", "readinessProbe"):
+        assert container()[probe]["httpGet"] == {"path": "/healthz", "port": web["name"]}
     assert {each["name"] for each in container()["env"]} == {"POD_IP"}
     [exposed] = only("Service")["spec"]["ports"]
     assert (exposed["protocol"], exposed["port"]) == ("UDP", 443)
     assert exposed["targetPort"] == port["name"]
-    [ingress] = only("NetworkPolicy")["spec"]["ingress"]
-    assert ingress["ports"] == [{"protocol": "UDP", "port": port["name"]}]
+    clients, monitoring = only("NetworkPolicy")["spec"]["ingress"]
+    assert clients == {"ports": [{"protocol": "UDP", "port": port["name"]}]}
+    assert monitoring["ports"] == [{"protocol": "TCP", "port": web["name"]}]
     egress = only("NetworkPolicy")["spec"]["egress"][1]["to"][0]["ipBlock"]["cidr"]
     [backend] = tomllib.loads(configurations()["kubernetes"])["gateway"]["pools"]["nas"]["backends"]
     assert backend == f"tcp://{egress.removesuffix('/32')}:445"
@@ -300,8 +304,8 @@ def test_a_gateway_as_in_a_pod(pki: PkiDirectory, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
 
     def status() -> Any:
-        """Return what the command of the probe shows."""
-        probe = [sys.executable, "-m", "smbquic", *commands()["readiness probe"], "--json"]
+        """Return what `smbquic status` shows."""
+        probe = [sys.executable, "-m", "smbquic", *commands()["compose health check"], "--json"]
         done = subprocess.run(
             probe, capture_output=True, env=environment(tmp_path), timeout=TIMEOUT, check=True
         )
@@ -310,7 +314,10 @@ def test_a_gateway_as_in_a_pod(pki: PkiDirectory, tmp_path: Path) -> None:
     with gateway(tmp_path, in_place(commands()["kubernetes"], volume, port=0)) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        assert json.loads(process.stdout.readline())["event"] == "ready"
+        ready = json.loads(process.stdout.readline())
+        assert ready["event"] == "ready"
+        with urlopen(f"{ready['web']}{container()['livenessProbe']['httpGet']['path']}") as answer:
+            assert answer.status == 200
         assert "fs.example" in status()["certificates"][0]["names"]
         check_memory(status()["memory"]["limit"])
         replace(volume, pair(pki, "other.example"))
