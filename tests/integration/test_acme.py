@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from time import sleep
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,6 +47,13 @@ def pebble(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """An ACME server, which refuses a third of all nonces."""
     with acme_server(tmp_path_factory.mktemp("pebble"), pki, refused_nonces=33) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library asks for news every second, which tests need not wait for."""
+    pauses = SimpleNamespace(sleep=lambda seconds: sleep(min(seconds, 0.05)))
+    monkeypatch.setattr("acme.client.time", pauses)
 
 
 class Time:

@@ -15,6 +15,7 @@ import pytest
 
 import smbquic
 from smbquic.pki import PkiDirectory
+from tests.integration.acme_server import acme_server
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() != 0, reason="needs root, to begin as"
@@ -106,7 +107,7 @@ async def test_root_is_given_up_for_good(place: Path, configuration: Path) -> No
         assert (place / "audit" / "log").stat().st_uid == 65534
 
         process.send_signal(signal.SIGHUP)
-        assert line(process) == {"event": "reloaded"}
+        assert line(process)["event"] == "reloaded"
         assert end(process) == ""
     finally:
         process.kill()
@@ -140,3 +141,41 @@ def test_a_server_of_root_is_warned_of(configuration: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.debian("pebble", "pebble-challtestsrv")
+async def test_certificates_of_an_acme_server(
+    place: Path, pki: PkiDirectory, tmp_path: Path
+) -> None:
+    """What is obtained belongs to the user, from the first certificate on."""
+    shutil.copy(pki.ca, place / "ca.pem")
+    (place / "state").mkdir()
+    for name in ("state", "ca.pem"):
+        shutil.chown(place / name, "nobody")
+    with acme_server(tmp_path, pki) as server:
+        configuration = place / "smbquic.toml"
+        configuration.write_text(
+            f"""
+listen = ["quic://127.0.0.1:0"]
+[users]
+alice = "correct horse"
+[shares.data]
+path = "data"
+[acme]
+names = ["localhost"]
+directory = "{server.directory}"
+ca = "ca.pem"
+state = "state"
+listen = "{server.http}"
+"""
+        )
+        process = start("-c", configuration, "--run-as", "nobody")
+        try:
+            line(process)
+            owners = {path.stat().st_uid for path in (place / "state").rglob("*")}
+            assert owners == {65534}
+            assert set(status(process)["Uid"]) == {"65534"}
+            end(process)
+        finally:
+            process.kill()
+            process.communicate()

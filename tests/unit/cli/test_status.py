@@ -104,6 +104,7 @@ def test_certificates_from_an_acme_server(
         **{"name": "gw", "pid": 1, "draining": False, "refused": {}, "failures": {}},
         **{"memory": {"resident": None}, "pools": [], "listeners": [], "workers": []},
         **counts,
+        "web": None,
         "certificates": [
             {**certificate, "acme": None},
             {**certificate, "acme": {**acme, "failures": 0, "reason": None}},
