@@ -1,5 +1,6 @@
 """`smbquic config`: show the values of options, and where each is from."""
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,8 +10,8 @@ import click
 from click.core import ParameterSource
 
 from smbquic.cli.client import URL, Client, client_command, config_file, profile_of
-from smbquic.cli.command import command_group, json_option
-from smbquic.cli.output import emit, printable
+from smbquic.cli.command import command_group, json_option, option
+from smbquic.cli.output import emit, printable, warn
 from smbquic.client.url import SmbUrl
 from smbquic.config.positions import Place
 from smbquic.config.profile import ClientProfile, default_file
@@ -129,7 +130,8 @@ def check(file: Path, *, as_json: bool) -> None:
     \b
     smbquic config check smbquic.toml
 
-    Nothing is started. An error names the line, and what to do.
+    Nothing is started. The files that it names are read as well. An error names the line, and
+    what to do.
     """
     sections = dict(_server(file))
     if as_json:
@@ -141,13 +143,35 @@ def check(file: Path, *, as_json: bool) -> None:
         _print(values)
 
 
+@group.command("schema")
+@option("--client", is_flag=True, help="The schema of the client's file, with its profiles.")
+def print_schema(*, client: bool) -> None:
+    """Print the JSON schema of the server's configuration file, for editors.
+
+    \b
+    smbquic config schema >smbquic.schema.json
+
+    Editors with Taplo (Even Better TOML) use it if the file begins with this line:
+
+    \b
+    #:schema ./smbquic.schema.json
+    """
+    from smbquic.config.json_schema import client_schema, server_schema
+
+    found = client_schema() if client else server_schema()
+    click.echo(json.dumps(found, indent=2))
+
+
 def _server(file: Path) -> Iterator[tuple[str, list[Value]]]:
     """Return the values of a server's file, by its tables. Raises `ConfigError`."""
+    from smbquic.config import schema
+    from smbquic.config.contents import check_contents
     from smbquic.config.document import Document
     from smbquic.config.reader import load
-    from smbquic.config.schema import ACME, AUDIT, CERTIFICATE, GATEWAY, LIMITS, POOLS, SHARES, TOP
 
     loaded, document = load(file), Document.load(file)
+    for warning in check_contents(file, loaded):
+        warn(warning)
 
     def values(section: Section, place: Place, options: object, table: Mapping[str, Any]) -> Any:
         return [
@@ -160,26 +184,36 @@ def _server(file: Path) -> Iterator[tuple[str, list[Value]]]:
         ]
 
     content = document.content
-    yield "", values(TOP, (), loaded, content)
-    yield "limits", values(LIMITS, ("limits",), loaded.limits, content.get("limits", {}))
-    if loaded.audit is not None:
-        yield "audit", values(AUDIT, ("audit",), loaded.audit, content["audit"])
+    yield "", values(schema.TOP, (), loaded, content)
+    for section, options in (
+        (schema.CONNECTION_IDS, loaded.connection_ids),
+        (schema.LIMITS, loaded.limits),
+        (schema.WEB, loaded.web),
+        (schema.AUDIT, loaded.audit),
+        (schema.ACME, loaded.acme),
+    ):
+        if options is not None:
+            table = content.get(section.name, {})
+            yield section.name, values(section, (section.name,), options, table)
+    if users := content.get("users"):
+        yield (
+            "users",
+            [Value(name, _SECRET, f"line {document.line(('users', name))}") for name in users],
+        )
     for share in loaded.shares:
         table = content["shares"][share.name]
-        yield f"shares.{share.name}", values(SHARES, ("shares", share.name), share, table)
+        yield f"shares.{share.name}", values(schema.SHARES, ("shares", share.name), share, table)
     gateway = content.get("gateway", {})
     if gateway:
-        yield "gateway", values(GATEWAY, ("gateway",), loaded.backends, gateway)
+        yield "gateway", values(schema.GATEWAY, ("gateway",), loaded.backends, gateway)
     for pool in loaded.pools:
         table = gateway["pools"][pool.name]
-        found = values(POOLS, ("gateway", "pools", pool.name), pool, table)
+        found = values(schema.POOLS, ("gateway", "pools", pool.name), pool, table)
         yield f"gateway.pools.{pool.name}", found
-    if loaded.acme is not None:
-        yield "acme", values(ACME, ("acme",), loaded.acme, content["acme"])
     tables = content.get("certificate", [])
     for number, certificate in enumerate(loaded.certificates):
         table = tables[number] if number < len(tables) else {}
-        found = values(CERTIFICATE, ("certificate", number), certificate, table)
+        found = values(schema.CERTIFICATE, ("certificate", number), certificate, table)
         yield f"certificate {number + 1}", found
 
 

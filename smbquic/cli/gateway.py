@@ -20,6 +20,7 @@ from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit
 from smbquic.cli.program import prepare, run_until_stopped, with_sockets
 from smbquic.cli.server_certificate import has_certificate
+from smbquic.config.document import Document
 from smbquic.gateway.pool import PoolTable
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
@@ -102,7 +103,9 @@ def _loaded(file: Path | None) -> config.Configuration:
         return config.Configuration(users=UserStore())
     loaded = config.load(file)
     if loaded.shares:
-        raise click.UsageError(f"{file} has shares, which `smbquic serve` serves")
+        text = "a gateway has no shares: run `smbquic serve`"
+        raise Document.load(file).error(("shares", loaded.shares[0].name), text)
+    config.check_contents(file, loaded)
     return loaded
 
 

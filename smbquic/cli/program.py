@@ -122,7 +122,7 @@ def prepare(
     run(check_web(settings.web))
     connection_id_format(settings.connection_ids)
     certificates, ca = certificates_of(settings, given, config_file)
-    account = account_of(settings.run_as)
+    account = account_of(settings.run_as, config_file)
     audit, unauthenticated = open_audits(settings.audit, account)
     acme = settings.acme if _is_used(settings.acme, certificates) else None
     if acme is not None:

@@ -23,8 +23,6 @@ _KEYS = {
     "acme": "acme",
     "backends": "gateway",
     "pools": "gateway.pools",
-    "audit": "audit",
-    "connection_ids": "connection_ids",
 }
 _RELOADED = frozenset({"certificates", "backends", "pools", "users_file", "log_level"})
 """The options that a running program takes over, besides shares, users and limits."""
@@ -106,7 +104,8 @@ def changed_keys(former: config.Configuration, new: config.Configuration) -> Ite
     known = declared(ProgramOptions)
     for name in _options():
         if getattr(former, name) != getattr(new, name):
-            yield _KEYS.get(name) or known[name].key or name
+            each = known.get(name)
+            yield _KEYS.get(name) or (each and each.key) or name
     for field in fields(Limits):
         if getattr(former.limits, field.name) != getattr(new.limits, field.name):
             yield f"limits.{field.name}"

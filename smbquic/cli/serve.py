@@ -29,6 +29,7 @@ from smbquic.cli.server_certificate import has_certificate
 from smbquic.cli.share_changes import ShareChanges
 from smbquic.cli.shares import collect
 from smbquic.client.url import PORTS
+from smbquic.config.document import Document
 from smbquic.errors import EXAMPLE_PORT, ListenError
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
@@ -192,7 +193,9 @@ def _loaded(file: Path | None) -> config.Configuration:
         return config.Configuration(users=UserStore())
     loaded = config.load(file)
     if loaded.pools:
-        raise click.UsageError(f"{file} has pools, which `smbquic gateway` is for")
+        text = "a server has no pools: run `smbquic gateway`"
+        raise Document.load(file).error(("gateway", "pools", loaded.pools[0].name), text)
+    config.check_contents(file, loaded)
     return loaded
 
 

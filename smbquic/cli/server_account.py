@@ -8,15 +8,22 @@ import click
 
 from smbquic.cli.output import warn
 from smbquic.cli.privileges import ProcessAccount, is_root, only_roots, unreadable
+from smbquic.config.document import Document
 from smbquic.observe.audit import RotatingFile, Sink, open_sink
 from smbquic.options.audit import AuditOptions
 
 
-def account_of(name: str | None) -> ProcessAccount | None:
-    """Return the account of ``--run-as``; one that cannot be used is a usage error."""
+def account_of(name: str | None, file: Path | None = None) -> ProcessAccount | None:
+    """Return the account of ``--run-as``, or of `run_as` in a configuration file.
+
+    One that cannot be used is a usage error, or a `ConfigError` if the file names it.
+    """
     try:
         return ProcessAccount.parse(name) if name else None
     except ValueError as error:
+        document = Document.load(file) if file is not None else None
+        if document is not None and document.content.get("run_as") == name:
+            raise document.error(("run_as",), str(error)) from error
         raise click.UsageError(f"--run-as {name}: {error}") from error
 
 

@@ -53,7 +53,7 @@ class Configuration(ProgramOptions):
 
 
 def load(path: Path) -> Configuration:
-    """Read and check a file. Raises `ConfigError`, which names what to change, and `UsersError`."""
+    """Read and check a file. Raises `ConfigError`, which names what to change."""
     return _Reader(Document.load(path)).configuration()
 
 
@@ -67,6 +67,9 @@ class _Reader:
         document = self._document.content
         top = {key: value for key, value in document.items() if key not in _TABLES}
         values = self._document.table((), TOP, top, others=_TABLES)
+        if "listen" in values and not values["listen"]:
+            text = 'write one or more, or leave it out: listen = ["quic://0.0.0.0:443"]'
+            raise self._document.error(("listen",), text)
         for address in values.get("listen", ()):
             self._document.check(("listen",), UrlError, ListenAddress.parse, address)
         for name in values.get("private_names", ()):
@@ -187,8 +190,17 @@ class _Reader:
             found.append(IdentityFiles(**{"default": len(tables) == 1, **values}))
         return with_acme(found, acme)
 
+    def _users_of(self, file: Path) -> UserStore:
+        try:
+            return UserStore.load(file)
+        except UsersError as error:
+            raise self._document.error(("users_file",), f"{error}: use smbquic user") from error
+        except OSError as error:
+            text = f"{file} cannot be read: {error.strerror}"
+            raise self._document.error(("users_file",), text) from error
+
     def _users(self, table: object, file: Path | None) -> UserStore:
-        store = UserStore.load(file) if file is not None else UserStore()
+        store = UserStore() if file is None else self._users_of(file)
         if not isinstance(table, dict):
             raise self._document.error(
                 ("users",), 'users are a table: write [users], then NAME = "password"'

@@ -22,6 +22,11 @@ class Kind:
         """How a value is written in the configuration file."""
         raise NotImplementedError
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        raise NotImplementedError
+
     def read(self, value: object) -> Any:
         """Return the program's value for one of the configuration file."""
         self.check(value)
@@ -50,6 +55,11 @@ class Switch(Kind):
     def written(self) -> str:
         """How a value is written in the configuration file."""
         return "true or false"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        return {"type": "boolean"}
 
     def read(self, value: object) -> Any:
         """Return the program's value for one of the configuration file."""
@@ -82,6 +92,13 @@ class Number(Kind):
         number = "a whole number" if self.type is int else "a number"
         return f"{number} of {self.unit}" if self.unit else number
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        limits = {"minimum": self.minimum, "maximum": self.maximum}
+        bounds = {name: limit for name, limit in limits.items() if abs(limit) != inf}
+        return {"type": "integer" if self.type is int else "number", **bounds}
+
     def read(self, value: object) -> Any:
         """Return the program's value for one of the configuration file."""
         self.check(value)
@@ -110,6 +127,11 @@ class Duration(Kind):
         """How a value is written in the configuration file."""
         return 'a number of seconds, or "2s", "100ms", "1m30s"'
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        return {"type": ["number", "string"]}
+
     def read(self, value: object) -> float:
         """Return the seconds."""
         if isinstance(value, str):
@@ -136,6 +158,11 @@ class Rate(Kind):
         """How a value is written in the configuration file."""
         return 'KiB in a second, or "10M", "512k"; "off" for no limit'
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        return {"type": ["number", "string"]}
+
     def read(self, value: object) -> float | None:
         """Return the bytes in a second, None for no limit."""
         text = str(value).lower()
@@ -161,6 +188,11 @@ class Permissions(Kind):
     def written(self) -> str:
         """How a value is written in the configuration file."""
         return 'octal digits in quotes, from "000" to "777"'
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        return {"type": "string", "pattern": "^0?[0-7]{3}$"}
 
     def read(self, value: object) -> int:
         """Return the bits."""
@@ -189,6 +221,11 @@ class Hexadecimal(Kind):
         """How a value is written in the configuration file."""
         return 'hexadecimal digits in quotes, "c0ffee"'
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        return {"type": "string", "pattern": "^([0-9a-fA-F]{2})+$"}
+
     def read(self, value: object) -> bytes:
         """Return the bytes."""
         if isinstance(value, str) and re.fullmatch("(?:[0-9a-fA-F]{2})+", value):
@@ -214,6 +251,11 @@ class Text(Kind):
         """How a value is written in the configuration file."""
         return 'a string in quotes, "like this"'
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        return {"type": "string"}
+
     def check(self, value: object) -> None:
         """Raise ValueError for a value that is not a string."""
         if not isinstance(value, str):
@@ -238,6 +280,11 @@ class FilePath(Kind):
         """How a value is written in the configuration file."""
         return f"the path of a {'folder' if self.use == 'folder' else 'file'}, in quotes"
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        return {"type": "string"}
+
     def read(self, value: object) -> Any:
         """Return the program's value for one of the configuration file."""
         if not isinstance(value, str):
@@ -259,6 +306,11 @@ class StorageLocation(Kind):
         """How a value is written in the configuration file."""
         return "the path of a folder, or SCHEME:REST, in quotes"
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        return {"type": "string"}
+
     def check(self, value: object) -> None:
         """Raise ValueError for a value that is not a string or path; it need not exist."""
         if not isinstance(value, str | Path):
@@ -279,6 +331,11 @@ class Choice(Kind):
     def written(self) -> str:
         """How a value is written in the configuration file."""
         return _quoted(self.values)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        return {"enum": list(self.values)}
 
     def read(self, value: object) -> Any:
         """Return the program's value for one of the configuration file."""
@@ -317,6 +374,11 @@ class Texts(Kind):
         """How a value is written in the configuration file."""
         return f"a list of {self.noun}, {self.example}"
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        return {"type": "array", "items": {"type": "string"}}
+
     def read(self, value: object) -> Any:
         """Return the program's value for one of the configuration file."""
         if not isinstance(value, list):
@@ -347,6 +409,12 @@ class Names(Texts):
     def written(self) -> str:
         """How a value is written in the configuration file."""
         return f"a list of {_quoted(self.choices)}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a value in the configuration file."""
+        items = {"enum": list(self.choices)}
+        return {"type": "array", "items": items, "minItems": 1}
 
     def read(self, value: object) -> Any:
         """Return the program's value for one of the configuration file."""

@@ -112,9 +112,21 @@ key = "server.key"
 def server(tmp_path: Path, pki: PkiDirectory) -> Path:
     for name in ("server.pem", "server.key"):
         (tmp_path / name).write_bytes((pki.path / name).read_bytes())
+        (tmp_path / name).chmod(0o600)
     file = tmp_path / "smbquic.toml"
     file.write_text(SERVER)
     return file
+
+
+def test_passwords_in_the_file_of_a_server_are_not_shown(
+    server: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.write_text('[users]\nalice = "hidden"\n[limits]\nopens = 5\n')
+    assert main(["config", "check", str(server)]) == 0
+    captured = capsys.readouterr()
+    assert "  alice = (not shown)  (line 2)" in captured.out
+    assert "  opens = 5  (line 4)" in captured.out
+    assert "hidden" not in captured.out + captured.err
 
 
 def test_the_file_of_a_server(server: Path, capsys: pytest.CaptureFixture[str]) -> None:

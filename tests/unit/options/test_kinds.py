@@ -184,3 +184,25 @@ def test_what_is_no_rate(text: object) -> None:
         Rate().read(text)
     with pytest.raises(ValueError, match="10M"):
         Rate().check(0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema"),
+    [
+        (Switch(), {"type": "boolean"}),
+        (Number(int), {"type": "integer", "minimum": 0}),
+        (Number(float, "", 1, 2), {"type": "number", "minimum": 1, "maximum": 2}),
+        (Duration(), {"type": ["number", "string"]}),
+        (Rate(), {"type": ["number", "string"]}),
+        (Permissions(), {"type": "string", "pattern": "^0?[0-7]{3}$"}),
+        (Hexadecimal(), {"type": "string", "pattern": "^([0-9a-fA-F]{2})+$"}),
+        (Text(), {"type": "string"}),
+        (FilePath(), {"type": "string"}),
+        (StorageLocation(), {"type": "string"}),
+        (Choice({"a": 1, "b": 2}), {"enum": ["a", "b"]}),
+        (Texts(), {"type": "array", "items": {"type": "string"}}),
+        (Names(choices=("a",)), {"type": "array", "items": {"enum": ["a"]}, "minItems": 1}),
+    ],
+)
+def test_json_schemas(kind: Kind, schema: dict[str, object]) -> None:
+    assert kind.schema == schema
