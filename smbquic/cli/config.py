@@ -146,10 +146,10 @@ def check(file: Path, *, as_json: bool) -> None:
 @group.command("schema")
 @option("--client", is_flag=True, help="The schema of the client's file, with its profiles.")
 def print_schema(*, client: bool) -> None:
-    """Print the JSON schema of the server's configuration file, for editors.
+    """Print the JSON schema of the server's file, for editors.
 
     \b
-    smbquic config schema >smbquic.schema.json
+    smbquic config schema > smbquic.schema.json
 
     Editors with Taplo (Even Better TOML) use it if the file begins with this line:
 

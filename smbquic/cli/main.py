@@ -71,7 +71,8 @@ _COMMANDS = {
         "smbquic.cli.relay:relay", "Carry local TCP connections to a server over QUIC."
     ),
     "reload": LazyCommand(
-        "smbquic.cli.reload:reload", "Have running servers read their configuration files again."
+        "smbquic.cli.reload:reload",
+        "Have running servers and gateways read their configuration files again.",
     ),
     "rm": LazyCommand("smbquic.cli.files:rm", "Delete files, or folders with -r."),
     "rmdir": LazyCommand("smbquic.cli.files:rmdir", "Delete empty folders."),

@@ -43,7 +43,7 @@ _MODULE = re.compile(r"python -m ((?:smbquic|tests|benchmarks)[.\w]*)")
 _PATH = re.compile(
     r"`((?![^`]*[A-Z]{4})(?:\.ci|benchmarks|certs|docs|packaging|smbquic|tests)/[\w./-]*[\w/])(?:::\w+)?`"
 )
-_NAME = re.compile(r"`(smbquic(?:\.(?!toml|service)[A-Za-z_]\w*)+)`")
+_NAME = re.compile(r"`(smbquic(?:\.(?!toml|service|socket)[A-Za-z_]\w*)+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _ELSEWHERE = re.compile(r"[a-z]+:")
 

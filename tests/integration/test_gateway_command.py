@@ -150,10 +150,10 @@ def test_a_file_of_a_server_is_none_of_a_gateway(tmp_path: Path) -> None:
     file.write_text(f'[shares.data]\npath = "{tmp_path}"\n')
     done = smbquic(tmp_path, "gateway", "-c", file, "--backend", "tcp://nas")
     assert done.returncode == 2
-    assert "has shares, which `smbquic serve` serves" in done.stderr
+    assert ":1: shares.data: a gateway has no shares: run `smbquic serve`" in done.stderr
     file.write_text('[gateway.pools.nas]\nbackends = ["tcp://nas"]\n')
     done = smbquic(tmp_path, "gateway", "-c", file, "--backend", "tcp://nas")
     assert "the configuration file has pools" in done.stderr
     done = smbquic(tmp_path, "serve", "-c", file)
     assert done.returncode == 2
-    assert "which `smbquic gateway` is for" in done.stderr
+    assert ":1: gateway.pools.nas: a server has no pools: run `smbquic gateway`" in done.stderr
