@@ -74,8 +74,8 @@ class Reloader(Generic[R]):
                 "changed": [key for key in changed if key not in restart],
                 "restart": restart,
             }
-            for line in said(event):
-                click.echo(line, err=self.as_json)
+            if not self.as_json:
+                click.echo("\n".join(said(event)))
         if self.as_json:
             emit(event)
         return event
