@@ -58,12 +58,14 @@ export class Chart {
     if (!this.samples || width < 50) return;
     const { times, values } = this.samples;
     const end = times.length ? times[times.length - 1] : Date.now() / 1000;
-    const start = end - this.span;
+    // What is not there yet takes no room, but for the first minute.
+    const span = Math.min(this.span, Math.max(60, end - (times[0] ?? end)));
+    const start = end - span;
     const top = ceiling(
       Math.max(0, ...values.flatMap((each) => this.columns.map((column) => each[column] ?? 0))),
       this.base,
     );
-    const x = (time) => LEFT + ((time - start) / this.span) * (width - LEFT - 4);
+    const x = (time) => LEFT + ((time - start) / span) * (width - LEFT - 4);
     const y = (value) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
     this.picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     const parts = [...this.grid(width, top, y), ...this.times(start, end, x)];

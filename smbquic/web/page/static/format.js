@@ -25,18 +25,24 @@ export const rate = (value) => (known(value) ? `${bytes(value)}/s` : DASH);
 export function milliseconds(value) {
   if (!known(value)) return DASH;
   if (value >= 10000) return `${(value / 1000).toFixed(1)} s`;
-  return `${value >= 100 ? Math.round(value) : value.toFixed(value < 10 ? 2 : 1)} ms`;
+  return `${value >= 100 ? Math.round(value) : Number(value.toPrecision(3))} ms`;
 }
 
 export const percent = (value) => (known(value) ? `${Math.round(value * 100)} %` : DASH);
 
 export function duration(seconds) {
   if (!known(seconds)) return DASH;
+  if (seconds > 0 && seconds < 1) return milliseconds(seconds * 1000);
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+  if (whole < 3600) return two(whole, 60, "min", 1, "s");
+  if (whole < 86400) return two(whole, 3600, "h", 60, "min");
+  return two(whole, 86400, "d", 3600, "h");
+}
+
+function two(whole, large, first, small, second) {
+  const rest = Math.floor((whole % large) / small);
+  return `${Math.floor(whole / large)} ${first}${rest ? ` ${rest} ${second}` : ""}`;
 }
 
 export const days = (seconds) => Math.floor(seconds / 86400);

@@ -44,15 +44,14 @@ export class Connections extends Paged {
     const table = new Table(
       "Connections",
       [
-        { title: "Client", head: true, show: (row) => row.name },
+        { title: "Client", head: true, show: (row) => row.name.split("://").pop() },
         { title: "Users", show: (row) => join(row.users) },
         { title: "State", show: (row) => this.state(row) },
         { title: "Time line", wide: true, fill: (cell, row) => this.line(cell, row) },
-        { title: "Engine", show: (row) => row.engine || "–" },
+        { title: "Over", show: (row) => [row.transport.toUpperCase(), row.engine].filter(Boolean).join(", ") },
         { title: "Round trip", right: true, show: (row) => milliseconds(row.round_trip_ms) },
         { title: "Lost", right: true, show: (row) => count(row.lost_packets) },
-        { title: "Received", right: true, show: (row) => bytes(row.received) },
-        { title: "Sent", right: true, show: (row) => bytes(row.sent) },
+        { title: "Received, sent", right: true, show: (row) => `${bytes(row.received)}, ${bytes(row.sent)}` },
       ],
       {
         key: (row) => row.id,
@@ -116,7 +115,6 @@ export class Connections extends Paged {
     const certificate = row.certificate;
     return [
       ["Began", moment(row.since)],
-      ["Transport", row.transport.toUpperCase()],
       ["Server name", row.server_name || "–"],
       ["Engine", row.engine ? `${row.engine}: ${row.engine_reason}` : "–"],
       ["Cipher", row.cipher || "–"],
@@ -294,7 +292,7 @@ export class Access extends Section {
       "Refusals",
       [
         { title: "When", head: true, show: (row) => moment(Date.parse(row.record.time) / 1000) },
-        { title: "Client", show: (row) => row.record.address ?? "" },
+        { title: "Client", middle: true, show: (row) => row.record.address ?? "" },
         { title: "User", show: (row) => row.record.user ?? "" },
         { title: "What", show: (row) => row.record.event },
         { title: "Why, and what to do", wide: true, show: (row) => row.explanation ?? "" },
@@ -387,7 +385,7 @@ export class Audit extends Paged {
         { title: "When", head: true, show: (row) => moment(Date.parse(row.record.time) / 1000) },
         { title: "Event", show: (row) => row.record.event },
         { title: "Connection", right: true, show: (row) => String(row.record.connection ?? "–") },
-        { title: "Client", show: (row) => row.record.address ?? "–" },
+        { title: "Client", middle: true, show: (row) => row.record.address ?? "–" },
         { title: "User", show: (row) => row.record.user ?? "–" },
         { title: "What", wide: true, show: (row) => row.explanation ?? subject(row.record) },
       ],

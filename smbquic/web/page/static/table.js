@@ -3,7 +3,10 @@
 import { element, setClass, setHidden, setText } from "./dom.js";
 import { count } from "./format.js";
 
+const classOf = (column) => ["wide", "middle", "right"].filter((each) => column[each]).join(" ") || null;
+
 // A column: `title`, and `show(row)`, which returns a text, or `fill(cell, row)` for anything else.
+// It may be `wide` or `middle`, or have its texts `right`.
 export class Table {
   constructor(caption, columns, { key, actions = [], empty = "There are none.", expand } = {}) {
     this.columns = columns;
@@ -13,8 +16,8 @@ export class Table {
     this.rows = new Map();
     this.body = element("tbody");
     this.empty = element("p", { class: "quiet empty" }, empty);
-    const titles = columns.map(({ title, wide, right }) =>
-      element("th", { scope: "col", class: [wide && "wide", right && "right"].filter(Boolean).join(" ") || null }, title),
+    const titles = columns.map((column) =>
+      element("th", { scope: "col", class: classOf(column) }, column.title),
     );
     if (actions.length || expand) {
       titles.push(element("th", { scope: "col" }, element("span", { class: "unseen" }, "Actions")));
@@ -54,11 +57,11 @@ export class Table {
   }
 
   make(key) {
-    const cells = this.columns.map(({ title, wide, right, head }) =>
-      element(head ? "th" : "td", {
-        scope: head ? "row" : null,
-        "data-title": title,
-        class: [wide && "wide", right && "right"].filter(Boolean).join(" ") || null,
+    const cells = this.columns.map((column) =>
+      element(column.head ? "th" : "td", {
+        scope: column.head ? "row" : null,
+        "data-title": column.title,
+        class: classOf(column),
       }),
     );
     const kept = { cells, row: null };
@@ -69,10 +72,13 @@ export class Table {
     kept.buttons = buttons;
     kept.line = element("tr", {}, ...cells);
     if (this.expand) {
+      // Beside the details there is room for buttons.
       const id = `details-${Math.random().toString(36).slice(2)}`;
       kept.list = element("dl");
       const span = this.columns.length + 1;
-      kept.details = element("tr", { id, class: "details", hidden: true }, element("td", { colspan: span }, kept.list));
+      const inside = element("p", { class: "buttons" }, ...buttons.map(({ button }) => button));
+      const inner = element("div", { class: "inner" }, kept.list, inside);
+      kept.details = element("tr", { id, class: "details", hidden: true }, element("td", { colspan: span }, inner));
       kept.toggle = element("button", { type: "button", "aria-expanded": "false", "aria-controls": id }, "Details");
       kept.toggle.addEventListener("click", () => {
         kept.details.hidden = !kept.details.hidden;
@@ -80,11 +86,8 @@ export class Table {
         this.fillDetails(kept);
       });
     }
-    if (buttons.length || this.expand) {
-      kept.line.append(
-        element("td", { class: "actions" }, ...[kept.toggle, ...buttons.map(({ button }) => button)].filter(Boolean)),
-      );
-    }
+    const shown = this.expand ? [kept.toggle] : buttons.map(({ button }) => button);
+    if (shown.length) kept.line.append(element("td", { class: "actions" }, ...shown));
     return kept;
   }
 
