@@ -1,4 +1,4 @@
-"""`.ci/check_examples` passes, and finds what is wrong in files of compose and Kubernetes."""
+"""`.ci/check_examples` passes, and finds what is wrong in files of compose, Kubernetes, GitHub."""
 
 import os
 import shutil
@@ -23,9 +23,11 @@ def examples(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ROOT / "examples", tmp_path / "examples"))
 
 
-def check(examples: Path) -> "subprocess.CompletedProcess[str]":
+def check(
+    examples: Path, workflows: Path = ROOT / ".github" / "workflows"
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [ROOT / ".ci" / "check_examples", examples],
+        [ROOT / ".ci" / "check_examples", examples, workflows],
         capture_output=True,
         text=True,
         env={**os.environ, "PATH": f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"},
@@ -56,3 +58,11 @@ def test_what_is_wrong_is_found(examples: Path, file: str, old: str, new: str, f
     done = check(examples)
     assert done.returncode != 0
     assert found in done.stdout + done.stderr
+
+
+def test_what_is_wrong_in_a_workflow_is_found(examples: Path, tmp_path: Path) -> None:
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    (tmp_path / "release.yml").write_text(text.replace("id-token: write", "id-token: wirte", 1))
+    done = check(examples, tmp_path)
+    assert done.returncode != 0
+    assert "'wirte'" in done.stdout + done.stderr
