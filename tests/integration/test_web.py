@@ -14,6 +14,7 @@ from smbquic.options.gateway import PoolOptions
 from smbquic.options.web import WebOptions
 from smbquic.pki import PkiDirectory
 from smbquic.web import address
+from smbquic.web.bounds import MAX_CONNECTIONS
 from tests.http_client import Client
 from tests.integration.program import environment, is_one_line
 from tests.integration.program import smbquic as smbquic_program
@@ -105,3 +106,20 @@ def test_a_wrong_address_is_a_usage_error(command: str, tmp_path: Path) -> None:
     }
     result = smbquic_program(command, *rest[command], "--web", "0.0.0.0:0")
     is_one_line(result, 2, "--web-remote")
+
+
+async def test_clients_of_the_web_listener_keep_nobody_from_files(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    async with smbquic.serve({"data": tmp_path}, {"alice": "secret"}, LISTEN, web=WEB) as serving:
+        idle = [await Client.connect(serving.web) for _ in range(4 * MAX_CONNECTIONS)]
+        busy = [await Client.connect(serving.web) for _ in range(MAX_CONNECTIONS // 2)]
+        asking = [asyncio.create_task(each.get("/metrics")) for each in busy]
+        url = serving.listeners[0].replace("tcp://", "smb://alice@") + "/data"
+        async with smbquic.connect(url, password="secret") as share:
+            assert await share.read_bytes("file") == b"content"
+        assert [status for status, _ in await asyncio.gather(*asking)] == [200] * len(busy)
+        still_there = sum(not each.reader.at_eof() for each in idle)
+        assert still_there <= MAX_CONNECTIONS
+        for each in (*idle, *busy):
+            each.writer.close()
+            await asyncio.gather(each.writer.wait_closed(), return_exceptions=True)

@@ -35,8 +35,11 @@ async def test_a_client_that_sends_no_whole_request_is_disconnected(
         await client.reader.read()
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_client_that_sends_no_further_request_is_disconnected(client: Client) -> None:
+async def test_a_client_that_sends_no_further_request_is_disconnected(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.get("/healthz")
+    monkeypatch.setattr(bounds, "CLIENT_TIMEOUT", 0.01)
     await client.get("/healthz")
     with pytest.raises((ConnectionError, EOFError)):
         await client.reader.readexactly(1)
