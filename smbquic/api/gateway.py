@@ -177,7 +177,7 @@ async def gateway(
     if not options.identities:
         raise ValueError("a gateway needs a certificate and its key")
     async with AsyncExitStack() as stack:
-        renewer = await first_certificate(options.acme, stack)
+        renewer = await first_certificate(options.acme, options.acme_sockets, stack)
         certificates = ServerCertificates(options.identities)
         audit = AuditLog(
             options.audit,

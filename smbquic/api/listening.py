@@ -66,6 +66,10 @@ class IdentityOptions(Options):
             " renewed; it needs the extra `acme`."
         ),
     ] = None
+    acme_sockets: Annotated[
+        Sequence[socket.socket],
+        Option("Sockets on which http-01 is answered, instead of those that `acme` names."),
+    ] = ()
     audit: Annotated[Sink | None, Option("Where audit records are written.")] = None
     audit_unauthenticated: Annotated[
         Sink | None, Option("Where those about unauthenticated clients are written instead.")

@@ -1,6 +1,8 @@
 """The renewal of a certificate from an ACME server while a server or a gateway runs."""
 
 import asyncio
+import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 
 from smbquic.observe.audit import AuditEvent, AuditLog
@@ -9,7 +11,7 @@ from smbquic.pki.acme.renewer import AcmeRenewer, RenewalOutcome
 
 
 async def first_certificate(
-    options: AcmeOptions | None, stack: AsyncExitStack
+    options: AcmeOptions | None, sockets: Sequence[socket.socket], stack: AsyncExitStack
 ) -> AcmeRenewer | None:
     """Return what renews the certificate, once there is one; None without options.
 
@@ -17,7 +19,7 @@ async def first_certificate(
     """
     if options is None:
         return None
-    renewer = AcmeRenewer(options)
+    renewer = AcmeRenewer(options, sockets=sockets)
     renewer.prepare()
     await stack.enter_async_context(renewer.listening())
     await renewer.obtain_first()

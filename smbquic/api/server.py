@@ -94,7 +94,7 @@ async def serve(
     if needed and not options.identities:
         raise ValueError("a QUIC listener needs a certificate and its key")
     async with AsyncExitStack() as stack:
-        renewer = await first_certificate(options.acme, stack)
+        renewer = await first_certificate(options.acme, options.acme_sockets, stack)
         shown = ServerCertificates(options.identities) if options.identities else None
         store = _users(users)
         server = _server(_served_shares(shares, stack), store, options, shown)

@@ -26,6 +26,7 @@ from smbquic.observe.audit import Sink
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.server import DEFAULT_LISTEN
+from smbquic.pki.acme.http_listener import listen_address
 from smbquic.pki.acme.renewer import OBTAIN_TIMEOUT, obtain_first
 from smbquic.pki.acme.store import AcmeStore
 from smbquic.pki.server_certificate import ServerCertificate
@@ -64,6 +65,7 @@ class Prepared:
     sockets: Sequence[socket.socket]
     certificates: Sequence[IdentityFiles]
     acme: AcmeOptions | None
+    acme_sockets: Sequence[socket.socket]
     ca: Path | None
     account: ProcessAccount | None
     audit: Sink | None
@@ -81,6 +83,7 @@ class Prepared:
             "workers": workers,
             "certificates": self.certificates,
             "acme": self.acme,
+            "acme_sockets": self.acme_sockets,
             "audit": self.audit,
             "audit_unauthenticated": self.audit_unauthenticated,
         }
@@ -99,10 +102,19 @@ def with_sockets(
 
     Raises what `listen_addresses` raises.
     """
+    sockets = [each for each in sockets if not answers_acme(settings, each)]
     if not sockets:
         return settings
     listen = () if settings.listen == DEFAULT_LISTEN else settings.listen
     return replace(settings, listen=tuple(map(str, listen_addresses(listen, sockets))))
+
+
+def answers_acme(settings: config.Configuration, sock: socket.socket) -> bool:
+    """Return whether a socket of systemd is for http-01: one of TCP, with the port of that."""
+    if settings.acme is None or sock.type != socket.SOCK_STREAM:
+        return False
+    port: int = sock.getsockname()[1]
+    return port == listen_address(settings.acme.http_listen)[1]
 
 
 def prepare(
@@ -117,6 +129,8 @@ def prepare(
     systemd has opened.
     """
     logs.configure_level(settings.log_level, verbosity())
+    acme_sockets = [each for each in sockets if answers_acme(settings, each)]
+    sockets = [each for each in sockets if each not in acme_sockets]
     opened = {str(ListenAddress.of(sock)) for sock in sockets}
     run(check_listen([each for each in settings.listen if each not in opened]))
     run(check_web(settings.web))
@@ -126,7 +140,7 @@ def prepare(
     audit, unauthenticated = open_audits(settings.audit, account)
     acme = settings.acme if _is_used(settings.acme, certificates) else None
     if acme is not None:
-        _obtain_first(acme, account)
+        _obtain_first(acme, acme_sockets, account)
     for each in certificates:
         ServerCertificate.load(each)
     return Prepared(
@@ -135,6 +149,7 @@ def prepare(
         sockets=sockets,
         certificates=certificates,
         acme=acme,
+        acme_sockets=acme_sockets,
         ca=ca,
         account=account,
         audit=audit,
@@ -150,14 +165,17 @@ def _is_used(acme: AcmeOptions | None, certificates: Sequence[IdentityFiles]) ->
     return any(each.certificate == file for each in certificates)
 
 
-def _obtain_first(acme: AcmeOptions, account: ProcessAccount | None) -> None:
+def _obtain_first(
+    acme: AcmeOptions, sockets: Sequence[socket.socket], account: ProcessAccount | None
+) -> None:
     """Obtain the first certificate, with the rights of the account that renews it later."""
 
     def on_wait(pause: timedelta) -> None:
         _extend_start_timeout(pause.total_seconds() + OBTAIN_TIMEOUT)
 
     _extend_start_timeout(OBTAIN_TIMEOUT)
-    run(obtain_first(acme, rights=account.acting() if account else None, on_wait=on_wait))
+    rights = account.acting() if account else None
+    run(obtain_first(acme, sockets=sockets, rights=rights, on_wait=on_wait))
 
 
 def _extend_start_timeout(seconds: float) -> None:

@@ -24,7 +24,7 @@ EAB_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ports:
+class AcmePorts:
     """Where the programs listen, on 127.0.0.1."""
 
     directory: int
@@ -38,7 +38,7 @@ class Ports:
 class AcmeServer:
     """A pebble that runs. It asks for http-01 at `ports.http` of the loopback address."""
 
-    ports: Ports
+    ports: AcmePorts
     pki: PkiDirectory
     folder: Path
 
@@ -94,16 +94,16 @@ class AcmeServer:
         return path
 
 
-def free_ports() -> Ports:
-    """Ports that nobody has right now, for programs that cannot pick one themselves."""
+def free_ports() -> AcmePorts:
+    """AcmePorts that nobody has right now, for programs that cannot pick one themselves."""
     with ExitStack() as stack:
         found = []
         for _ in range(5):
             link = stack.enter_context(socket.socket())
             link.bind(("127.0.0.1", 0))
             found.append(link.getsockname()[1])
-    directory, management, http, dns, records = found
-    return Ports(directory=directory, management=management, http=http, dns=dns, records=records)
+    names = ("directory", "management", "http", "dns", "records")
+    return AcmePorts(**dict(zip(names, found, strict=True)))
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def acme_server(
     *,
     refused_nonces: int = 5,
     external_accounts: bool = False,
-    ports: Ports | None = None,
+    ports: AcmePorts | None = None,
 ) -> Iterator[AcmeServer]:
     """Run pebble, which refuses so many of a hundred nonces."""
     server = AcmeServer(ports=ports or free_ports(), pki=pki, folder=folder)

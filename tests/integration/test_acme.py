@@ -5,10 +5,12 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,16 +22,19 @@ import pytest
 from cryptography import x509
 
 import smbquic
+from smbquic import config
 from smbquic.api import server as api
 from smbquic.api.gateway import gateway
 from smbquic.api.serving import Serving
+from smbquic.auth.users import UserStore
+from smbquic.cli.program import with_sockets
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.gateway import PoolOptions
 from smbquic.pki import PkiDirectory
 from smbquic.pki.acme.client import AcmeClient
 from smbquic.pki.acme.errors import AcmeError
-from smbquic.pki.acme.renewer import AcmeRenewer
-from smbquic.pki.acme.store import Account
+from smbquic.pki.acme.renewer import AcmeRenewer, obtain_first
+from smbquic.pki.acme.store import Account, AcmeStore
 from smbquic.pki.subject import subject_names
 from tests.integration.acme_server import EAB_KEY, AcmeServer, acme_server
 from tests.integration.auditing import AuditRecords
@@ -108,6 +113,24 @@ async def test_http_01_by_our_listener(pebble: AcmeServer, tmp_path: Path) -> No
     assert certificate_of(renewer).public_key() != key
 
 
+async def test_http_01_by_a_socket_of_systemd(pebble: AcmeServer, tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", pebble.ports.http)) as sock,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        options = pebble.options(state=tmp_path / "state", names=("sock.example",))
+        settings = config.Configuration(users=UserStore(), acme=options)
+        assert with_sockets(settings, [sock]) == settings
+        smb = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        assert with_sockets(settings, [sock, other]).listen == (smb,)
+
+        elsewhere = replace(options, http_listen="nowhere.example:1")
+        await obtain_first(elsewhere, sockets=[sock], on_wait=lambda pause: pytest.fail("failed"))
+    credential = AcmeStore(options).credential()
+    assert credential is not None
+    assert subject_names(credential.certificate) == ["sock.example"]
+
+
 async def test_http_01_by_a_webroot(pebble: AcmeServer, tmp_path: Path) -> None:
     webroot = tmp_path / "www"
     server = await asyncio.create_subprocess_exec(
@@ -129,8 +152,6 @@ async def test_http_01_by_a_webroot(pebble: AcmeServer, tmp_path: Path) -> None:
 
 
 def _listens(port: int) -> bool:
-    import socket
-
     with socket.socket() as link:
         return link.connect_ex(("127.0.0.1", port)) == 0
 
@@ -210,7 +231,7 @@ async def test_the_server_says_when_to_renew(pebble: AcmeServer, tmp_path: Path)
 # --- servers --------------------------------------------------------------------------------------
 
 
-class Load:
+class ClientLoad:
     """Clients at work until the end: some on one connection each, some on a new one each time."""
 
     def __init__(self, running: Serving, root: Path) -> None:
@@ -268,7 +289,7 @@ async def test_renewals_under_load(
     ) as running:
         assert running.certificates is not None
         assert running.acme is not None
-        load = Load(running, pebble.root())
+        load = ClientLoad(running, pebble.root())
         async with load.going_on():
             for _ in range(renewals):
                 before = _served(running)

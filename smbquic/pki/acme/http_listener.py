@@ -6,8 +6,9 @@ is bounded, within a time, and has a bounded number of connections.
 
 import asyncio
 import errno
-from collections.abc import Mapping
-from typing import cast
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from smbquic.errors import UrlError
 from smbquic.pki.acme.errors import AcmeError
@@ -46,35 +47,44 @@ class HttpListener:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = files
         self.connections: set[asyncio.Transport] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     @property
     def port(self) -> int:
         """The port that it listens on."""
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
+        port: int = self._servers[0].sockets[0].getsockname()[1]
         return port
 
-    async def open(self, address: str) -> None:
-        """Listen on ``[HOST]:PORT``. Raises `UrlError` and `AcmeError`."""
+    async def open(self, address: str, sockets: Sequence[socket.socket] = ()) -> None:
+        """Listen on ``[HOST]:PORT``, or on copies of sockets in place of that.
+
+        Raises `UrlError` and `AcmeError`.
+        """
         host, port = listen_address(address)
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Connection(self), host, port, backlog=_BACKLOG
-            )
+            if not sockets:
+                await self._listen(host=host, port=port)
+            for sock in sockets:
+                await self._listen(sock=sock.dup())
         except OSError as error:
             why = _ADVICE.get(error.errno or 0, str(error.strerror or error))
             raise AcmeError(
                 f"cannot listen on {address} for the ACME server's http-01: {why}"
             ) from error
 
+    async def _listen(self, **place: Any) -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Connection(self), backlog=_BACKLOG, **place)
+        self._servers.append(server)
+
     async def close(self) -> None:
         """Stop listening, and end all connections."""
-        if self._server is not None:
-            self._server.close()
-            for transport in list(self.connections):
-                transport.abort()
-            await self._server.wait_closed()
+        for server in self._servers:
+            server.close()
+        for transport in list(self.connections):
+            transport.abort()
+        for server in self._servers:
+            await server.wait_closed()
 
 
 class _Connection(asyncio.Protocol):

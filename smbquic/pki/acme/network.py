@@ -59,16 +59,16 @@ class _Adapter(HTTPAdapter):
     """An adapter of requests that trusts the system's authorities too, and notes its sockets."""
 
     def __init__(self, connections: Connections, *, system_authorities: bool) -> None:
-        class Connection(urllib3.connection.HTTPSConnection):
+        class TrackedConnection(urllib3.connection.HTTPSConnection):
             def connect(self) -> None:
                 super().connect()
                 assert self.sock is not None
                 connections.add(self.sock)
 
-        class Pool(urllib3.HTTPSConnectionPool):
-            ConnectionCls = Connection
+        class TrackedPool(urllib3.HTTPSConnectionPool):
+            ConnectionCls = TrackedConnection
 
-        self._pools = {"http": urllib3.HTTPConnectionPool, "https": Pool}
+        self._pools = {"http": urllib3.HTTPConnectionPool, "https": TrackedPool}
         self._context = ssl.create_default_context() if system_authorities else None
         super().__init__()
 

@@ -7,7 +7,8 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -71,12 +72,18 @@ class RenewalOutcome:
 class AcmeRenewer:
     """Obtains and renews the certificate of some options.
 
-    `status` is what is known about it, as plain values. `make_client` is by default the class
-    `AcmeClient`; without the extra it raises `PkiError`.
+    `sockets` are those at which http-01 is answered, instead of those of the options. `make_client`
+    is by default the class `AcmeClient`; without the extra it raises `PkiError`.
     """
 
-    def __init__(self, options: AcmeOptions, make_client: MakeClient | None = None) -> None:
+    def __init__(
+        self,
+        options: AcmeOptions,
+        make_client: MakeClient | None = None,
+        sockets: Sequence[socket.socket] = (),
+    ) -> None:
         self.options = options
+        self._sockets = sockets
         self.store = AcmeStore(options)
         self.answers = HttpAnswers()
         self._make_client = make_client or _client_class()
@@ -103,7 +110,7 @@ class AcmeRenewer:
             yield
             return
         listener = HttpListener(self.answers.by_path)
-        await listener.open(self.options.http_listen)
+        await listener.open(self.options.http_listen, self._sockets)
         try:
             yield
         finally:
@@ -190,9 +197,9 @@ class AcmeRenewer:
             self._reason = f"an error of this program: {error!r}"
         else:
             self._reason = None
-        return self._came_out(retry_after)
+        return self._outcome(retry_after)
 
-    def _came_out(self, retry_after: float) -> tuple[RenewalOutcome, timedelta]:
+    def _outcome(self, retry_after: float) -> tuple[RenewalOutcome, timedelta]:
         certificate = self._certificate()
         outcome = RenewalOutcome(
             names=tuple(self.options.names),
@@ -240,6 +247,7 @@ class AcmeRenewer:
 async def obtain_first(
     options: AcmeOptions,
     *,
+    sockets: Sequence[socket.socket] = (),
     rights: AbstractContextManager[object] | None = None,
     on_wait: Callable[[timedelta], object],
 ) -> None:
@@ -248,7 +256,7 @@ async def obtain_first(
     The port is bound with the present rights, and everything else is done with `rights`. Raises
     `PkiError` and `UrlError`.
     """
-    renewer = AcmeRenewer(options)
+    renewer = AcmeRenewer(options, sockets=sockets)
     async with renewer.listening():
         with rights or nullcontext():
             renewer.prepare()

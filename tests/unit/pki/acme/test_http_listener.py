@@ -1,6 +1,7 @@
 """The HTTP server for http-01, to which everybody may connect."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -126,6 +127,17 @@ async def test_connections_are_bounded(
 async def test_a_port_that_is_taken(listener: HttpListener) -> None:
     with pytest.raises(AcmeError, match="another program has the port: use its folder"):
         await HttpListener({}).open(f"127.0.0.1:{listener.port}")
+
+
+async def test_sockets_that_are_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        listener = HttpListener({})
+        await listener.open(":80", [sock])
+        assert listener.port == sock.getsockname()[1]
+        assert (await answer(listener, b"\r\n\r\n")).startswith(b"HTTP/1.1 404")
+        await listener.close()
+        # Whoever has passed it still has it.
+        assert sock.fileno() >= 0
 
 
 async def test_closing_what_was_not_opened() -> None:

@@ -24,7 +24,7 @@ DAYS = timedelta(days=1)
 NOW = now_utc()
 
 
-class Server:
+class FakeAcmeServer:
     """What the ACME server does, as its clients see it."""
 
     def __init__(self, pki: PkiDirectory) -> None:
@@ -35,8 +35,8 @@ class Server:
         self.obtained = 0
         self.asked = 0
 
-    def __call__(self, options: AcmeOptions, store: AcmeStore, publisher: object) -> "Client":
-        return Client(self, options, store)
+    def __call__(self, options: AcmeOptions, store: AcmeStore, publisher: object) -> "FakeClient":
+        return FakeClient(self, options, store)
 
     def issue(self, store: AcmeStore, names: tuple[str, ...], days: float = 90) -> None:
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -48,10 +48,10 @@ class Server:
         store.save(issued.key_pem, issued.certificate_pem)
 
 
-class Client:
+class FakeClient:
     """A client of it."""
 
-    def __init__(self, server: Server, options: AcmeOptions, store: AcmeStore) -> None:
+    def __init__(self, server: FakeAcmeServer, options: AcmeOptions, store: AcmeStore) -> None:
         self._server, self._options, self._store = server, options, store
 
     def obtain(self) -> None:
@@ -71,21 +71,21 @@ class Client:
 
 
 @pytest.fixture
-def server(pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch) -> Server:
-    server = Server(pki)
+def server(pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch) -> FakeAcmeServer:
+    server = FakeAcmeServer(pki)
     monkeypatch.setattr(module, "now_utc", lambda: server.now)
     monkeypatch.setattr("smbquic.pki.acme.renewer.random.random", lambda: 0.0)
     return server
 
 
 @pytest.fixture
-def renewer(server: Server, tmp_path: Path) -> AcmeRenewer:
+def renewer(server: FakeAcmeServer, tmp_path: Path) -> AcmeRenewer:
     renewer = AcmeRenewer(AcmeOptions(names=("fs.example",), state=tmp_path / "state"), server)
     renewer.prepare()
     return renewer
 
 
-class Run:
+class RenewalRun:
     """A renewer that runs: its outcomes, and how long it waits for each next thing to do."""
 
     def __init__(self, renewer: AcmeRenewer) -> None:
@@ -108,8 +108,8 @@ class Run:
 
 
 @asynccontextmanager
-async def running(renewer: AcmeRenewer) -> AsyncIterator[Run]:
-    run = Run(renewer)
+async def running(renewer: AcmeRenewer) -> AsyncIterator[RenewalRun]:
+    run = RenewalRun(renewer)
     task = asyncio.create_task(renewer.run(run.outcomes.append))
     await eventually(lambda: bool(run.pauses))
     yield run
@@ -118,7 +118,7 @@ async def running(renewer: AcmeRenewer) -> AsyncIterator[Run]:
         await task
 
 
-async def test_the_first_certificate(renewer: AcmeRenewer, server: Server) -> None:
+async def test_the_first_certificate(renewer: AcmeRenewer, server: FakeAcmeServer) -> None:
     server.failures = [AcmeError("no"), AcmeError("never", retry_after=7200.0)]
     waits: list[timedelta] = []
 
@@ -133,7 +133,7 @@ async def test_the_first_certificate(renewer: AcmeRenewer, server: Server) -> No
     assert server.obtained == 1
 
 
-async def test_nothing_is_due(renewer: AcmeRenewer, server: Server) -> None:
+async def test_nothing_is_due(renewer: AcmeRenewer, server: FakeAcmeServer) -> None:
     server.issue(renewer.store, ("fs.example",))
     async with running(renewer) as run:
         assert run.pauses == [timedelta(seconds=module.CLOCK_CHECK)]
@@ -147,7 +147,7 @@ def server_due(days: int) -> datetime:
     return NOW + days * DAYS * 2 / 3
 
 
-async def test_a_renewal(renewer: AcmeRenewer, server: Server) -> None:
+async def test_a_renewal(renewer: AcmeRenewer, server: FakeAcmeServer) -> None:
     server.issue(renewer.store, ("fs.example",))
     server.now = NOW + 61 * DAYS
     async with running(renewer) as run:
@@ -162,7 +162,7 @@ async def test_a_renewal(renewer: AcmeRenewer, server: Server) -> None:
 
 @pytest.mark.parametrize("names", [("other.example",), ("a.fs.example",)])
 async def test_other_names_than_before(
-    renewer: AcmeRenewer, server: Server, names: tuple[str, ...]
+    renewer: AcmeRenewer, server: FakeAcmeServer, names: tuple[str, ...]
 ) -> None:
     server.issue(renewer.store, names)
     async with running(renewer):
@@ -170,7 +170,7 @@ async def test_other_names_than_before(
 
 
 async def test_a_damaged_certificate(
-    renewer: AcmeRenewer, server: Server, caplog: pytest.LogCaptureFixture
+    renewer: AcmeRenewer, server: FakeAcmeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     renewer.store.certificate.write_text("nothing")
     async with running(renewer):
@@ -179,7 +179,7 @@ async def test_a_damaged_certificate(
 
 
 async def test_failures(
-    renewer: AcmeRenewer, server: Server, caplog: pytest.LogCaptureFixture
+    renewer: AcmeRenewer, server: FakeAcmeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.issue(renewer.store, ("fs.example",))
     server.now = NOW + 61 * DAYS
@@ -202,7 +202,7 @@ async def test_failures(
 
 
 async def test_the_former_certificate_has_expired(
-    renewer: AcmeRenewer, server: Server, caplog: pytest.LogCaptureFixture
+    renewer: AcmeRenewer, server: FakeAcmeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.issue(renewer.store, ("fs.example",), days=1)
     server.now = NOW + 2 * DAYS
@@ -212,7 +212,7 @@ async def test_the_former_certificate_has_expired(
     assert f"the former one expired on {NOW + DAYS:%Y-%m-%d}" in caplog.text
 
 
-async def test_the_server_proposes_a_time(renewer: AcmeRenewer, server: Server) -> None:
+async def test_the_server_proposes_a_time(renewer: AcmeRenewer, server: FakeAcmeServer) -> None:
     server.issue(renewer.store, ("fs.example",))
     server.proposal = (NOW + 30 * DAYS, 1.0)
     async with running(renewer) as run:
@@ -234,7 +234,7 @@ async def test_the_server_proposes_a_time(renewer: AcmeRenewer, server: Server) 
 
 
 async def test_the_proposal_was_for_the_former_certificate(
-    renewer: AcmeRenewer, server: Server
+    renewer: AcmeRenewer, server: FakeAcmeServer
 ) -> None:
     server.issue(renewer.store, ("fs.example",))
     server.proposal = (NOW, 6 * 3600.0)
@@ -246,7 +246,7 @@ async def test_the_proposal_was_for_the_former_certificate(
         assert renewer.status()["next"] == server_due(90).isoformat()
 
 
-async def test_the_listener(server: Server, tmp_path: Path) -> None:
+async def test_the_listener(server: FakeAcmeServer, tmp_path: Path) -> None:
     options = AcmeOptions(names=("fs.example",), state=tmp_path, http_listen="127.0.0.1:0")
     renewer = AcmeRenewer(options, server)
     async with renewer.listening():
@@ -256,7 +256,7 @@ async def test_the_listener(server: Server, tmp_path: Path) -> None:
         pass
 
 
-def test_a_hook_that_cannot_be_run(server: Server, tmp_path: Path) -> None:
+def test_a_hook_that_cannot_be_run(server: FakeAcmeServer, tmp_path: Path) -> None:
     hook = tmp_path / "hook"
     hook.touch()
     options = AcmeOptions(names=("fs.example",), state=tmp_path, hook=hook)
@@ -271,7 +271,7 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_with_the_rights_of_another_user(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeAcmeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The port is bound before the rights are taken on."""
     order: list[str] = []
@@ -284,7 +284,7 @@ async def test_with_the_rights_of_another_user(
         def __exit__(self, *error: Any) -> None:
             order.append("given back")
 
-    async def opened(self: Any, address: str) -> None:
+    async def opened(self: Any, address: str, sockets: object) -> None:
         order.append("bound")
 
     monkeypatch.setattr("smbquic.pki.acme.http_listener.HttpListener.open", opened)

@@ -10,7 +10,7 @@ from smbquic.pki.acme import threads
 from smbquic.pki.acme.threads import in_thread
 
 
-class Work:
+class BlockedCall:
     """Blocks until it is told to end."""
 
     def __init__(self) -> None:
@@ -26,8 +26,8 @@ class Work:
 
 
 @pytest.fixture
-def work() -> Iterator[Work]:
-    work = Work()
+def work() -> Iterator[BlockedCall]:
+    work = BlockedCall()
     yield work
     work.ended.set()
     if work.thread is not None:
@@ -44,13 +44,13 @@ async def test_the_thread_keeps_nobody_from_ending() -> None:
     assert await in_thread(lambda: threading.current_thread().daemon, pytest.fail, 60)
 
 
-async def test_the_time_is_over(work: Work) -> None:
+async def test_the_time_is_over(work: BlockedCall) -> None:
     with pytest.raises(TimeoutError):
         await in_thread(work, work.ended.set, 0.01)
     assert work.ended.is_set()
 
 
-async def test_it_is_cancelled(work: Work) -> None:
+async def test_it_is_cancelled(work: BlockedCall) -> None:
     task = asyncio.create_task(in_thread(work, work.ended.set, 60))
     await asyncio.to_thread(work.begun.wait)
     task.cancel()
@@ -59,7 +59,7 @@ async def test_it_is_cancelled(work: Work) -> None:
     assert work.ended.is_set()
 
 
-def test_one_that_does_not_end_is_left(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_does_not_end_is_left(work: BlockedCall, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "CLEAN_UP", 0.01)
 
     async def main() -> None:
