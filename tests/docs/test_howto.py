@@ -125,6 +125,19 @@ def test_monitoring(machine: ReaderMachine) -> None:
         assert "echo 1: " in reader.run("export SMBQUIC_CA", admin)
 
 
+def test_the_status_page(machine: ReaderMachine) -> None:
+    server, admin = machine.terminal("server"), machine.terminal("admin")
+    with Reader(machine, "docs/howto/status-page.md") as reader:
+        reader.leave_out("pip install", why="it is installed, and there is no network")
+        reader.start("smbquic serve", server, ready=READY)
+        url = found(r"status page on (\S+)", reader.run("smbquic status", admin))
+        reader.leave_out("  status page on", why="it was printed before")
+        reader.leave_out("ssh -L", why="there is no SSH server")
+        page, _, token = url.partition("#token=")
+        check = f"curl -s -H 'Authorization: Bearer {token}' {page}api/overview"
+        assert '"kind":"server"' in admin.run(check)
+
+
 def test_workers(machine: ReaderMachine) -> None:
     server, admin = machine.terminal("server"), machine.terminal("admin")
     with Reader(machine, "docs/howto/workers.md") as reader:

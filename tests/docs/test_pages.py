@@ -30,6 +30,7 @@ REPLAYED = {
     "docs/howto/troubleshooting.md": "test_troubleshooting.py",
     "docs/howto/use-a-share.md": "test_howto.py",
     "docs/howto/monitoring.md": "test_howto.py",
+    "docs/howto/status-page.md": "test_howto.py",
     "docs/howto/workers.md": "test_howto.py",
     "docs/reference/api.md": "test_api.py",
     "docs/reference/command-line.md": "test_command_line.py",

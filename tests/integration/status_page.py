@@ -1,6 +1,8 @@
 """A server or a gateway with a status page and some clients, for a browser."""
 
 import asyncio
+import itertools
+import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -104,8 +106,9 @@ def url_of(listener: str, user: str, share: str) -> str:
 
 
 async def _write(files: list[Any]) -> None:
-    data = bytes(64 << 10)
-    while True:
+    """Write to each file, now faster and now slower, and all of it again."""
+    data = bytes(256 << 10)
+    for turn in itertools.count():
         for file in files:
             await file.write_at(0, data)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.01 + 0.05 * (1 + math.sin(turn / 20)))
