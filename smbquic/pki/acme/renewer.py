@@ -150,10 +150,15 @@ class AcmeRenewer:
         """Renew the certificate whenever it is due, until cancelled; `record` what comes of it."""
         while True:
             self._awake.clear()
-            pause = await self._until_due()
-            if pause is None:
-                outcome, pause = await self.attempt()
-                record(outcome)
+            try:
+                pause = await self._until_due()
+                if pause is None:
+                    outcome, pause = await self.attempt()
+                    record(outcome)
+            except Exception:
+                # A bug must not be the end of all renewals.
+                _log.exception("the certificate could not be checked, which is tried again")
+                pause = timedelta(seconds=CLOCK_CHECK)
             await self._wait(pause)
 
     async def _until_due(self) -> timedelta | None:
@@ -175,9 +180,9 @@ class AcmeRenewer:
         client = self._client()
         try:
             self._suggested, again = await in_thread(client.renewal_time, client.end, ASK_TIMEOUT)
-        except (AcmeError, TimeoutError) as error:
-            # The former proposal, or the certificate's age, has to do.
-            _log.info("%s does not say when to renew: %s", self.options.directory, error)
+        except Exception as error:
+            # The former proposal, or the certificate's age, has to do, whatever it is.
+            _log.info("%s does not say when to renew: %r", self.options.directory, error)
         again = min(max(again, SHORTEST_RENEWAL_CHECK), LONGEST_RENEWAL_CHECK)
         self._ask_at = now + timedelta(seconds=again)
 

@@ -226,7 +226,7 @@ async def test_the_server_proposes_a_time(renewer: AcmeRenewer, server: FakeAcme
         assert renewer.status()["next"] == (NOW + 29 * DAYS).isoformat()
         # nor less often than once a day; what it has said last counts if it says nothing.
         server.now = NOW + timedelta(hours=25)
-        server.proposal = AcmeError("it does not answer")
+        server.proposal = RuntimeError("it does not answer")
         await run.next()
         assert server.asked == 3
         assert renewer.status()["next"] == (NOW + 29 * DAYS).isoformat()
@@ -244,6 +244,24 @@ async def test_the_proposal_was_for_the_former_certificate(
         await run.next()
         assert server.obtained == 1
         assert renewer.status()["next"] == server_due(90).isoformat()
+
+
+async def test_a_bug_does_not_end_the_renewals(
+    renewer: AcmeRenewer, server: FakeAcmeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.issue(renewer.store, ("fs.example",))
+    server.now = NOW + 61 * DAYS
+
+    def record(outcome: RenewalOutcome) -> None:
+        raise ZeroDivisionError
+
+    run = RenewalRun(renewer)
+    task = asyncio.create_task(renewer.run(record))
+    await eventually(lambda: run.pauses == [timedelta(seconds=module.CLOCK_CHECK)])
+    assert "ZeroDivisionError" in caplog.text
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def test_the_listener(server: FakeAcmeServer, tmp_path: Path) -> None:
