@@ -1,14 +1,17 @@
 """Writes the log to standard error: as the program's own warnings, or in detail."""
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from smbquic.cli.output import as_line, visible
+from smbquic.errors import ConfigError
+from smbquic.observe.log_context import ContextFilter, context_of
 
 if TYPE_CHECKING:
-    from smbquic.options.server import LogLevel
+    from smbquic.options.server import LogFormat, LogLevel
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _NAMES = ("warning", "info", "debug")
@@ -67,18 +70,36 @@ class PlainFormatter(EscapingFormatter):
         return as_line(record.message)
 
 
+class DetailedFormatter(EscapingFormatter):
+    """A formatter with time, level and module, and the connection that a record is about."""
+
+    def __init__(self) -> None:
+        super().__init__(_DETAILED)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the base class's)
+        """Return the line, with the number of the connection at its end."""
+        context = context_of(record)
+        line = super().formatMessage(record)
+        return line if context is None else f"{line} [connection {context.connection}]"
+
+
 def formatter(verbosity: int) -> logging.Formatter:
     """Return the formatter for a verbosity."""
-    return EscapingFormatter(_DETAILED) if verbosity else PlainFormatter()
+    return DetailedFormatter() if verbosity else PlainFormatter()
 
 
-def configure(verbosity: int, *, again: bool = False) -> None:
+def configure(
+    verbosity: int, *, again: bool = False, handler: logging.Handler | None = None
+) -> None:
     """Configure logging: warnings in plain lines, from 1 on more with details, from 2 on all.
 
     The handlers of a program that has some stay, unless they are those of an earlier call: `again`.
+    By default a handler writes text to standard error.
     """
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter(verbosity))
+    if handler is None:
+        handler = logging.StreamHandler()
+        handler.setFormatter(formatter(verbosity))
+    handler.addFilter(ContextFilter())
     if verbosity < len(_LEVELS) - 1:
         handler.addFilter(RecordRateLimit())
     level = _LEVELS[min(verbosity, len(_LEVELS) - 1)]
@@ -87,6 +108,29 @@ def configure(verbosity: int, *, again: bool = False) -> None:
     logging.getLogger("quic").setLevel(logging.DEBUG if verbosity > 1 else logging.ERROR)
 
 
-def configure_level(level: "LogLevel", verbosity: int) -> None:
-    """Configure the log of a server anew, by the option `log_level` or by -v, whichever is more."""
-    configure(max(verbosity, _NAMES.index(level)), again=True)
+def configure_server(level: "LogLevel", log_format: "LogFormat", verbosity: int) -> None:
+    """Configure the log of a server anew, by its options; -v says more than `level`.
+
+    Raises `ConfigError` where there is no journal.
+    """
+    verbosity = max(verbosity, _NAMES.index(level))
+    configure(verbosity, again=True, handler=_handler(log_format))
+
+
+def _handler(log_format: "LogFormat") -> logging.Handler | None:
+    """Return the handler of a format; None for text on standard error."""
+    # Clients need none of it.
+    from smbquic.observe.log_formats import JournalHandler, JsonFormatter, is_journal
+
+    if log_format == "json":
+        handler = logging.StreamHandler()
+        handler.setFormatter(JsonFormatter())
+        return handler
+    if log_format == "journal" or (log_format == "auto" and is_journal(2, os.environ)):
+        try:
+            return JournalHandler()
+        except OSError as error:
+            raise ConfigError(
+                f"log_format: the journal cannot be reached: {error.strerror}; use text or json"
+            ) from error
+    return None

@@ -63,7 +63,7 @@ class Reloader(Generic[R]):
             warn(f"not reloaded, the former configuration stays: {reason}")
             event: dict[str, Any] = {"event": "reload-refused", "reason": str(reason)}
         else:
-            logs.configure_level(new.log_level, verbosity())
+            logs.configure_server(new.log_level, self.settings.log_format, verbosity())
             limits = replaceable(new.limits, self.settings.limits)
             former = {name: getattr(self.settings, name) for name in kept}
             in_use = replace(usable, limits=limits, **former)

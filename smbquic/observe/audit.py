@@ -21,8 +21,10 @@ from typing import Any, Protocol
 
 from smbquic.auth.identity import Identity
 from smbquic.errors import HandshakeError
+from smbquic.observe import log_context
 from smbquic.observe.aggregation import Aggregation
 from smbquic.observe.event_counts import EventCounts
+from smbquic.observe.log_context import LogContext
 from smbquic.observe.recent_records import RecentRecords
 from smbquic.options.audit import KEEP, MAX_BYTES, AuditOptions
 from smbquic.pki.access import AccessDenied, Decision
@@ -201,18 +203,22 @@ class AuditLog:
 
     def begin(self, peer: Peer) -> "Trail":
         """Record a new connection, and what was decided about its client."""
+        number, address = next(self._ids), _address(peer.remote)
+        log_context.enter(LogContext(number, address, peer.trace_id))
+        _log.info("connection %d is from %s over %s", number, address, peer.kind)
         if not self._makes_records:
             self.counts.add(AuditEvent.CONNECTION, {"transport": peer.kind})
-            return Trail(self, {})
+            return Trail(self, {"connection": number})
         common: dict[str, Any] = {
-            "connection": next(self._ids),
+            "connection": number,
             "transport": peer.kind,
-            "address": _address(peer.remote),
+            "address": address,
         }
         trail = Trail(self, common)
         details: dict[str, Any] = {"local": _address(peer.local)}
         if peer.kind == "quic":
             details |= {"server_name": peer.server_name, "cipher": peer.cipher}
+            details["trace_id"] = peer.trace_id or None
             if peer.certificates:
                 details["chain"] = _fingerprints(peer.certificates)
                 common["client_certificate"] = details["chain"][0]
@@ -308,9 +314,10 @@ class Trail:
         self._before: list[dict[str, Any]] = []
 
     @property
-    def connection(self) -> int | None:
-        """The number of the connection in its records; None where none are made."""
-        return self._common.get("connection")
+    def connection(self) -> int:
+        """The number of the connection, in its records and in the log."""
+        number: int = self._common["connection"]
+        return number
 
     @property
     def files(self) -> bool:

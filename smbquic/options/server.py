@@ -42,6 +42,7 @@ Listen = Annotated[
 MAX_WORKERS = 32
 
 LogLevel = Literal["warning", "info", "debug"]
+LogFormat = Literal["auto", "text", "json", "journal"]
 
 _WORKERS = (
     "Processes that do the work of QUIC, so that it takes more than one processor core; 0 does it"
@@ -197,6 +198,15 @@ class ProcessOptions(Options):
             flag="--log-level",
         ),
     ] = "warning"
+    log_format: Annotated[
+        LogFormat,
+        Option(
+            "How the log is written to standard error: as text, as JSON (one object on a line), or"
+            " as records with fields to systemd's journal. auto is the journal where that takes"
+            " standard error, and text elsewhere.",
+            flag="--log-format",
+        ),
+    ] = "auto"
     private_names: Annotated[
         Sequence[str],
         Option(

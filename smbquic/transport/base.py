@@ -19,7 +19,9 @@ class Peer:
     to a usable connection. `engine` is the QUIC library of this end, and `engine_reason` why it was
     chosen; both are empty over TCP. If the TLS session was `resumed`, the certificates are of its
     first handshake, and were verified again. `group` is that of the key exchange. `resolved_by` is
-    who has resolved the peer's name: `system`, or a URL.
+    who has resolved the peer's name: `system`, or a URL. `trace_id` is the connection ID, in
+    hexadecimal digits, that a client has chosen first, by which the qlog traces of both ends are
+    named.
     """
 
     kind: Literal["quic", "tcp", "unix"]
@@ -39,6 +41,7 @@ class Peer:
     group: str = ""
     leaf: bytes = b""
     own_leaf: bytes = b""
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,6 +282,7 @@ class QuicListener:
                 is_client=False,
                 verified=self._verifies_clients,
                 certificate=self._certificate,
+                trace_id=acceptance.original_id.hex(),
             ),
         )
         # Until it has the server's ID, a client uses the one that it has chosen ([RFC9000] 7.2).

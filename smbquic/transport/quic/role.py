@@ -14,7 +14,7 @@ class Role:
 
     `choice` is the engine that it has, and `name` how messages for people call the peer. With
     `verified`, the peer's certificate was verified, if it showed one. `certificate` is what a
-    server shows.
+    server shows, `trace_id` the connection ID that its client has chosen first.
     """
 
     choice: EngineChoice
@@ -22,6 +22,7 @@ class Role:
     is_client: bool
     verified: bool
     certificate: ServerTls | CertificatesByName | None = None
+    trace_id: str = ""
 
     def peer(
         self,
@@ -48,6 +49,7 @@ class Role:
             resumed=security.resumed,
             engine=self.choice.engine,
             engine_reason=self.choice.reason,
+            trace_id=self.trace_id,
         )
 
     def _own_leaf(self, server_name: str) -> bytes:

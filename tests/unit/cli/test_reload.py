@@ -36,7 +36,7 @@ def users(*names: str) -> UserStore:
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The levels that the log is given."""
     levels: list[str] = []
-    monkeypatch.setattr(logs, "configure_level", lambda level, _: levels.append(level))
+    monkeypatch.setattr(logs, "configure_server", lambda level, *_: levels.append(level))
     return levels
 
 

@@ -102,7 +102,7 @@ def test_certificates_from_an_acme_server(
     certificate = {"names": ["fs.example"], "days_left": 30, "file": "fs.pem"}
     status = {
         **{"name": "gw", "pid": 1, "draining": False, "refused": {}, "failures": {}},
-        **{"memory": {"resident": None}, "pools": [], "listeners": [], "workers": [], "web": None},
+        **{"memory": {"resident": None}, "pools": [], "listeners": [], "workers": []},
         **counts,
         "web": None,
         "certificates": [

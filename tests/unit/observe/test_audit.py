@@ -57,7 +57,7 @@ def test_recent_records_need_no_sink() -> None:
         "logon",
         "connection",
     ]
-    assert AuditLog().begin(PEER).connection is None
+    assert AuditLog().begin(PEER).connection == 1
 
 
 def test_recent_records_are_those_of_the_sinks_and_none_twice() -> None:
