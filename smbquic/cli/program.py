@@ -128,13 +128,9 @@ def prepare(
     `given` are the values of `IdentityFiles` that the command line gave, `sockets` those that
     systemd has opened.
     """
-<<<<<<< HEAD
-    logs.configure_level(settings.log_level, verbosity())
+    logs.configure_server(settings.log_level, settings.log_format, verbosity())
     acme_sockets = [each for each in sockets if answers_acme(settings, each)]
     sockets = [each for each in sockets if each not in acme_sockets]
-=======
-    logs.configure_server(settings.log_level, settings.log_format, verbosity())
->>>>>>> 5f06ea38 (Say in log records which connection they are about, as JSON or in the journal's fields)
     opened = {str(ListenAddress.of(sock)) for sock in sockets}
     run(check_listen([each for each in settings.listen if each not in opened]))
     run(check_web(settings.web))
