@@ -15,6 +15,7 @@ from smbquic.api.listening import (
     QuicListening,
     certificates_status,
     decision_by,
+    engines_status,
     listeners_status,
 )
 from smbquic.api.renewing import first_certificate, start_renewing
@@ -128,10 +129,15 @@ class RunningGateway:
 
     def status(self) -> dict[str, Any]:
         """Return what the gateway is doing. The values are plain, ready for JSON."""
+        listeners = listeners_status(self.listeners, self._quic)
+        return {**self.summary(), "listeners": listeners, **self.gateway.status()}
+
+    def summary(self) -> dict[str, Any]:
+        """Return the same without what every connection has to be asked for."""
         return {
             "name": socket.gethostname(),
             "pid": os.getpid(),
-            "listeners": listeners_status(self.listeners, self._quic),
+            "listeners": engines_status(self.listeners, self._quic),
             "certificates": certificates_status(self.certificates, self.acme),
             "memory": {
                 "limit": self.memory_limit,
@@ -140,12 +146,7 @@ class RunningGateway:
             },
             "workers": self.workers(),
             "web": web_status(self.web, self.controls),
-            **self.gateway.status(),
         }
-
-    def summary(self) -> dict[str, Any]:
-        """Return the same: it says nothing of single clients."""
-        return self.status()
 
     @property
     def memory_limit(self) -> int:

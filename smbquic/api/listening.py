@@ -160,8 +160,15 @@ class QuicListening:
     async def close(self) -> None:
         """Stop what `start` has started, once all listeners are closed."""
 
+    def engines(self) -> dict[str, EngineChoice]:
+        """Return the engine of each listener, by its URL."""
+        return {each.url: each.engine for each in self._listeners}
+
     def status(self) -> dict[str, dict[str, Any]]:
-        """Return what `smbquic status` shows of each listener, by its URL."""
+        """Return what `smbquic status` shows of each listener, by its URL.
+
+        This asks every connection how many packets it has lost, which takes its time.
+        """
         return {
             each.url: listener_status(each.engine, each.lost_packets) for each in self._listeners
         }
@@ -227,6 +234,19 @@ def listeners_status(urls: Sequence[str], over_quic: QuicListening | None) -> li
     by_url = over_quic.status() if over_quic is not None else {}
     others = dict.fromkeys(("engine", "engine_reason", "lost_packets"))
     return [{"url": url, **by_url.get(url, others)} for url in urls]
+
+
+def engines_status(urls: Sequence[str], over_quic: QuicListening | None) -> list[dict[str, Any]]:
+    """Return the same without the packets that were lost."""
+    engines = over_quic.engines() if over_quic is not None else {}
+    return [
+        {
+            "url": url,
+            "engine": engines[url].engine if url in engines else None,
+            "engine_reason": engines[url].reason if url in engines else None,
+        }
+        for url in urls
+    ]
 
 
 def listener_status(engine: EngineChoice, lost_packets: int) -> dict[str, Any]:

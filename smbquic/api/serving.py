@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from smbquic.api.listening import QuicListening, certificates_status, listeners_status
+from smbquic.api.listening import (
+    QuicListening,
+    certificates_status,
+    engines_status,
+    listeners_status,
+)
 from smbquic.api.web import web_status
 from smbquic.auth.users import UserStore
 from smbquic.observe.process_usage import resident
@@ -76,15 +81,16 @@ class Serving:
         The values are plain, ready for JSON.
         """
         sessions = [_session_status(session) for session in self.server.sessions.values()]
-        return {**self.summary(), "sessions": sessions}
+        listeners = listeners_status(self.listeners, self._quic)
+        return {**self.summary(), "listeners": listeners, "sessions": sessions}
 
     def summary(self) -> dict[str, Any]:
-        """Return the same without the sessions."""
+        """Return the same without what every connection has to be asked for."""
         return {
             "name": self.server.name,
             "pid": os.getpid(),
             "draining": self.server.draining,
-            "listeners": listeners_status(self.listeners, self._quic),
+            "listeners": engines_status(self.listeners, self._quic),
             "certificates": certificates_status(self.certificates, self.acme),
             "shares": [share.name for share in self.server.shares.values()],
             "connections": len(self.server.connections),
@@ -115,7 +121,7 @@ class Serving:
     @property
     def memory_limit(self) -> int:
         """The bytes of memory that the server needs at most, by its limits."""
-        quic = len(self._quic.status()) if self._quic is not None else 0
+        quic = len(self._quic.engines()) if self._quic is not None else 0
         return memory_limit(
             self.server.limits,
             quic=quic,

@@ -11,6 +11,7 @@ from smbquic.options.server import ListenerOptions
 from smbquic.overload.connection_limiter import ConnectionLimiter
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport.base import Listener, OnConnection
+from smbquic.transport.quic.engine import EngineChoice
 from smbquic.transport.serving import Connections
 from smbquic.workers.pool import WorkerPool
 
@@ -64,6 +65,10 @@ class WorkerListening(QuicListening):
     async def close(self) -> None:
         """See `QuicListening`."""
         await self._pool.close()
+
+    def engines(self) -> dict[str, EngineChoice]:
+        """See `QuicListening`."""
+        return dict.fromkeys((each.url for each in self._pool.listeners), self._pool.engine)
 
     def status(self) -> dict[str, dict[str, Any]]:
         """See `QuicListening`."""

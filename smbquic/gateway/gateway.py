@@ -158,15 +158,19 @@ class Gateway(LimitedService[GatewayConnection]):
             "commands": dict(self.counts.commands),
             "failures": dict(self.counts.failures),
             "refused": {str(why): count for why, count in self.refusals.counts.items()},
-            "pools": [
-                {
-                    "name": pool.name,
-                    "names": list(pool.options.names),
-                    "backends": [_backend_status(each) for each in pool.backends],
-                }
-                for pool in self.pools
-            ],
+            "pools": self.pool_status(),
         }
+
+    def pool_status(self) -> list[dict[str, Any]]:
+        """Return the pools with their back ends, as plain values."""
+        return [
+            {
+                "name": pool.name,
+                "names": list(pool.options.names),
+                "backends": [_backend_status(each) for each in pool.backends],
+            }
+            for pool in self.pools
+        ]
 
 
 def _backend_status(backend: Backend) -> dict[str, Any]:

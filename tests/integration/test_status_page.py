@@ -108,7 +108,7 @@ async def test_the_page_follows_what_happens(
             await page.until("document.body.innerText.includes('Key exchange')")
             # The row stays the same element, and so the focus stays in it.
             await page.run("document.querySelector('tbody button[aria-expanded]').focus()")
-        await page.until("document.body.innerText.includes('ended after')")
+        await page.until("document.body.innerText.includes('ended, ')")
         assert await page.run("document.activeElement.ariaExpanded") == "true"
         assert page.problems == []
 

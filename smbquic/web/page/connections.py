@@ -5,7 +5,7 @@ from typing import Any
 
 from smbquic.observe.connections import ObservedConnection, connection_facts
 from smbquic.overload.service import LimitedService, ServedConnection
-from smbquic.web.page.paging import Query, Row, table
+from smbquic.web.page.paging import Query, Row, Slices, table
 
 _SEARCHED = ("name", "server_name", "reason")
 
@@ -14,6 +14,17 @@ async def connections(service: LimitedService[Any], query: Query) -> dict[str, A
     """Return a page of the connections, the latest first; those that have ended come last."""
     found = await table(_entries(service), query, _text_of, _row_of)
     return {**found, "open": len(service.connections), "ended": len(_ended(service))}
+
+
+async def lost_packets(service: LimitedService[Any]) -> int:
+    """Return how many packets all connections have lost, those that have ended included."""
+    slices = Slices()
+    # Both at once: a connection that ends meanwhile must not count twice.
+    lost, connections = service.lost_packets, list(service.connections)
+    for connection in connections:
+        await slices.step()
+        lost += connection.transport.statistics().lost_packets or 0
+    return lost
 
 
 def find_connection(service: LimitedService[Any], number: int) -> ServedConnection | None:

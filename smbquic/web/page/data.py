@@ -15,14 +15,16 @@ from smbquic.server.server import Server
 from smbquic.web.page import files, overview
 from smbquic.web.page.actions import available
 from smbquic.web.page.audit import audit
-from smbquic.web.page.connections import connections
+from smbquic.web.page.connections import connections, lost_packets
 from smbquic.web.page.paging import Query
 from smbquic.web.page.sampling import SERIES, Sampler
 from smbquic.web.page.volumes import Volumes
 from smbquic.web.source import WebSource
 
-SUMMARY_AGE: Final = 10.0
-"""Seconds after which the summary is made anew: it asks every connection."""
+SUMMARY_AGE: Final = 1.0
+"""Seconds after which the summary is made anew, which asks the system for the memory."""
+LOST_AGE: Final = 10.0
+"""Seconds after which every connection is asked again how many packets it has lost."""
 
 
 class PageData:
@@ -33,7 +35,8 @@ class PageData:
         self.series = TimeSeries(SERIES)
         self._volumes = Volumes()
         self._summary: dict[str, Any] = {}
-        self._summary_time = 0.0
+        self._summary_time = self._lost_time = 0.0
+        self._lost = 0
         source.service.ended_connections = deque(maxlen=ENDED_CONNECTIONS)
 
     @asynccontextmanager
@@ -52,13 +55,17 @@ class PageData:
         source, service = self.source, self.source.service
         if time() - self._summary_time > SUMMARY_AGE:
             self._summary, self._summary_time = source.summary(), time()
+        if time() - self._lost_time > LOST_AGE:
+            # Before it is known: another browser need not ask meanwhile.
+            self._lost_time = time()
+            self._lost = await lost_packets(service)
         return {
             "kind": "server" if isinstance(service, Server) else "gateway",
             "version": version("smbquic"),
             "now": round(time(), 3),
             "started": round(source.controls.started, 3),
             "unready": source.unready(),
-            "counts": overview.counts(service),
+            "counts": {**overview.counts(service), "lost_packets": self._lost},
             "event_loop": overview.event_loop(service),
             "actions": available(source),
             **{

@@ -81,8 +81,7 @@ async def shares(server: Server, volumes: Volumes) -> list[Row]:
 
 def pools(gateway: Gateway) -> list[Row]:
     """Return the pools, with their back ends."""
-    found: list[Row] = gateway.status()["pools"]
-    return found
+    return gateway.pool_status()
 
 
 async def certificates(found: ServerCertificates | None) -> list[Row]:

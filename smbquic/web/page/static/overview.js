@@ -55,7 +55,6 @@ export class Overview {
         { title: "Address", head: true, show: (row) => row.url },
         { title: "Engine", show: (row) => row.engine ?? "TCP" },
         { title: "Chosen because", wide: true, show: (row) => row.engine_reason ?? "" },
-        { title: "Packets lost", right: true, show: (row) => count(row.lost_packets) },
       ],
       { key: (row) => row.url },
     );
@@ -162,6 +161,7 @@ export class Overview {
       this.latest("requests") !== null && ["Requests", count(Math.round(this.now("requests") ?? 0)), "a second"],
       memory && ["Memory", bytes(memory.resident), `of at most ${bytes(memory.limit)}`],
       loop && ["Loop held", count(loop.held), `times, ${milliseconds(loop.longest_ms)} at most`],
+      ["Packets lost", count(counts.lost_packets), "and sent again"],
       ["Turned away", count(counts.refused), "since the start"],
     ].filter(Boolean);
     for (const [title, value, more] of tiles) {

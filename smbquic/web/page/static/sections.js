@@ -46,9 +46,9 @@ export class Connections extends Paged {
       [
         { title: "Client", head: true, show: (row) => row.name.split("://").pop() },
         { title: "Users", show: (row) => join(row.users) },
-        { title: "State", show: (row) => this.state(row) },
+        { title: "State", short: true, show: (row) => this.state(row) },
         { title: "Time line", wide: true, fill: (cell, row) => this.line(cell, row) },
-        { title: "Over", show: (row) => [row.transport.toUpperCase(), row.engine].filter(Boolean).join(", ") },
+        { title: "Over", short: true, show: (row) => [row.transport.toUpperCase(), row.engine].filter(Boolean).join(", ") },
         { title: "Round trip", right: true, show: (row) => milliseconds(row.round_trip_ms) },
         { title: "Lost", right: true, show: (row) => count(row.lost_packets) },
         { title: "Received, sent", right: true, show: (row) => `${bytes(row.received)}, ${bytes(row.sent)}` },
@@ -96,8 +96,8 @@ export class Connections extends Paged {
   state(row) {
     const from = row.ended ?? this.now;
     const time = duration(from - row.since);
-    if (!row.ended) return `open for ${time}`;
-    return `ended after ${time}${row.reason ? ` (${row.reason})` : ""}`;
+    if (!row.ended) return `open, ${time}`;
+    return `ended, ${time}${row.reason ? ` (${row.reason})` : ""}`;
   }
 
   line(cell, row) {

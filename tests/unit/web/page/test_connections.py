@@ -4,7 +4,8 @@ from collections import deque
 from typing import Any
 
 from smbquic.server.server import Server
-from smbquic.web.page.connections import connections, find_connection
+from smbquic.transport.base import PathStatistics
+from smbquic.web.page.connections import connections, find_connection, lost_packets
 from smbquic.web.page.paging import Query
 from tests.unit.server.smb_client import Connect
 
@@ -37,3 +38,12 @@ async def test_a_connection_is_found_by_its_number(server: Server, connect: Conn
     assert find_connection(server, 1) is None
     connection.trail._common["connection"] = 1
     assert find_connection(server, 1) is connection
+
+
+async def test_lost_packets_are_those_of_all(server: Server, connect: Connect) -> None:
+    await connect()
+    server.lost_packets = 7
+    for number, connection in enumerate(server.connections, 3):
+        path = PathStatistics(lost_packets=number)
+        connection.transport.statistics = lambda path=path: path  # type: ignore[misc,method-assign]
+    assert await lost_packets(server) == 10
