@@ -12,6 +12,7 @@ from smbquic.transport import tcp, unix
 from smbquic.transport.addresses import url
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.hosts import host_and_port
+from smbquic.transport.receive_buffers import ReceiveBuffers
 
 PORT = 445
 CONNECT_TIMEOUT = 5.0
@@ -77,6 +78,7 @@ class Backend:
         self.failed = 0
         self.reason = ""
         self.on_failure: Callable[[], object] | None = None
+        self._buffers = ReceiveBuffers()
 
     @property
     def url(self) -> str:
@@ -128,11 +130,13 @@ class Backend:
     ) -> MessageTransport:
         """Connect, and send `preamble` first. Raises `ConnectError`."""
         if self.address.path:
-            return await unix.connect(self.address.path, timeout=timeout, preamble=preamble)
+            return await unix.connect(
+                self.address.path, timeout=timeout, preamble=preamble, buffers=self._buffers
+            )
         return await tcp.connect(
             self.address.host,
             self.address.port,
             timeout=timeout,
             preamble=preamble,
-            keeps_buffers=False,
+            buffers=self._buffers,
         )

@@ -20,7 +20,7 @@ class ReceiveBuffers:
     """The buffers of the last large messages, at most `limit` bytes of them.
 
     The readers of a message need not give it back: a buffer is used again when no `memoryview` of
-    it is left. For a client only, since a server would keep this much for each connection.
+    it is left. Several connections may share them; they are freed when the last of these ends.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -28,6 +28,7 @@ class ReceiveBuffers:
         self._buffers: deque[bytearray] = deque()
         self._size = 0
         self._kept_since = 0
+        self._users = 0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -58,8 +59,17 @@ class ReceiveBuffers:
         if self._timer is None:
             self._start_timer()
 
-    def close(self) -> None:
-        """Free them all."""
+    def add_user(self) -> None:
+        """Count a connection that begins to use them."""
+        self._users += 1
+
+    def remove_user(self) -> None:
+        """Count a connection that has ended, and free them all if it was the last one."""
+        self._users -= 1
+        if self._users == 0:
+            self._free()
+
+    def _free(self) -> None:
         self._buffers.clear()
         self._size = 0
         if self._timer is not None:
@@ -74,7 +84,7 @@ class ReceiveBuffers:
         if self._kept_since:
             self._start_timer()
         else:
-            self.close()
+            self._free()
 
 
 def _is_read(buffer: bytearray) -> bool:

@@ -4,7 +4,8 @@ Memory per connection that nobody fetches from: `QUEUE_LIMIT` (4 MiB) of whole m
 256 bytes extra for each, the message that crossed that limit (`max_message_size` at most), and
 a receive buffer of 64 KiB. Then reading stops, and TCP tells the peer. A message that has only
 been announced costs at most four times what has arrived of it. A client also keeps the memory of
-the last large messages for a few seconds; see `ReceiveBuffers`.
+the last large messages for a few seconds, and all connections to a back end of a gateway together
+do; see `ReceiveBuffers`.
 """
 
 import asyncio
@@ -61,22 +62,20 @@ async def connect(
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
     resolver: Resolver | None = None,
     preamble: bytes = b"",
-    keeps_buffers: bool = True,
+    buffers: ReceiveBuffers | None = None,
 ) -> MessageTransport:
     """Connect to `host`, all of whose addresses are tried, within `timeout` seconds.
 
-    `preamble` is sent before the first message, as it is. With `keeps_buffers` the memory of large
-    messages is kept for the next ones (see `ReceiveBuffers`), which is too much for a program of
-    many connections. Raises `ConnectError`.
+    `preamble` is sent before the first message, as it is. `buffers` keeps the memory of large
+    messages for the next ones; without, the connection has its own, which is too much for a program
+    of many connections. Raises `ConnectError`.
     """
     loop = asyncio.get_running_loop()
 
     async def attempt(address: Address) -> TcpTransport:
         try:
             _, transport = await loop.create_connection(
-                lambda: TcpTransport(
-                    max_message_size, buffers=ReceiveBuffers() if keeps_buffers else None
-                ),
+                lambda: TcpTransport(max_message_size, buffers=buffers or ReceiveBuffers()),
                 *address.endpoint,
                 family=address.family,
             )
@@ -296,6 +295,8 @@ class TcpTransport(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
         self._lost: asyncio.Future[None] = self._loop.create_future()
+        if self._buffers is not None:
+            self._buffers.add_user()
         self.peer = self._describe()
         if self._on_connected is not None:
             self._on_connected(self)
@@ -357,7 +358,7 @@ class TcpTransport(asyncio.BufferedProtocol):
         self._end(ConnectionClosed(f"the connection was lost: {exc or 'closed'}"))
         self._flush_timer.cancel()
         if self._buffers is not None:
-            self._buffers.close()
+            self._buffers.remove_user()
         if not self._lost.done():
             self._lost.set_result(None)
 

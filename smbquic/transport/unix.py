@@ -6,6 +6,7 @@ import socket
 from smbquic.errors import ConnectError
 from smbquic.transport import framing
 from smbquic.transport.base import MessageTransport, PathStatistics, Peer
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.transport.socket_options import request_buffer
 from smbquic.transport.tcp import TcpTransport
 
@@ -23,15 +24,16 @@ async def connect(
     timeout: float = 10.0,  # noqa: ASYNC109 (as the other transports have it)
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
     preamble: bytes = b"",
+    buffers: ReceiveBuffers | None = None,
 ) -> MessageTransport:
     """Connect to the socket at `path`; `preamble` is sent before the first message.
 
-    Raises `ConnectError`.
+    `buffers` keeps the memory of large messages. Raises `ConnectError`.
     """
     try:
         async with asyncio.timeout(timeout):
             _, transport = await asyncio.get_running_loop().create_unix_connection(
-                lambda: UnixTransport(max_message_size), path
+                lambda: UnixTransport(max_message_size, buffers=buffers), path
             )
     except TimeoutError as error:
         raise ConnectError(f"unix://{path} did not answer within {timeout:g} s") from error

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from smbquic.errors import ConnectionClosed, RemoteProtocolError, TransportError
 from smbquic.transport.base import MessageTransport
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.workers.link import WorkerLink
 from smbquic.workers.records import encode_peer
 
@@ -75,6 +76,7 @@ class HandingOver:
         self._sockets = sockets
         self._charge = charge
         self._reporter = ProgressReporter()
+        self._buffers = ReceiveBuffers()
         self.moved = self.ended = 0
 
     async def serve(self, listener: int, client: MessageTransport) -> None:
@@ -106,7 +108,7 @@ class HandingOver:
                 socket.send_fds(self._sockets, [bytes([listener])], [there.fileno()])
             here.setblocking(False)
             _, link = await asyncio.get_running_loop().create_unix_connection(
-                lambda: WorkerLink(client), sock=here
+                lambda: WorkerLink(client, self._buffers), sock=here
             )
         except OSError:
             here.close()

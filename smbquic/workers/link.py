@@ -5,6 +5,7 @@ import select
 from smbquic.errors import ConnectionClosed
 from smbquic.transport import framing
 from smbquic.transport.base import MessageTransport
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.workers.records import Progress, RecordKind, end, size_of, text_of
 from smbquic.workers.stream import RecordStream
 
@@ -20,8 +21,8 @@ class WorkerLink(RecordStream):
     `close_reason` is what the main process gave when it closed the connection; None if it has not.
     """
 
-    def __init__(self, client: MessageTransport) -> None:
-        super().__init__(framing.LARGEST_MESSAGE)
+    def __init__(self, client: MessageTransport, buffers: ReceiveBuffers) -> None:
+        super().__init__(framing.LARGEST_MESSAGE, buffers=buffers)
         self.close_reason: str | None = None
         self._client = client
         self._client_ended = False

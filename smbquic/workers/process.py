@@ -17,6 +17,7 @@ from smbquic.errors import RemoteProtocolError, TransportError
 from smbquic.observe.audit import AuditEvent, AuditLog
 from smbquic.observe.process_usage import processor_seconds, resident
 from smbquic.overload.refusals import ServerRefusal
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.transport.refusals import ListenerRefusal, Refusal, Refusals
 from smbquic.workers import log
 from smbquic.workers.control import ControlChannel
@@ -72,6 +73,7 @@ class WorkerProcess:
         self._services = services
         self._control: ControlChannel | None = None
         self._connections: set[HandedOverTransport] = set()
+        self._buffers = ReceiveBuffers()
         self._accepting: set[asyncio.Task[None]] = set()
         self._lost_packets: list[int] = []
         self._stopping = False
@@ -230,7 +232,8 @@ class WorkerProcess:
         try:
             async with asyncio.timeout(PEER_TIMEOUT):
                 _, transport = await asyncio.get_running_loop().create_unix_connection(
-                    lambda: HandedOverTransport(self._connections.discard), sock=sock
+                    lambda: HandedOverTransport(self._connections.discard, self._buffers),
+                    sock=sock,
                 )
                 self._connections.add(transport)
                 await transport.receive_peer()

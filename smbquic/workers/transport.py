@@ -6,6 +6,7 @@ from collections.abc import Callable
 from smbquic.errors import ConnectionClosed
 from smbquic.transport import framing
 from smbquic.transport.base import Flow, PathStatistics, Peer
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.transport.tcp import FLUSH_TIMEOUT
 from smbquic.workers.records import (
     PEER_LIMIT,
@@ -29,10 +30,12 @@ class HandedOverTransport(RecordStream):
     # The worker waits as long for the client.
     flush_timeout = 2 * FLUSH_TIMEOUT
 
-    def __init__(self, on_lost: Callable[["HandedOverTransport"], object]) -> None:
+    def __init__(
+        self, on_lost: Callable[["HandedOverTransport"], object], buffers: ReceiveBuffers
+    ) -> None:
         self._described = False
         self._size_limit = PEER_LIMIT
-        super().__init__(PEER_LIMIT)
+        super().__init__(PEER_LIMIT, buffers=buffers)
         self._on_lost = on_lost
         self._progress = Progress()
         self._wants_keep_alive = False

@@ -243,7 +243,6 @@ DEFAULTS = {
             *("client.connect", "listener.listen", "listener.listen_on"),
         )
     },
-    "tcp.connect(keeps_buffers)": True,
     **{
         f"{name}(max_connections)": 4096
         for name in ("tcp.listen", "tcp.listen_on", "listener.listen", "listener.listen_on")

@@ -98,15 +98,23 @@ async def test_what_is_not_used_is_freed(timers: Timers) -> None:
     assert buffers.size == 0
 
 
-async def test_closing_frees_all_and_stops_the_timer(timers: Timers) -> None:
-    buffers = ReceiveBuffers()
-    buffers.keep(memoryview(bytearray(LARGE)))
-    buffers.close()
+async def test_the_end_of_the_last_connection_frees_all_and_stops_the_timer(
+    timers: Timers,
+) -> None:
+    buffers, buffer = ReceiveBuffers(), bytearray(LARGE)
+    buffers.add_user()
+    buffers.add_user()
+    buffers.keep(memoryview(buffer))
+    buffers.remove_user()
+    assert buffers.take(LARGE) is buffer
+    buffers.keep(memoryview(buffer))
+    buffers.remove_user()
 
     assert buffers.size == 0
     assert timers.waiting == []
     assert buffers.take(LARGE) is None
-    buffers.close()
+    buffers.add_user()
+    buffers.remove_user()
 
 
 async def test_messages_of_a_client_take_turns_in_the_same_memory() -> None:
@@ -124,6 +132,23 @@ async def test_messages_of_a_client_take_turns_in_the_same_memory() -> None:
     assert buffers.size == LARGE
 
     wire.lose()
+    assert buffers.size == 0
+
+
+async def test_connections_take_turns_in_the_same_memory() -> None:
+    buffers = ReceiveBuffers()
+    wires = [Wire(TcpTransport(framing.MAX_MESSAGE_SIZE, buffers=buffers)) for _ in range(2)]
+    memory = set()
+    for wire, byte in zip(wires, (b"a", b"b"), strict=True):
+        wire.feed_all(prefix(LARGE) + byte * LARGE)
+        message = await wire.protocol.receive()
+        memory.add(id(message.obj))
+        assert message == byte * LARGE
+        del message
+    assert len(memory) == 1
+    wires[0].lose()
+    assert buffers.size == LARGE
+    wires[1].lose()
     assert buffers.size == 0
 
 

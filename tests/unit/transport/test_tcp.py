@@ -13,6 +13,7 @@ from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.transport import framing, tcp
 from smbquic.transport.base import MessageTransport, PathStatistics
 from smbquic.transport.framing import prefix
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.transport.resolver import Resolution, Resolver, StaticResolver
 from smbquic.transport.tcp import TcpTransport
 
@@ -536,10 +537,9 @@ async def test_no_answer_in_time_is_a_connect_error() -> None:
         await tcp.connect("fs.example", 445, timeout=0.01, resolver=SilentResolver())
 
 
-@pytest.mark.parametrize("keeps_buffers", [True, False])
-async def test_a_preamble_comes_first_and_memory_is_kept_if_it_is_wanted(
-    keeps_buffers: bool,
-) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+async def test_a_preamble_comes_first_and_memory_is_kept(shared: bool) -> None:
+    given = ReceiveBuffers() if shared else None
     received: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -551,13 +551,13 @@ async def test_a_preamble_comes_first_and_memory_is_kept_if_it_is_wanted(
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    client = await tcp.connect("127.0.0.1", port, preamble=b"PROXY", keeps_buffers=keeps_buffers)
+    client = await tcp.connect("127.0.0.1", port, preamble=b"PROXY", buffers=given)
     async with asyncio.timeout(20):
         await client.send(b"yes")
         assert len(await client.receive()) == 100_000
     assert received == [b"PROXY" + prefix(3) + b"yes"]
-    buffers = vars(client)["_buffers"]
-    assert (buffers is not None and buffers.size == 100_000) is keeps_buffers
+    buffers: ReceiveBuffers = given or vars(client)["_buffers"]
+    assert buffers.size == 100_000
     client.close()
     async with asyncio.timeout(20):
         await client.wait_closed()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.base import Flow, PathStatistics, Peer
 from smbquic.transport.framing import QUEUE_LIMIT
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.wire.cursor import Buffer
 from smbquic.workers.link import WorkerLink
 from smbquic.workers.records import encode_peer
@@ -88,9 +89,11 @@ class Joined:
     async def join(self) -> None:
         here, there = socket.socketpair()
         loop = asyncio.get_running_loop()
-        _, self.link = await loop.create_unix_connection(lambda: WorkerLink(self.client), sock=here)
+        _, self.link = await loop.create_unix_connection(
+            lambda: WorkerLink(self.client, ReceiveBuffers()), sock=here
+        )
         _, self.transport = await loop.create_unix_connection(
-            lambda: HandedOverTransport(self.lost.append), sock=there
+            lambda: HandedOverTransport(self.lost.append, ReceiveBuffers()), sock=there
         )
         self.link.send_now(encode_peer(PEER))
         await self.transport.receive_peer()

@@ -9,6 +9,7 @@ import pytest
 
 from smbquic.errors import ConnectionClosed, IdleTimeout
 from smbquic.transport.base import Flow, PathStatistics
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.workers.handing_over import CHECK_ALL, HandingOver, ProgressReporter
 from smbquic.workers.transport import HandedOverTransport
 from tests.polling import eventually
@@ -25,7 +26,8 @@ class Main:
         data, descriptors, _, _ = socket.recv_fds(self._sockets, 10, 10)
         [descriptor] = descriptors
         _, transport = await asyncio.get_running_loop().create_unix_connection(
-            lambda: HandedOverTransport(lambda _: None), sock=socket.socket(fileno=descriptor)
+            lambda: HandedOverTransport(lambda _: None, ReceiveBuffers()),
+            sock=socket.socket(fileno=descriptor),
         )
         await transport.receive_peer()
         return data[0], transport

@@ -8,6 +8,7 @@ import pytest
 from smbquic.errors import ConnectionClosed, IdleTimeout, RemoteProtocolError
 from smbquic.transport import framing
 from smbquic.transport.base import Flow, PathStatistics
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.workers.records import RecordKind, record
 from smbquic.workers.transport import HandedOverTransport
 from tests.polling import eventually
@@ -126,7 +127,7 @@ async def test_records_that_no_worker_sends(what: bytes) -> None:
     here, there = socket.socketpair()
     with there:
         _, transport = await asyncio.get_running_loop().create_unix_connection(
-            lambda: HandedOverTransport(lambda _: None), sock=here
+            lambda: HandedOverTransport(lambda _: None, ReceiveBuffers()), sock=here
         )
         there.sendall(what)
         with pytest.raises(RemoteProtocolError):
