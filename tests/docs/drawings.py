@@ -9,8 +9,9 @@ import subprocess
 from html import escape
 from typing import Any
 
-COLUMN, ROW, MARGIN = 330, 44, 24
+COLUMN, ROW, MARGIN = 350, 44, 24
 """Pixels between two participants, between two messages, and around the drawing."""
+_FITS = 'style="max-width:100%;height:auto"'
 _STATE = re.compile(r"(\[\*\]|\w+) --> (\[\*\]|\w+)(?:: (.+))?")
 _PARTICIPANT = re.compile(r"participant (\w+)(?: as (.+))?")
 _MESSAGE = re.compile(r"(\w+)(--?>>)(\w+): (.+)")
@@ -53,7 +54,7 @@ def _states(lines: list[str]) -> str:
         ["dot", "-Tsvg"], input="\n".join([*graph, "}"]), capture_output=True, text=True, check=True
     )
     drawing = done.stdout[done.stdout.index("<svg") :]
-    drawing = drawing.replace('"black"', '"currentColor"')
+    drawing = drawing.replace('"black"', '"currentColor"').replace("<svg ", f"<svg {_FITS} ", 1)
     return drawing.replace("<text ", '<text fill="currentColor" ')
 
 
@@ -94,8 +95,8 @@ def _sequence(lines: list[str]) -> str:
     ]
     width = max(columns.values()) + MARGIN + 90
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" role="img"'
-        f' style="max-width:{width}px" font-family="sans-serif" font-size="13">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y}"'
+        f' viewBox="0 0 {width} {y}" role="img" {_FITS} font-family="sans-serif" font-size="13">'
         + "".join([*lifelines, *shapes])
         + "</svg>"
     )

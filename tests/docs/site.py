@@ -78,9 +78,11 @@ def navigation(index: str) -> list[Any]:
 
 
 def _entry(page: str) -> Any:
-    """Return a page for the navigation; the index of the decisions has them below it."""
+    """Return a page for the navigation, by its title; the decisions are below their index."""
     if PurePosixPath(page).parent.name != "decisions":
-        return place(page)
+        # MkDocs finds no title below a comment, which is what pages that are made begin with.
+        title = re.search(r"(?m)^# (.+)$", (ROOT / page).read_text(encoding="utf-8"))
+        return {title[1]: place(page)} if title is not None else place(page)
     records = sorted((ROOT / page).parent.glob("[0-9]*.md"))
     return {"Decisions": [place(page), *(f"decisions/{each.name}" for each in records)]}
 

@@ -26,6 +26,12 @@ def test_a_message_flow_has_its_participants_and_messages() -> None:
     assert found == ["client", "server", "<CREATE>", "the file is open", "STATUS_SUCCESS"]
 
 
+def test_a_drawing_has_a_size_of_its_own() -> None:
+    """A browser shows nothing of one that has none."""
+    root = ElementTree.fromstring(draw(SEQUENCE))
+    assert root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"
+
+
 def test_an_answer_is_dashed_and_points_back() -> None:
     request, answer = draw(SEQUENCE).split("the file is open")
     assert "stroke-dasharray" not in request
