@@ -33,7 +33,9 @@ from smbquic.pki.checks import (
 from smbquic.pki.subject import Purpose, general_name, mail_addresses, now_utc, subject_names
 
 EXPIRY_WARNING = timedelta(days=30)
-"""How long before its end a certificate is warned about."""
+"""How long before its end a certificate is warned about, unless its life is short."""
+_LAST_PART = 1 / 4
+"""The part of a short life in which it is warned about."""
 
 
 class VerificationStatus(StrEnum):
@@ -97,6 +99,13 @@ def days_left(certificate: x509.Certificate, at: datetime | None = None) -> int:
     return (certificate.not_valid_after_utc - (at or now_utc())).days
 
 
+def expires_soon(certificate: x509.Certificate, at: datetime) -> bool:
+    """Return whether a certificate ends so soon that it should have been renewed."""
+    end = certificate.not_valid_after_utc
+    life = end - certificate.not_valid_before_utc
+    return end - at < min(EXPIRY_WARNING, life * _LAST_PART)
+
+
 def describe_key(certificate: x509.Certificate) -> str:
     """Return the kind and size of the certificate's key."""
     key = certificate.public_key()
@@ -155,7 +164,7 @@ def _held(check: str, test: Callable[[], object], fine: str) -> VerificationResu
 def _dates(leaf: x509.Certificate, at: datetime) -> VerificationResult:
     left = leaf.not_valid_after_utc - at
     found = _held("dates", lambda: check_dates(leaf, at), f"valid for {left.days} days more")
-    if found.status is VerificationStatus.OK and left < EXPIRY_WARNING:
+    if found.status is VerificationStatus.OK and expires_soon(leaf, at):
         return VerificationResult(
             "dates", VerificationStatus.WARNING, f"{found.text} only: renew it"
         )

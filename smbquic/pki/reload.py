@@ -14,7 +14,7 @@ from pathlib import Path
 from smbquic.errors import HandshakeError, PkiError
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import AccessDenied, Decision
-from smbquic.pki.explain import EXPIRY_WARNING
+from smbquic.pki.explain import days_left, expires_soon
 from smbquic.pki.server_certificate import ServerCertificate, check_distinct
 from smbquic.pki.subject import now_utc
 from smbquic.pki.verification import parse_der
@@ -161,9 +161,10 @@ class ServerCertificates:
             return
         self._reminded = now
         for identity in self.identities:
-            left = identity.credential.certificate.not_valid_after_utc - now
-            if left < EXPIRY_WARNING:
-                _log.warning("%s expires in %d days", identity.files.certificate, left.days)
+            certificate = identity.credential.certificate
+            if expires_soon(certificate, now):
+                left = days_left(certificate, now)
+                _log.warning("%s expires in %d days", identity.files.certificate, left)
 
 
 def _no_certificate(server_name: str) -> Decision:

@@ -9,11 +9,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose
 from smbquic.pki.authority import KeyType, Validity, generate_key, self_signed
 from smbquic.pki.explain import (
+    VerificationResult,
     VerificationStatus,
     days_left,
     describe,
     describe_key,
+    expires_soon,
     explain,
+    reasons_for_refusal,
     usable,
 )
 from smbquic.pki.files import load_certificates
@@ -120,6 +123,28 @@ def test_odd_certificates(pki: PkiDirectory) -> None:
     names = next(each for each in explain([addressed], Purpose.SERVER) if each.check == "names")
     assert names.status is VerificationStatus.WARNING
     assert "no DNS name" in names.text
+
+
+@pytest.mark.parametrize(("life", "warned"), [(90, 22.5), (400, 30.0), (1, 0.25)])
+def test_a_certificate_that_should_have_been_renewed(life: int, warned: float) -> None:
+    end = datetime.now(UTC).replace(microsecond=0)
+    validity = Validity(end - timedelta(days=life), end)
+    key = generate_key(KeyType.EC_P256)
+    leaf = self_signed(Purpose.SERVER, "fs", key, validity, ["fs.example"]).certificate
+    moment = timedelta(minutes=1)
+    assert not expires_soon(leaf, end - timedelta(days=warned) - moment)
+    assert expires_soon(leaf, end - timedelta(days=warned) + moment)
+    assert expires_soon(leaf, end + moment)
+
+
+def test_an_empty_subject_is_no_reason_to_refuse_a_certificate() -> None:
+    results = [
+        VerificationResult("subject", VerificationStatus.PROBLEM, "it is empty"),
+        VerificationResult("dates", VerificationStatus.PROBLEM, "it has expired"),
+        VerificationResult("chain", VerificationStatus.WARNING, "it has no intermediate"),
+    ]
+    assert reasons_for_refusal(results) == ["it has expired"]
+    assert not usable(results)
 
 
 def test_a_description(pki: PkiDirectory) -> None:

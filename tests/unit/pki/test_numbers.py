@@ -26,6 +26,7 @@ NUMBERS = {
     "_AFTER_EXPIRY": [1.0],
     "WATCH_INTERVAL": [0.25],
     "_MAXIMUM_CHAIN": [16],
+    "_LAST_PART": [0.25],
     # acme
     "_PRIVATE_FOLDER": [0o700],
     "HOOK_TIMEOUT": [300.0],

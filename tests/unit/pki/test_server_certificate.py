@@ -12,9 +12,9 @@ from smbquic.errors import HandshakeError
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki import CertificateFiles, PkiDirectory, PkiError, Purpose
 from smbquic.pki import reload as reload_module
-from smbquic.pki.authority import key_pem
+from smbquic.pki.authority import Validity, key_pem
 from smbquic.pki.container import ders, read_certificates, read_credential
-from smbquic.pki.files import write_file
+from smbquic.pki.files import load_key, write_file
 from smbquic.pki.issuing import issue
 from smbquic.pki.reload import ServerCertificates
 from smbquic.pki.server_certificate import ServerCertificate
@@ -79,6 +79,12 @@ def test_rules_need_an_authority(own: PkiDirectory) -> None:
 
 def test_what_is_wrong_is_in_the_log(own: PkiDirectory, caplog: pytest.LogCaptureFixture) -> None:
     short = issue(own, "short.example", Purpose.SERVER, days=5)
+    ServerCertificates([files(short)])
+    assert caplog.text == ""
+    now = datetime.now(UTC).replace(microsecond=0)
+    validity = Validity(now - timedelta(days=16), now + timedelta(days=5))
+    names = ["short.example"]
+    short.write(own.issuer().issue(Purpose.SERVER, names[0], load_key(short.key), validity, names))
     ServerCertificates([files(short)])
     assert "days more only: renew it" in caplog.text
 
