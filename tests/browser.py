@@ -14,11 +14,13 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-TIMEOUT = 15.0
+TIMEOUT = 60.0
 _OPTIONS = (
     "--headless=new",
     "--remote-debugging-pipe",
     "--no-first-run",
+    # Root cannot have one, and the pages are ours.
+    "--no-sandbox",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-dev-shm-usage",
@@ -191,9 +193,6 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
     """Run the browser, whose profile is in `folder`."""
     program = chromium()
     assert program is not None
-    options = list(_OPTIONS)
-    if os.geteuid() == 0:
-        options.append("--no-sandbox")
     loop = asyncio.get_running_loop()
     its_input, to_it = os.pipe()
     from_it, its_output = os.pipe()
@@ -205,7 +204,7 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
     # The protocol wants the pipes as the descriptors 3 and 4.
     command = f'exec "$0" "$@" 3<&{its_input} 4>&{its_output}'
     process = await asyncio.create_subprocess_exec(
-        *("bash", "-c", command, program, *options, f"--user-data-dir={folder}", "about:blank"),
+        *("bash", "-c", command, program, *_OPTIONS, f"--user-data-dir={folder}", "about:blank"),
         pass_fds=(its_input, its_output),
         env={**os.environ, "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)},
         stdout=asyncio.subprocess.DEVNULL,
