@@ -19,10 +19,12 @@ from smbquic.cli.reload import Reloader
 from smbquic.config import Configuration
 from smbquic.errors import ConfigError, PkiError
 from smbquic.observe.audit import RotatingFile
+from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.limits import Limits
 from smbquic.options.share import ShareFolder
+from smbquic.pki.acme.store import with_acme
 
 
 def users(*names: str) -> UserStore:
@@ -69,6 +71,18 @@ def test_nothing_has_changed(capsys: pytest.CaptureFixture[str], log: list[str])
     assert event == {"event": "reloaded", "changed": [], "restart": []}
     assert capsys.readouterr().out == "reloaded, no option has changed\n"
     assert (used, log) == ([new], ["warning"])
+
+
+def test_another_certificate_of_an_acme_server_needs_a_restart() -> None:
+    """It is not there yet; with that of before the program goes on."""
+    used: list[Configuration] = []
+    acme = AcmeOptions(names=("fs.example",))
+    new = replace(FORMER, acme=acme, certificates=with_acme((), acme), users=users("bob"))
+    running = reloader(lambda: new, used)
+    event = running.reload()
+    assert (event["changed"], event["restart"]) == (["users"], ["certificate", "acme"])
+    assert used[0].certificates == running.settings.certificates == ()
+    assert running.settings.acme is None
 
 
 def test_what_is_used_at_once_and_what_needs_a_restart(
