@@ -314,8 +314,13 @@ def _close_source(loaded: Source | tuple[bytes, int]) -> None:
 async def put_bytes(share: ShareFiles, data: Buffer, path: str) -> None:
     """See `Share.write_bytes`."""
     if len(data) <= write_size(share.tree):
-        await _put_small(share, data, path, None)
-        return
+        await _put_again_if_lost(partial(_put_small, share, data, path, None))
+    else:
+        await _put_again_if_lost(partial(_put_data, share, data, path))
+
+
+async def _put_data(share: ShareFiles, data: Buffer, path: str) -> None:
+    """Put what takes several requests to write."""
     part = RemotePartialFile(share, path)
     try:
         file, _ = await part.begin()

@@ -426,6 +426,9 @@ async def test_what_a_server_loses_is_put_three_times_at_most(
     with pytest.raises(type(error)):
         await share.put(tmp_path / "x", "y")
     assert lost == []
+    lost += [1, 1]
+    await share.write_bytes("z", CONTENT[:size])
+    assert renames(server)[-1].file_name == "z"
 
 
 async def test_a_source_that_is_not_there(share: Share, server: FakeServer, tmp_path: Path) -> None:
