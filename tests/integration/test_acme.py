@@ -99,8 +99,10 @@ def certificate_of(renewer: AcmeRenewer) -> x509.Certificate:
 
 
 async def test_http_01_by_our_listener(pebble: AcmeServer, tmp_path: Path) -> None:
-    renewer = await obtained(pebble.options(state=tmp_path / "state"))
-    assert subject_names(certificate_of(renewer)) == ["localhost", "fs.example"]
+    names = ("localhost", "FS.example", "fs.example", "127.0.0.1")
+    renewer = await obtained(pebble.options(state=tmp_path / "state", names=names))
+    found = subject_names(certificate_of(renewer))
+    assert sorted(found) == ["127.0.0.1", "fs.example", "localhost"]
     files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".pem", ".json", ""}
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}

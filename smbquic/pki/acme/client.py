@@ -219,7 +219,7 @@ def _account_key(account: Account) -> JWKEC:
 
 def _signing_request(options: AcmeOptions, key: ec.EllipticCurvePrivateKey) -> bytes:
     """Return the certificate signing request for all names, PEM."""
-    names = [general_name(name) for name in options.names]
+    names = list(dict.fromkeys(map(general_name, options.names)))
     # Windows refuses a certificate with an empty subject.
     common = next(
         (
@@ -242,7 +242,8 @@ def _signing_request(options: AcmeOptions, key: ec.EllipticCurvePrivateKey) -> b
 def _own_name(authorization: messages.AuthorizationResource, options: AcmeOptions) -> str:
     """Return the name that an authorization is for, which is one that was ordered."""
     name = str(authorization.body.identifier.value)
-    if name.casefold() not in {each.removeprefix("*.").casefold() for each in options.names}:
+    ordered = {str(general_name(each.removeprefix("*.")).value) for each in options.names}
+    if name.casefold() not in ordered:
         raise AcmeError(f"the server asks about {_shortened(name)!r}, which was not ordered")
     return name
 

@@ -92,6 +92,11 @@ def test_only_names_that_were_ordered() -> None:
         assert len(str(caught.value)) < 400
 
 
+def test_addresses_are_compared_as_such() -> None:
+    options = AcmeOptions(names=("2001:DB8:0::1",))
+    assert client._own_name(authorization("2001:db8::1"), options) == "2001:db8::1"
+
+
 def test_a_challenge_that_is_not_offered() -> None:
     with pytest.raises(AcmeError, match="does not offer the challenge dns-01"):
         client._challenge(authorization("fs.example", "http-01"), "fs.example", "dns-01")
