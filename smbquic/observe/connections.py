@@ -40,6 +40,7 @@ def connection_facts(connection: ObservedConnection) -> dict[str, Any]:
         "id": connection.trail.connection,
         "name": connection.name,
         "since": round(connection.since, 3),
+        "trace_id": peer.trace_id,
         "transport": peer.kind,
         "users": [user[:_TEXT_LIMIT] for user in list(connection.logged_on_users)[:_USERS]],
         "server_name": peer.server_name[:_TEXT_LIMIT],

@@ -1,5 +1,6 @@
 """What an administrator can do on the status page. Each is recorded in the audit log."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -15,6 +16,8 @@ from smbquic.web.page.files import find_open, find_session
 from smbquic.web.source import WebControls, WebSource
 
 MAX_NAME = 256
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def _record(
     service: LimitedService[Any], name: str, order: Order, client: str, result: str
 ) -> None:
     what = ", ".join(order.what) if isinstance(order.what, tuple) else str(order.what)
+    _log.warning("the status page, at %s: %s %s: %s", client, name, what, result)
     service.audit.record(
         AuditEvent.ADMINISTRATION,
         action=name,

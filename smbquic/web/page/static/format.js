@@ -34,7 +34,7 @@ export function duration(seconds) {
   if (!known(seconds)) return DASH;
   if (seconds > 0 && seconds < 1) return milliseconds(seconds * 1000);
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
+  if (whole < 60) return `${whole}\u00a0s`;
   if (whole < 3600) return two(whole, 60, "min", 1, "s");
   if (whole < 86400) return two(whole, 3600, "h", 60, "min");
   return two(whole, 86400, "d", 3600, "h");
@@ -42,7 +42,7 @@ export function duration(seconds) {
 
 function two(whole, large, first, small, second) {
   const rest = Math.floor((whole % large) / small);
-  return `${Math.floor(whole / large)} ${first}${rest ? ` ${rest} ${second}` : ""}`;
+  return `${Math.floor(whole / large)}\u00a0${first}${rest ? ` ${rest}\u00a0${second}` : ""}`;
 }
 
 export const days = (seconds) => Math.floor(seconds / 86400);

@@ -45,9 +45,9 @@ export class Connections extends Paged {
       "Connections",
       [
         { title: "Client", head: true, show: (row) => row.name.split("://").pop() },
-        { title: "Users", show: (row) => join(row.users) },
+        { title: "Users", loose: true, show: (row) => join(row.users) },
         { title: "State", short: true, show: (row) => this.state(row) },
-        { title: "Time line", wide: true, fill: (cell, row) => this.line(cell, row) },
+        { title: "Time line", middle: true, fill: (cell, row) => this.line(cell, row) },
         { title: "Over", short: true, show: (row) => [row.transport.toUpperCase(), row.engine].filter(Boolean).join(", ") },
         { title: "Round trip", right: true, show: (row) => milliseconds(row.round_trip_ms) },
         { title: "Lost", right: true, show: (row) => count(row.lost_packets) },
@@ -115,6 +115,8 @@ export class Connections extends Paged {
     const certificate = row.certificate;
     return [
       ["Began", moment(row.since)],
+      ["Number in log and audit", String(row.id)],
+      ["Trace id", row.trace_id || "–"],
       ["Server name", row.server_name || "–"],
       ["Engine", row.engine ? `${row.engine}: ${row.engine_reason}` : "–"],
       ["Cipher", row.cipher || "–"],
@@ -141,11 +143,9 @@ export class Sessions extends Paged {
     const table = new Table(
       "Sessions",
       [
-        { title: "User", head: true, show: (row) => row.user || "nobody" },
+        { title: "User", head: true, middle: true, show: (row) => row.user || "nobody" },
         { title: "From", show: (row) => join(row.addresses) },
         { title: "Over", show: (row) => row.transports.map((each) => each.toUpperCase()).join(", ") },
-        { title: "Dialect", show: (row) => row.dialect.replace("SMB_", "").replaceAll("_", ".") },
-        { title: "Protected by", show: (row) => (row.encrypted ? "SMB encryption" : row.signed ? "signing" : "transport") },
         { title: "Shares", wide: true, show: (row) => join(row.shares) },
         { title: "Connections", right: true, show: (row) => count(row.connections) },
         { title: "Open files", right: true, show: (row) => count(row.opens) },
@@ -153,6 +153,12 @@ export class Sessions extends Paged {
       {
         key: (row) => row.id,
         empty: "Nobody is logged on.",
+        expand: (row) => [
+          ["Dialect", row.dialect.replace("SMB_", "").replaceAll("_", ".")],
+          ["Protected by", this.protection(row)],
+          ["Pipes", count(row.pipes)],
+          ["Logon", row.expired ? "has expired" : row.guest ? "as a guest" : "valid"],
+        ],
         actions: [
           {
             title: "Close",
@@ -176,6 +182,14 @@ export class Sessions extends Paged {
     );
     super("Sessions", "Search by user, address, share", table);
   }
+
+  protection({ encrypted, signed, transports }) {
+    const parts = [
+      transports.every((each) => each === "quic") && "QUIC",
+      encrypted ? "SMB encryption" : signed && "signing",
+    ];
+    return parts.filter(Boolean).join(" and ") || "nothing";
+  }
 }
 
 export class Files extends Paged {
@@ -186,7 +200,7 @@ export class Files extends Paged {
       "Open files",
       [
         { title: "File", head: true, wide: true, show: (row) => `${row.share}\\${row.path}` },
-        { title: "User", show: (row) => row.user },
+        { title: "User", loose: true, show: (row) => row.user },
         { title: "May", show: (row) => join(row.access) },
         { title: "Others may", show: (row) => join(row.shared) },
         { title: "Caches", show: (row) => this.caching(row) },
@@ -293,7 +307,7 @@ export class Access extends Section {
       [
         { title: "When", head: true, show: (row) => moment(Date.parse(row.record.time) / 1000) },
         { title: "Client", middle: true, show: (row) => row.record.address ?? "" },
-        { title: "User", show: (row) => row.record.user ?? "" },
+        { title: "User", loose: true, show: (row) => row.record.user ?? "" },
         { title: "What", show: (row) => row.record.event },
         { title: "Why, and what to do", wide: true, show: (row) => row.explanation ?? "" },
       ],
@@ -386,7 +400,7 @@ export class Audit extends Paged {
         { title: "Event", show: (row) => row.record.event },
         { title: "Connection", right: true, show: (row) => String(row.record.connection ?? "–") },
         { title: "Client", middle: true, show: (row) => row.record.address ?? "–" },
-        { title: "User", show: (row) => row.record.user ?? "–" },
+        { title: "User", loose: true, show: (row) => row.record.user ?? "–" },
         { title: "What", wide: true, show: (row) => row.explanation ?? subject(row.record) },
       ],
       {
@@ -436,7 +450,7 @@ export class Limits extends Section {
     const locked = new Table(
       "Locked out",
       [
-        { title: "Who", head: true, show: (row) => (Array.isArray(row.name) ? row.name.join(", ") : row.name) },
+        { title: "Who", head: true, middle: true, show: (row) => (Array.isArray(row.name) ? row.name.join(", ") : row.name) },
         { title: "Why", show: (row) => (row.kind === "failures" ? "too many failed logons" : `an administrator has locked the ${row.kind} out`) },
         { title: "Still for", right: true, show: (row) => (known(row.seconds) ? duration(row.seconds) : "until let in again") },
       ],

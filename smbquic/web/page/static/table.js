@@ -3,10 +3,11 @@
 import { element, setClass, setHidden, setText } from "./dom.js";
 import { count } from "./format.js";
 
-const classOf = (column) => ["wide", "middle", "short", "right"].filter((each) => column[each]).join(" ") || null;
+const classOf = (column) => ["wide", "middle", "short", "loose", "right"].filter((each) => column[each]).join(" ") || null;
 
 // A column: `title`, and `show(row)`, which returns a text, or `fill(cell, row)` for anything else.
-// It may be `wide`, `middle` or `short`, or have its texts `right`.
+// It may be `wide`, `middle`, `short` or `loose`, where its texts are broken anywhere but if `short`,
+// or have its texts `right`.
 export class Table {
   constructor(caption, columns, { key, actions = [], empty = "There are none.", expand } = {}) {
     this.columns = columns;

@@ -35,9 +35,9 @@ async def test_the_latest_come_first_and_those_that_have_ended_last(
 async def test_a_connection_is_found_by_its_number(server: Server, connect: Connect) -> None:
     await connect()
     [connection] = server.connections
-    assert find_connection(server, 1) is None
-    connection.trail._common["connection"] = 1
-    assert find_connection(server, 1) is connection
+    number = connection.trail.connection
+    assert find_connection(server, number) is connection
+    assert find_connection(server, number + 1) is None
 
 
 async def test_lost_packets_are_those_of_all(server: Server, connect: Connect) -> None:
