@@ -81,23 +81,30 @@ def test_the_sdist_has_no_more_than_the_sources(dist: Path) -> None:
     assert {"README.md", "docs/man/smbquic.1", "smbquic/py.typed", "tests/conftest.py"} <= {*names}
 
 
+@pytest.fixture(scope="session")
+def uv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the variables with which uv installs the versions of the lock."""
+    constraints = ROOT / ".ci" / "constraints.txt"
+    return {"UV_CACHE_DIR": tmp_path_factory.mktemp("uv"), "UV_CONSTRAINT": constraints}
+
+
 @pytest.mark.parametrize("python", PYTHONS)
-def test_installing_with_pipx(wheel: Path, python: str, tmp_path: Path) -> None:
+def test_installing_with_pipx(
+    wheel: Path, python: str, uv: dict[str, Path], tmp_path: Path
+) -> None:
     places = {"PIPX_HOME": tmp_path / "pipx", "PIPX_BIN_DIR": tmp_path / "bin"}
     places |= {"PIPX_MAN_DIR": tmp_path / "man", "PIPX_SHARED_LIBS": tmp_path / "shared"}
-    run("pipx", "install", "--backend", "uv", "--python", PYTHONS[python], wheel, **places)
+    run("pipx", "install", "--backend", "uv", "--python", PYTHONS[python], wheel, **places, **uv)
     assert "version" in run(tmp_path / "bin" / "smbquic", "--version")
     assert (tmp_path / "man" / "man1" / "smbquic-serve.1").is_file()
 
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_installing_with_uv_and_its_bill_of_materials(
-    wheel: Path, python: str, tmp_path: Path
+    wheel: Path, python: str, uv: dict[str, Path], tmp_path: Path
 ) -> None:
     places = {"UV_TOOL_DIR": tmp_path / "tools", "UV_TOOL_BIN_DIR": tmp_path / "bin"}
-    places |= {"UV_CACHE_DIR": tmp_path / "cache"}
-    places |= {"UV_CONSTRAINT": ROOT / ".ci" / "constraints.txt"}
-    run("uv", "tool", "install", "--quiet", "--python", PYTHONS[python], wheel, **places)
+    run("uv", "tool", "install", "--quiet", "--python", PYTHONS[python], wheel, **places, **uv)
     assert "version" in run(tmp_path / "bin" / "smbquic", "--version")
     installed = tmp_path / "tools" / "smbquic" / "bin" / "python3"
     bill = json.loads(
