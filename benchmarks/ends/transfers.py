@@ -12,8 +12,8 @@ from smbquic import SmbError, TreeResult
 
 
 async def bulk_read(client: Client, request: Request) -> Figures:
-    """Fetch one file."""
-    target = client.folder / "got"
+    """Fetch one file, into the one that is named if several clients do it at once."""
+    target = client.folder / request.get("into", "got")
     async with client.connected() as share:
         with Stopwatch() as stopwatch:
             await share.get(request["path"], target)

@@ -17,6 +17,7 @@ from benchmarks.throughput.bulk import stream, transfers
 from benchmarks.throughput.capacity import idle, slow_reader
 from benchmarks.throughput.latency import latencies, torture, torture_smbd
 from benchmarks.throughput.networks import FastNetwork
+from benchmarks.throughput.several import several_clients
 from benchmarks.vpn.wireguard import WireGuard
 
 ORDINARY = 1472
@@ -70,7 +71,7 @@ _once = partial(Measurement, once=True)
 
 def all_measurements() -> list[Measurement]:
     """Return every one, those included that this machine lacks something for."""
-    return [*_streams(), *_transfers(), *_requests(), *_connections()]
+    return [*_streams(), *_transfers(), *_workers(), *_requests(), *_connections()]
 
 
 def _streams() -> list[Measurement]:
@@ -147,6 +148,24 @@ def _transfers() -> list[Measurement]:
             transfers,
             SmbprotocolArm(name="", title="", transport="quic", tcp=None, port=0),
         ),
+    ]
+
+
+def _workers() -> list[Measurement]:
+    """Four clients at once, and none, one or two workers."""
+    return [
+        Measurement(
+            f"four-{engine}{suffix}",
+            f"four clients, {engine}, 1472, {title}",
+            several_clients,
+            server(workers=count),
+        )
+        for engine, server in (("qh3", _qh3), ("aioquic", _aioquic))
+        for count, suffix, title in (
+            (0, "", "no worker"),
+            (1, "-worker", "a worker"),
+            (2, "-workers", "two workers"),
+        )
     ]
 
 

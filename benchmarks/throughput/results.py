@@ -15,6 +15,8 @@ UNITS = {
     "rate": "MB/s",
     "client_cpu": "CPU s/GiB, client",
     "server_cpu": "CPU s/GiB, server",
+    "main_cpu": "CPU s/GiB, server's main process",
+    "workers_cpu": "CPU s/GiB, its workers",
     "client_peak": "MiB, client's peak",
     "server_peak": "MiB, server's peak",
     "operations": "/s",

@@ -60,6 +60,21 @@ def targets() -> Iterable[Target]:
             )
         yield Target(f"{way}, qh3, jumbo, MB/s", _figure("quic-qh3-jumbo", way, "rate"), 600)
         yield Target(f"{way}, TCP, signed, MB/s", _figure("tcp", way, "rate"), 600)
+    for engine in ("qh3", "aioquic"):
+        # Two workers with a core each send twice as much as one, if a GiB takes them no longer.
+        yield Target(
+            f"processor time of one worker / of two, {engine}",
+            _ratio(
+                (f"four-{engine}-worker", "get", "workers_cpu"),
+                (f"four-{engine}-workers", "get", "workers_cpu"),
+            ),
+            0.9,
+        )
+        yield Target(
+            f"four clients, two workers / none, {engine}",
+            _ratio((f"four-{engine}-workers", "get", "rate"), (f"four-{engine}", "get", "rate")),
+            1.5,
+        )
     yield Target(
         "aioquic's raw stream / its own server and client",
         _ratio(("raw-aioquic", "stream", "rate"), ("stock-aioquic", "stream", "rate")),

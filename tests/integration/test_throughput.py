@@ -51,6 +51,16 @@ def test_a_small_run_measures_and_checks_every_arm(tmp_path: Path) -> None:
         assert f"\n{arm} " in f"\n{printed}"
 
 
+@pytest.mark.usefixtures("network_namespaces")
+def test_processor_time_of_workers_is_told_apart(tmp_path: Path) -> None:
+    _, figures, printed = measured(tmp_path, {"four-qh3-worker": ["get"]})
+    [found] = figures["four-qh3-worker"].values()
+    assert found["rate"] > 0
+    assert found["client_cpu"] > 0
+    assert found["workers_cpu"] > 0
+    assert "CPU s/GiB, its workers" in printed
+
+
 @pytest.mark.debian("smbd", "smbpasswd")
 @pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root")
 @pytest.mark.usefixtures("network_namespaces")

@@ -1,0 +1,64 @@
+"""Several clients at once, and the processor time of each process of the server."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.arms import Arm
+from benchmarks.programs import ProgramError
+from benchmarks.throughput.bench import FILE, GIBIBYTE, Bench, Figures, ignore
+from benchmarks.throughput.networks import FastNetwork
+from benchmarks.usage import TICK, table, tree_cpu_seconds
+
+CLIENTS = 4
+
+
+def several_clients(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, Figures]:
+    """Have four clients fetch the file at the same time, each into a file of its own.
+
+    The processor time of the server's main process and of its workers are told apart, since the
+    workers' shows what they could do with a core each.
+    """
+    workspace = bench.workspace
+    requests = [
+        {"work": "bulk-read", "path": FILE, "into": f"got{number}"} for number in range(CLIENTS)
+    ]
+    with arm.start(network, workspace) as running, ExitStack() as stack:
+        clients = [stack.enter_context(running.client()) for _ in requests]
+        before = _server_seconds(running.server.pid)
+        started = time.monotonic()
+        with ThreadPoolExecutor(CLIENTS) as threads:
+            working = [
+                threads.submit(perform, request, ignore)
+                for perform, request in zip(clients, requests, strict=True)
+            ]
+            done = [each.result() for each in working]
+        seconds = time.monotonic() - started
+        main, workers = (
+            after - first
+            for after, first in zip(_server_seconds(running.server.pid), before, strict=True)
+        )
+    problems = [
+        problem
+        for each in done
+        for problem in workspace.compare(Path(each["landed"][0]), workspace.share / FILE)
+    ]
+    if problems:
+        raise ProgramError("; ".join(problems))
+    size = sum(each["bytes"] for each in done)
+    gibibytes = size / GIBIBYTE
+    return {
+        "get": {
+            "rate": size / seconds / 1e6,
+            "client_cpu": sum(each["cpu_seconds"] for each in done) / gibibytes,
+            "main_cpu": main / gibibytes,
+            "workers_cpu": workers / gibibytes,
+        }
+    }
+
+
+def _server_seconds(pid: int) -> tuple[float, float]:
+    """Return the processor time so far of the main process, and of all others below it."""
+    main = table()[pid].ticks / TICK
+    return main, tree_cpu_seconds(pid) - main
