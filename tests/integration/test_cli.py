@@ -114,6 +114,15 @@ class TestFiles:
         )
         assert bool(re.search(r", \d+ packets lost$", result.stdout, re.M)) is (transport == "quic")
 
+    def test_the_exit_code_of_a_ping_says_what_is_wrong(
+        self, served: Served, transport: str
+    ) -> None:
+        url = served.url(transport=transport)
+        assert served.run("ping", "-c", "1", url, password="wrong").returncode == 3
+        nobody = url.replace(served.ports[transport], "1")
+        assert served.run("ping", "-c", "1", "--timeout", "5", nobody).returncode == 4
+        assert served.run("ping", "-c", "0", url).returncode == 2
+
     def test_ping_says_which_engine_and_why(self, served: Served, transport: str) -> None:
         url = served.url(transport=transport)
         found = json.loads(served.run("ping", "--json", "-c", "1", url).stdout)
