@@ -42,7 +42,7 @@ class PageData:
     @asynccontextmanager
     async def sampling(self) -> AsyncIterator[None]:
         """Take a sample every second inside of the ``async with``."""
-        sampler = Sampler(self.source.service, self.series)
+        sampler = Sampler(self.source.service, self.series, self.source.workers)
         task = asyncio.create_task(sampler.run())
         try:
             yield

@@ -1,7 +1,7 @@
 """Samples a server or a gateway once a second: rates, latencies, and how much there is."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import add
 from time import monotonic, time
@@ -32,8 +32,9 @@ SERIES: Final = (
 """Names of the values. The first four are for a second: bytes, requests and clients.
 
 Latencies are those of the requests that were answered in that second, the median and the 99th
-percentile. `loop_delay_ms` is how late the event loop was with the sample itself, `processor` the
-part of a processor core that the process has used; `resident` and `waiting` are bytes.
+percentile. `loop_delay_ms` is how late the event loop was with the sample itself. `processor` is
+how many processor cores the process and its workers have used; `resident` (of the process alone)
+and `waiting` are bytes.
 """
 INTERVAL: Final = 1.0
 MEDIAN: Final = 0.5
@@ -57,12 +58,18 @@ class _Totals:
 
 
 class Sampler:
-    """Takes the samples of one service."""
+    """Takes the samples of one service; `workers` returns what is known of its processes."""
 
-    def __init__(self, service: LimitedService[Any], series: TimeSeries) -> None:
+    def __init__(
+        self,
+        service: LimitedService[Any],
+        series: TimeSeries,
+        workers: Callable[[], list[dict[str, Any]]],
+    ) -> None:
         self._service = service
         self._series = series
-        self._last = _totals(service)
+        self._workers = workers
+        self._last = self._totals()
 
     async def run(self) -> None:
         """Take a sample every second, until cancelled."""
@@ -75,7 +82,7 @@ class Sampler:
     def sample(self, late: float) -> None:
         """Add a sample, for which the event loop was so many seconds late."""
         service, before = self._service, self._last
-        after = self._last = _totals(service)
+        after = self._last = self._totals()
         seconds = max(after.time - before.time, 1e-3)
         answered = [new - old for old, new in zip(before.latencies, after.latencies, strict=True)]
 
@@ -100,6 +107,34 @@ class Sampler:
             ),
         )
 
+    def _totals(self) -> _Totals:
+        service = self._service
+        requests: int | None = None
+        latencies = [0] * (len(LATENCIES) + 1)
+        if isinstance(service, Server):
+            requests = 0
+            for command, counted in enumerate(service.requests.commands):
+                requests += counted.latencies.count
+                if command not in _WAITING:
+                    latencies = list(map(add, latencies, counted.latencies.counts))
+        elif isinstance(service, Gateway):
+            requests = service.counts.commands.total()
+        return _Totals(
+            time=monotonic(),
+            received=service.slow_peers.received,
+            sent=service.slow_peers.sent,
+            requests=requests,
+            refused=service.refusals.counts.total(),
+            processor=self._processor_seconds(),
+            latencies=tuple(latencies),
+        )
+
+    def _processor_seconds(self) -> float | None:
+        """Return the processor time of all processes; None where it is not known."""
+        here = processor_seconds()
+        workers = (each["processor_seconds"] or 0.0 for each in self._workers())
+        return None if here is None else here + sum(workers)
+
 
 def quantile_ms(counts: Sequence[int], part: float) -> float | None:
     """Return the time in ms that so large a part of the requests took at most; None without any.
@@ -118,25 +153,3 @@ def quantile_ms(counts: Sequence[int], part: float) -> float | None:
             return round((lower + (upper - lower) * (rank - below) / count) * 1000, 3)
         below += count
     return None
-
-
-def _totals(service: LimitedService[Any]) -> _Totals:
-    requests: int | None = None
-    latencies = [0] * (len(LATENCIES) + 1)
-    if isinstance(service, Server):
-        requests = 0
-        for command, counted in enumerate(service.requests.commands):
-            requests += counted.latencies.count
-            if command not in _WAITING:
-                latencies = list(map(add, latencies, counted.latencies.counts))
-    elif isinstance(service, Gateway):
-        requests = service.counts.commands.total()
-    return _Totals(
-        time=monotonic(),
-        received=service.slow_peers.received,
-        sent=service.slow_peers.sent,
-        requests=requests,
-        refused=service.refusals.counts.total(),
-        processor=processor_seconds(),
-        latencies=tuple(latencies),
-    )

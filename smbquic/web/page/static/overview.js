@@ -15,7 +15,7 @@ const CHARTS = [
   ["Latency of requests", [["latency_median_ms", "median"], ["latency_high_ms", "99th percentile"]], milliseconds],
   ["Requests a second", [["requests", "requests"]], (value) => count(known(value) ? Math.round(value) : value)],
   ["Connections", [["connections", "connections"]], count],
-  ["Processor of the main process", [["processor", "of a core"]], percent],
+  ["Processor, of one core", [["processor", "all processes"]], percent],
   ["Delay of the event loop", [["loop_delay_ms", "delay"]], milliseconds],
 ];
 

@@ -23,7 +23,7 @@ async def test_a_sample_is_what_happened_since_the_last_one(
 ) -> None:
     monkeypatch.setattr(sampling, "monotonic", clock)
     series = TimeSeries(SERIES)
-    sampler = Sampler(server, series)
+    sampler = Sampler(server, series, list)
     server.slow_peers.received, server.slow_peers.sent = 2000, 4000
     for _ in range(10):
         server.requests.add(Command.READ, 0, 0.00125)
@@ -42,12 +42,27 @@ async def test_a_sample_is_what_happened_since_the_last_one(
     assert found["latency_median_ms"] is None
 
 
+async def test_the_processor_time_is_that_of_workers_too(
+    server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "monotonic", clock)
+    monkeypatch.setattr(sampling, "processor_seconds", lambda: clock.now / 4)
+    # One is about to be started.
+    seconds = [0.0, None]
+    series = TimeSeries(SERIES)
+    sampler = Sampler(server, series, lambda: [{"processor_seconds": each} for each in seconds])
+    clock.now += 2.0
+    seconds[0] = 1.0
+    sampler.sample(0.0)
+    assert sample_of(series)["processor"] == 0.75
+
+
 async def test_samples_are_taken_until_the_end(
     server: Server, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sampling, "INTERVAL", 0.001)
     series = TimeSeries(SERIES)
-    task = asyncio.create_task(Sampler(server, series).run())
+    task = asyncio.create_task(Sampler(server, series, list).run())
     await until(lambda: len(series.seconds.after(0)["times"]) >= 3)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
