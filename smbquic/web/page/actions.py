@@ -80,7 +80,7 @@ def _record(
     service: LimitedService[Any], name: str, order: Order, client: str, result: str
 ) -> None:
     what = ", ".join(order.what) if isinstance(order.what, tuple) else str(order.what)
-    _log.warning("the status page, at %s: %s %s: %s", client, name, what, result)
+    _log.warning("an administrator at %s: %s: %s", client, f"{name} {what}".rstrip(), result)
     service.audit.record(
         AuditEvent.ADMINISTRATION,
         action=name,
