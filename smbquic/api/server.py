@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+from smbquic.api.discovery import announced
 from smbquic.api.listen import ListenAddress, listen_addresses, listening_on
 from smbquic.api.listening import (
     IdentityOptions,
@@ -87,7 +88,8 @@ async def serve(
     one). The options are those of `ServeOptions`; `listen` may stand third, without its name.
 
     Raises `UrlError`, `ValueError`, `ListenError` for an address that cannot be had, `PkiError`,
-    `UsersError`, `EngineError`, and `ConfigError` for a web listener without the extra `web`.
+    `UsersError`, `EngineError`, and `ConfigError` for a web listener without the extra
+    `web`, and for `mdns` without the extra `discovery` or a TCP listener.
     """
     addresses = listen_addresses(options.listen, options.sockets)
     needed = any(address.transport == "quic" for address in addresses)
@@ -116,6 +118,8 @@ async def serve(
             stack.callback(watching.cancel)
         start_renewing(renewer, server.audit, stack)
         web = await stack.enter_async_context(web_listening(serving, options.web))
+        if options.mdns:
+            await stack.enter_async_context(announced(server.name, server.listeners))
         yield replace(serving, web=web)
 
 

@@ -9,6 +9,7 @@ from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.connection_ids import DEFAULT_CONNECTION_IDS, ConnectionIdOptions
+from smbquic.options.discovery import DiscoveryOptions
 from smbquic.options.gateway import DEFAULT_BACKENDS, BackendOptions, PoolOptions
 from smbquic.options.headings import CERTIFICATE, PROTOCOL, TLS
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
@@ -161,7 +162,7 @@ class ListenerOptions(EngineOptions, TlsOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServerOptions(ListenerOptions, ProtocolOptions, LogonOptions):
+class ServerOptions(ListenerOptions, ProtocolOptions, LogonOptions, DiscoveryOptions):
     """The options of every server, from a program or the command line."""
 
 
