@@ -35,8 +35,7 @@ def tcp_listener(urls: Sequence[str]) -> ListenAddress:
 async def announced(name: str, urls: Sequence[str]) -> AsyncIterator[None]:
     """Announce the first TCP listener under a name inside the ``async with``.
 
-    Another name is taken where somebody has it. A network that refuses is no reason not to serve:
-    the log says so. Raises `ConfigError` without a TCP listener, and without the package zeroconf.
+    A network that refuses is no reason not to serve: the log says so. Raises `ConfigError` without a TCP listener, and without the package zeroconf.
     """
     address = tcp_listener(urls)
     try:

@@ -1,5 +1,6 @@
 """The reload of a running server or gateway: on SIGHUP, and by `smbquic reload`."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, TypeVar
@@ -26,6 +27,8 @@ _KEYS = {
 }
 _RELOADED = frozenset({"certificates", "backends", "pools", "users_file", "log_level"})
 """The options that a running program takes over, besides shares, users and limits."""
+
+_log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
@@ -60,7 +63,7 @@ class Reloader(Generic[R]):
             self.use(self.running, self.settings, usable)
         except (SmbError, OSError, ValueError, click.ClickException) as error:
             reason = error.format_message() if isinstance(error, click.ClickException) else error
-            warn(f"not reloaded, the former configuration stays: {reason}")
+            _log.error("not reloaded, the former configuration stays: %s", reason)
             event: dict[str, Any] = {"event": "reload-refused", "reason": str(reason)}
         else:
             logs.configure_server(new.log_level, self.settings.log_format, verbosity())
@@ -87,7 +90,9 @@ class Reloader(Generic[R]):
             try:
                 sink.reopen()
             except OSError as error:
-                warn(f"{error.filename}: not reopened, the former file goes on: {error.strerror}")
+                _log.error(
+                    "%s: not reopened, the former file goes on: %s", error.filename, error.strerror
+                )
 
 
 def kept_options(former: config.Configuration, new: config.Configuration) -> list[str]:

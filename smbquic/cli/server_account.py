@@ -1,16 +1,18 @@
 """The account of `serve --run-as`: the audit file is opened before root's rights are dropped."""
 
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from smbquic.cli.output import warn
 from smbquic.cli.privileges import ProcessAccount, is_root, only_roots, unreadable
 from smbquic.config.document import Document
 from smbquic.observe.audit import RotatingFile, Sink, open_sink
 from smbquic.options.audit import AuditOptions
+
+_log = logging.getLogger(__name__)
 
 
 def account_of(name: str | None, file: Path | None = None) -> ProcessAccount | None:
@@ -66,10 +68,16 @@ def drop_privileges(
     if account is not None:
         account.become()
         for path in unreadable(files):
-            warn(f"{account.user} cannot read {path}: changes of it have no effect until a restart")
+            _log.warning(
+                "%s cannot read %s: changes of it have no effect until a restart",
+                account.user,
+                path,
+            )
         if audit is not None and audit.file is not None:
             folder = audit.file.absolute().parent
             if not os.access(folder, os.W_OK | os.X_OK):
-                warn(f"{account.user} cannot write in {folder}: audit files are not rotated")
+                _log.warning(
+                    "%s cannot write in %s: audit files are not rotated", account.user, folder
+                )
     if is_root():
-        warn(as_root)
+        _log.warning("%s", as_root)

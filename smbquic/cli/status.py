@@ -71,14 +71,13 @@ async def status_socket(serving: StatusSource, others: Answers = _NONE) -> Async
 async def _listen_for_status(answers: Answers) -> AsyncIterator[None]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # ValueError is a line that is too long.
-        with contextlib.suppress(OSError, ValueError, TimeoutError):
+        with contextlib.closing(writer), contextlib.suppress(OSError, ValueError, TimeoutError):
             async with asyncio.timeout(RESPONSE_TIMEOUT):
                 command = (await reader.readline()).decode("ascii", "replace").strip()
                 known = answers.get(command)
                 found = {"error": "unknown command"} if known is None else known()
                 writer.write(json.dumps(found).encode())
                 await writer.drain()
-        writer.close()
 
     place = folder()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)

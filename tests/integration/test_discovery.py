@@ -74,13 +74,6 @@ async def test_a_server_is_found_and_says_goodbye(browser: Browser, tmp_path: Pa
     await browser.wait_for(name, ServiceStateChange.Removed)
 
 
-async def test_a_name_that_is_taken(browser: Browser) -> None:
-    async with announced("files-two", ["tcp://127.0.0.1:1"]):
-        await browser.wait_for(f"files-two.{SERVICE}", ServiceStateChange.Added)
-        async with announced("files-two", ["tcp://127.0.0.1:2"]):
-            await browser.wait_for(f"files-two-2.{SERVICE}", ServiceStateChange.Added)
-
-
 def test_which_listener_is_announced() -> None:
     urls = ["quic://127.0.0.1:1", "tcp://127.0.0.1:2", "tcp://127.0.0.1:3"]
     assert tcp_listener(urls).port == 2

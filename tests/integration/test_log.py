@@ -124,10 +124,8 @@ async def test_ids_join_log_audit_and_trace(
         process.communicate(timeout=60)
     finally:
         process.kill()
-    log: list[dict[str, Any]] = []
-    for line in (tmp_path / "log").read_text().splitlines():
-        if line.startswith("{"):
-            log.append(json.loads(line))
+    lines = (tmp_path / "log").read_text().splitlines()
+    log: list[dict[str, Any]] = [json.loads(line) for line in lines]
     audit = [json.loads(line) for line in (tmp_path / "audit").read_text().splitlines()]
     [logon] = [
         each for each in log if each["message"].endswith("alice logged on") and each.get("trace_id")

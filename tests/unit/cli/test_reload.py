@@ -137,7 +137,11 @@ def test_what_is_used_at_once_and_what_needs_a_restart(
     ],
 )
 def test_a_wrong_file_changes_nothing(
-    error: Exception, reason: str, capsys: pytest.CaptureFixture[str], log: list[str]
+    error: Exception,
+    reason: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    log: list[str],
 ) -> None:
     used: list[Configuration] = []
 
@@ -147,13 +151,12 @@ def test_a_wrong_file_changes_nothing(
     running = reloader(read, used, as_json=True)
     event = running.reload()
     assert event == {"event": "reload-refused", "reason": reason}
-    captured = capsys.readouterr()
-    assert json.loads(captured.out) == event
-    assert f"not reloaded, the former configuration stays: {reason}" in captured.err
+    assert json.loads(capsys.readouterr().out) == event
+    assert f"not reloaded, the former configuration stays: {reason}" in caplog.text
     assert (running.settings, used, log) == (FORMER, [], [])
 
 
-def test_a_program_that_cannot_use_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_program_that_cannot_use_it() -> None:
     new = replace(FORMER, guest=True)
     running = reloader(lambda: new, [], fails=PkiError("no certificate"))
     assert running.reload()["event"] == "reload-refused"
@@ -205,7 +208,7 @@ def test_the_command_says_what_each_server_answers(
 
 
 def test_audit_files_are_reopened_even_if_the_rest_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     reopened: list[str] = []
 
@@ -224,4 +227,4 @@ def test_audit_files_are_reopened_even_if_the_rest_is_refused(
     running.sinks = (None, SimpleNamespace(write=print), File())
     running.reload()
     assert reopened == [""]
-    assert "audit: not reopened, the former file goes on: no" in capsys.readouterr().err
+    assert "audit: not reopened, the former file goes on: no" in caplog.text
