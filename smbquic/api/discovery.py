@@ -35,7 +35,8 @@ def tcp_listener(urls: Sequence[str]) -> ListenAddress:
 async def announced(name: str, urls: Sequence[str]) -> AsyncIterator[None]:
     """Announce the first TCP listener under a name inside the ``async with``.
 
-    A network that refuses is no reason not to serve: the log says so. Raises `ConfigError` without a TCP listener, and without the package zeroconf.
+    A network that refuses is no reason not to serve: the log says so. Raises `ConfigError` without
+    a TCP listener, and without the package zeroconf.
     """
     address = tcp_listener(urls)
     try:
