@@ -248,7 +248,7 @@ async def test_what_others_have_deleted_is_no_failure(
 
 
 @dataclass
-class StubFile:
+class KeyedFile:
     """A file of a storage, as far as its key and its streams go."""
 
     key: str
@@ -258,8 +258,8 @@ class StubFile:
 
 def test_a_file_stays_known_while_one_of_its_streams_is_open() -> None:
     table = FileTable(Limits(), lambda *_: False)
-    file = StubFile("file")
-    stream = table.state(StubFile("file:s", "s", whole=file))  # type: ignore[arg-type]
+    file = KeyedFile("file")
+    stream = table.state(KeyedFile("file:s", "s", whole=file))  # type: ignore[arg-type]
     whole = stream.whole
     assert whole is not None
     table.discard(whole)
@@ -272,8 +272,8 @@ def test_a_file_stays_known_while_one_of_its_streams_is_open() -> None:
 
 def test_a_state_that_was_removed_before_leaves_the_one_that_has_its_key() -> None:
     table = FileTable(Limits(), lambda *_: False)
-    former = table.state(StubFile("file"))  # type: ignore[arg-type]
+    former = table.state(KeyedFile("file"))  # type: ignore[arg-type]
     table.discard(former)
-    current = table.state(StubFile("file"))  # type: ignore[arg-type]
+    current = table.state(KeyedFile("file"))  # type: ignore[arg-type]
     table.discard(former)
     assert table.get("file") is current

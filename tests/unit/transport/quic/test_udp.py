@@ -15,6 +15,7 @@ from smbquic.transport import socket_options
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic import udp
 from smbquic.transport.quic.udp import Path, UdpEndpoint
+from tests.unit.transport.option_socket import OptionSocket
 
 # The numbers themselves, so that a change of one of them is noticed.
 MAX_SEGMENTS = 60
@@ -436,19 +437,6 @@ async def test_ipv6_leaves_without_fragments_and_is_no_ipv4(open_endpoint: Open)
 
     assert sock.getsockopt(socket.IPPROTO_IPV6, udp.IPV6_MTU_DISCOVER) == udp.IPV6_PMTUDISC_PROBE
     assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
-
-
-class OptionSocket:
-    """A socket that records its options, and has none of those that are `unknown`."""
-
-    def __init__(self, *unknown: int) -> None:
-        self.options: list[tuple[int, int, int]] = []
-        self._unknown = unknown
-
-    def setsockopt(self, level: int, option: int, value: int) -> None:
-        if option in self._unknown:
-            raise OSError(errno.EPERM, "not permitted")
-        self.options.append((level, option, value))
 
 
 # <asm-generic/socket.h>, <linux/udp.h>, <linux/in.h>, <linux/in6.h>
