@@ -49,6 +49,7 @@ BEYOND = {
         "tests/integration/test_status.py",
     ),
     "pki": (
+        "tests/integration/test_acme.py",
         "tests/unit/cli",
         "tests/integration/test_certificates.py",
         "tests/integration/test_trust_*.py",

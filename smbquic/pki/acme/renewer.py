@@ -195,7 +195,7 @@ class AcmeRenewer:
             self._reason = str(error)
             retry_after = error.retry_after if isinstance(error, AcmeError) else 0.0
         except TimeoutError:
-            self._reason = f"it took longer than {OBTAIN_TIMEOUT / 60:.0f} minutes"
+            self._reason = f"it took longer than {OBTAIN_TIMEOUT // 60:.0f} minutes"
         except Exception as error:
             # A bug must not keep the next attempt from being made.
             _log.exception("obtaining a certificate failed")

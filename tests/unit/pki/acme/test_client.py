@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 from acme import errors, messages
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from smbquic.pki.acme.client import AcmeClient
 from smbquic.pki.acme.errors import AcmeError
 from smbquic.pki.acme.store import AcmeStore
 from smbquic.pki.authority import certificate_pem
-from smbquic.pki.subject import now_utc
+from smbquic.pki.subject import general_name, now_utc
 
 OPTIONS = AcmeOptions(names=("fs.example", "*.fs.example"), challenge="dns-01", hook=Path("hook"))
 
@@ -76,6 +77,25 @@ def test_a_certificate_for_another_key(pki: PkiDirectory, key: ec.EllipticCurveP
     other = ec.generate_private_key(ec.SECP256R1())
     with pytest.raises(AcmeError, match="for another key"):
         checked(issued(pki, other, "fs.example", "*.fs.example"), key)
+
+
+@pytest.mark.parametrize(
+    ("names", "subject"),
+    [
+        (("fs.example", "b.example"), "CN=fs.example"),
+        (("192.0.2.1", "a" * 60 + ".example", "b.example"), "CN=b.example"),
+        (("192.0.2.1",), ""),
+    ],
+)
+def test_what_is_ordered(
+    key: ec.EllipticCurvePrivateKey, names: tuple[str, ...], subject: str
+) -> None:
+    request = client._signing_request(AcmeOptions(names=(*names, *names)), key)
+    found = x509.load_pem_x509_csr(request)
+    assert found.subject.rfc4514_string() == subject
+    assert found.public_key() == key.public_key()
+    [extension] = found.extensions
+    assert list(extension.value) == [general_name(name) for name in names]
 
 
 def authorization(name: str, *kinds: str) -> Any:

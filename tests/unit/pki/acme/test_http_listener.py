@@ -120,8 +120,11 @@ async def test_connections_are_bounded(
     assert (await kept[0].answer()).startswith(b"HTTP/1.1 404")
     await eventually(lambda: len(listener.connections) == 1)
     assert (await answer(listener, b"\r\n\r\n")).startswith(b"HTTP/1.1 404")
+    port = listener.port
     await listener.close()
     assert await kept[1].answer() == b""
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
 
 
 async def test_a_port_that_is_taken(listener: HttpListener) -> None:

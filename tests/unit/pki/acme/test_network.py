@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from josepy.jwk import JWKEC
 
 from smbquic.pki import PkiDirectory
+from smbquic.pki.acme import network as module
 from smbquic.pki.acme.network import (
     MAX_RESPONSE,
     NONCE_ATTEMPTS,
@@ -50,9 +51,9 @@ def test_an_answer_that_is_too_long(network: BoundedNetwork, pki: PkiDirectory) 
 
 
 def test_an_answer_that_does_not_end(network: BoundedNetwork, pki: PkiDirectory) -> None:
-    endless = response().replace(b"Content-Length", b"X-Length") + b" " * MAX_RESPONSE
+    endless = response().replace(b"Content-Length", b"X-Length") + b" " * (2 * MAX_RESPONSE)
     with (
-        https_server(pki, endless + b"\r\n\r\n") as server,
+        https_server(pki, endless) as server,
         pytest.raises(requests.RequestException, match="longer than"),
     ):
         network.get(server.url)
@@ -83,8 +84,10 @@ def test_authorities(pki: PkiDirectory, connections: Connections) -> None:
 
 @pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nX-Header: ", response()[:-1]])
 async def test_another_thread_ends_it(
-    network: BoundedNetwork, connections: Connections, pki: PkiDirectory, begin: bytes
+    connections: Connections, pki: PkiDirectory, begin: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "REQUEST_TIMEOUT", 3600)
+    network = BoundedNetwork(None, pki.ca, connections)
     with https_server(pki, begin) as server:
         call = asyncio.create_task(asyncio.to_thread(network.get, server.url))
         await asyncio.to_thread(server.answered.wait)
@@ -93,6 +96,7 @@ async def test_another_thread_ends_it(
             await call
         with pytest.raises(requests.ConnectionError, match="it was ended"):
             network.get(server.url)
+    network.session.close()
 
 
 def test_a_connection_that_is_made_too_late() -> None:

@@ -212,7 +212,10 @@ async def test_the_former_certificate_has_expired(
     assert f"the former one expired on {NOW + DAYS:%Y-%m-%d}" in caplog.text
 
 
-async def test_the_server_proposes_a_time(renewer: AcmeRenewer, server: FakeAcmeServer) -> None:
+async def test_the_server_proposes_a_time(
+    renewer: AcmeRenewer, server: FakeAcmeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     server.issue(renewer.store, ("fs.example",))
     server.proposal = (NOW + 30 * DAYS, 1.0)
     async with running(renewer) as run:
@@ -229,6 +232,7 @@ async def test_the_server_proposes_a_time(renewer: AcmeRenewer, server: FakeAcme
         server.proposal = RuntimeError("it does not answer")
         await run.next()
         assert server.asked == 3
+        assert "does not say when to renew: RuntimeError('it does not answer')" in caplog.text
         assert renewer.status()["next"] == (NOW + 29 * DAYS).isoformat()
     assert server.obtained == 0
 
