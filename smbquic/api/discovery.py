@@ -1,6 +1,7 @@
-"""Announces a TCP listener on the local network by multicast DNS ([RFC6762], [RFC6763]).
+"""Announces a TCP listener on the local network.
 
-File managers and Finder list such servers by themselves. There is no such service for QUIC.
+By multicast DNS ([RFC6762], [RFC6763]), and by WS-Discovery.
+File managers, Finder and Explorer list such servers by themselves. There is none of it for QUIC.
 """
 
 import errno
@@ -8,6 +9,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from smbquic.api.listen import ListenAddress
@@ -67,6 +69,31 @@ async def announced(name: str, urls: Sequence[str]) -> AsyncIterator[None]:
         await responder.async_unregister_all_services()
     finally:
         await responder.async_close()
+
+
+@asynccontextmanager
+async def announced_to_windows(name: str, urls: Sequence[str]) -> AsyncIterator[None]:
+    """Announce the first TCP listener of IPv4 by WS-Discovery inside the ``async with``.
+
+    A network that refuses is no reason not to serve: the log says so. Raises `ConfigError` without
+    such a listener, and without the package ifaddr.
+    """
+    listeners = map(ListenAddress.parse, urls)
+    mine = (each for each in listeners if each.transport == "tcp" and ":" not in each.host)
+    address = next(mine, None)
+    if address is None:
+        raise ConfigError(
+            "wsd announces a TCP listener of IPv4, and there is none: add tcp://0.0.0.0:445"
+        )
+    if find_spec("ifaddr") is None:
+        raise ConfigError(
+            "the package ifaddr is not installed: run pip install 'smbquic[discovery]'"
+        )
+    # Its XML parser need not be loaded where nothing is announced.
+    from smbquic.wsd.announcement import announced_on
+
+    async with announced_on(_addresses(address), name.partition(".")[0]):
+        yield
 
 
 def _description(

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from smbquic.api.discovery import announced
+from smbquic.api.discovery import announced, announced_to_windows
 from smbquic.api.listen import ListenAddress, listen_addresses, listening_on
 from smbquic.api.listening import (
     IdentityOptions,
@@ -89,7 +89,7 @@ async def serve(
 
     Raises `UrlError`, `ValueError`, `ListenError` for an address that cannot be had, `PkiError`,
     `UsersError`, `EngineError`, and `ConfigError` for a web listener without the extra
-    `web`, and for `mdns` without the extra `discovery` or a TCP listener.
+    `web`, and for `mdns` or `wsd` without the extra `discovery` or a TCP listener.
     """
     addresses = listen_addresses(options.listen, options.sockets)
     needed = any(address.transport == "quic" for address in addresses)
@@ -120,6 +120,8 @@ async def serve(
         web = await stack.enter_async_context(web_listening(serving, options.web))
         if options.mdns:
             await stack.enter_async_context(announced(server.name, server.listeners))
+        if options.wsd:
+            await stack.enter_async_context(announced_to_windows(server.name, server.listeners))
         yield replace(serving, web=web)
 
 

@@ -19,3 +19,12 @@ class DiscoveryOptions(Options):
             flag="--mdns",
         ),
     ] = False
+    wsd: Annotated[
+        bool,
+        Option(
+            "Announce the TCP listener on the local network, for Explorer of Windows."
+            "\n\nBy WS-Discovery over IPv4, under the server's name. It needs the extra"
+            " `discovery`, UDP port 3702 and TCP port 5357.",
+            flag="--wsd",
+        ),
+    ] = False

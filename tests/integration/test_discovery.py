@@ -1,12 +1,14 @@
-"""A server is found by multicast DNS; everything stays on loopback."""
+"""A server is found by multicast DNS and by WS-Discovery; everything stays on loopback."""
 
 import asyncio
 import logging
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.request import urlopen
 
 import ifaddr
 import pytest
@@ -15,9 +17,11 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 import smbquic
 from smbquic.api import discovery
-from smbquic.api.discovery import SERVICE, announced, tcp_listener
+from smbquic.api.discovery import SERVICE, announced, announced_to_windows, tcp_listener
 from smbquic.api.listen import ListenAddress
 from smbquic.errors import ConfigError
+from smbquic.wsd import metadata, multicast
+from tests.unit.wsd.clients import action_of, find, get, probe, resolve
 
 
 class Browser:
@@ -72,6 +76,76 @@ async def test_a_server_is_found_and_says_goodbye(browser: Browser, tmp_path: Pa
         assert info.parsed_addresses() == ["127.0.0.1"]
         assert info.port == ListenAddress.parse(serving.listeners[0]).port
     await browser.wait_for(name, ServiceStateChange.Removed)
+
+
+async def test_a_server_is_found_by_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(metadata, "PORT", 0)
+    monkeypatch.setattr(multicast, "MAX_DELAY", 0.01)
+    caplog.set_level(logging.WARNING)
+    loop = asyncio.get_running_loop()
+    own = socket.inet_aton("127.0.0.1")
+    group = socket.inet_aton(multicast.GROUP)
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hearing,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking,
+    ):
+        hearing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        hearing.bind((multicast.GROUP, 0))
+        hearing.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group + own)
+        asking.bind(("127.0.0.1", 0))
+        asking.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, own)
+        hearing.setblocking(False)
+        asking.setblocking(False)
+        port = hearing.getsockname()[1]
+        monkeypatch.setattr(multicast, "PORT", port)
+        async with smbquic.serve(
+            {"data": tmp_path},
+            {"alice": "secret"},
+            ["tcp://127.0.0.1:0"],
+            server_name="files-one.example",
+            wsd=True,
+        ):
+            assert action_of(await loop.sock_recv(hearing, 65536)) == "Hello"
+            asking.sendto(probe("w:Computer"), (multicast.GROUP, port))
+            match = await loop.sock_recv(asking, 65536)
+            place = "s:Body/d:ProbeMatches/d:ProbeMatch/a:EndpointReference/a:Address"
+            asking.sendto(resolve(find(match, place)), (multicast.GROUP, port))
+            address = await loop.sock_recv(asking, 65536)
+            url = find(address, "s:Body/d:ResolveMatches/d:ResolveMatch/d:XAddrs")
+            with await asyncio.to_thread(urlopen, url, get()) as answer:
+                found = answer.read()
+            assert find(found, ".//w:Computer") == "files-one/Workgroup:WORKGROUP"
+        messages = [await loop.sock_recv(hearing, 65536)]
+        while action_of(messages[-1]) != "Bye":
+            messages.append(await loop.sock_recv(hearing, 65536))
+    assert caplog.text == ""
+
+
+async def test_what_wsd_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"add tcp://0\.0\.0\.0:445"):
+        async with announced_to_windows("fs", ["quic://127.0.0.1:1", "tcp://[::1]:1"]):
+            pass
+    monkeypatch.setattr(discovery, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'smbquic\[discovery\]'"):
+        async with announced_to_windows("fs", ["tcp://127.0.0.1:1"]):
+            pass
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "192.0.2.1"])
+async def test_a_network_that_refuses_wsd(
+    host: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(interface: object) -> None:
+        raise OSError(1, "no multicast here")
+
+    monkeypatch.setattr(metadata, "PORT", 0)
+    monkeypatch.setattr(multicast, "_socket", refuse)
+    caplog.set_level(logging.WARNING)
+    async with announced_to_windows("fs", [f"tcp://{host}:1"]):
+        pass
+    assert "the server is not announced by WS-Discovery" in caplog.text
 
 
 def test_which_listener_is_announced() -> None:

@@ -1,0 +1,124 @@
+"""The metadata over HTTP, and clients that mean no good."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from ipaddress import IPv4Interface
+from urllib.parse import urlsplit
+
+import pytest
+
+from smbquic.wsd import metadata
+from smbquic.wsd.envelope import MAX_MESSAGE
+from smbquic.wsd.interfaces import Interface
+from smbquic.wsd.messages import WsdMessages
+from smbquic.wsd.metadata import MAX_CONNECTIONS, MAX_HEADER, metadata_listener
+from smbquic.wsd.responder import WsdResponder
+from tests.unit.wsd.clients import action_of, get
+
+LOOPBACK = Interface(IPv4Interface("127.0.0.1/8"))
+
+
+def responder() -> WsdResponder:
+    return WsdResponder(WsdMessages("FS", 1), asyncio.get_running_loop().time)
+
+
+@pytest.fixture
+async def url(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    monkeypatch.setattr(metadata, "PORT", 0)
+    async with metadata_listener(LOOPBACK, responder()) as url:
+        yield url
+
+
+async def connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    parts = urlsplit(url)
+    return await asyncio.open_connection(parts.hostname, parts.port)
+
+
+async def exchange(url: str, request: bytes) -> bytes:
+    """Send a request; return all that comes before the end of the connection."""
+    reader, writer = await connect(url)
+    try:
+        writer.write(request)
+        return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.transport.abort()
+
+
+def post(url: str, body: bytes, *more: str) -> bytes:
+    lines = (f"POST {urlsplit(url).path} HTTP/1.1", "Host: fs", *more)
+    return "\r\n".join((*lines, f"content-LENGTH: {len(body)}", "", "")).encode() + body
+
+
+async def test_a_get_is_answered(url: str) -> None:
+    header, _, body = (await exchange(url, post(url, get()))).partition(b"\r\n\r\n")
+    assert header.startswith(b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n")
+    assert f"Content-Length: {len(body)}\r\n".encode() in header
+    assert action_of(body) == "GetResponse"
+
+
+async def test_what_is_no_get_is_refused(url: str) -> None:
+    path = urlsplit(url).path
+    for request in (
+        post(url, b""),
+        post(url, b"<no/>"),
+        post(url, get(), "Content-Length: 1"),
+        post(url + "x", get()),
+        f"GET {path} HTTP/1.1\r\n\r\n".encode(),
+        f"POST {path} HTTP/1.1\r\n\r\n".encode(),
+        f"POST {path} HTTP/1.1\r\nContent-Length: -1\r\n\r\n".encode(),
+        f"POST {path} HTTP/1.1\r\nContent-Length: {MAX_MESSAGE + 1}\r\n\r\n".encode(),
+        f"POST {path} HTTP/1.1\r\nContent-Length: {'9' * 900}\r\n\r\n".encode(),
+        f"POST {path} HTTP/1.1\r\nContent-Length: \u00b2\r\n\r\n".encode("latin-1"),
+    ):
+        answer = await exchange(url, request)
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n"), request
+
+
+async def test_a_header_that_is_too_long_ends_the_connection(url: str) -> None:
+    assert await exchange(url, post(url, get(), "X: " + "x" * MAX_HEADER)) == b""
+    assert await exchange(url, b"x" * 4 * MAX_HEADER) == b""
+
+
+async def test_a_client_that_sends_no_whole_request_is_disconnected(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata, "CLIENT_TIMEOUT", 0.01)
+    assert await exchange(url, b"") == b""
+    assert await exchange(url, post(url, get())[:-1]) == b""
+
+
+async def test_there_are_only_so_many_connections(url: str) -> None:
+    others = [await connect(url) for _ in range(MAX_CONNECTIONS)]
+    assert await exchange(url, post(url, get())) == b""
+    for _, writer in others:
+        writer.transport.abort()
+    while not await exchange(url, post(url, get())):
+        pass
+
+
+async def test_other_networks_are_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "PORT", 0)
+    alone = Interface(IPv4Interface("127.0.0.2/32"))
+    async with metadata_listener(alone, responder()) as url:
+        parts = urlsplit(url)
+        reader, writer = await asyncio.open_connection(
+            parts.hostname, parts.port, local_addr=("127.0.0.1", 0)
+        )
+        try:
+            assert await reader.read() == b""
+        except ConnectionError:
+            pass
+        finally:
+            writer.transport.abort()
+
+
+async def test_clients_are_disconnected_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "PORT", 0)
+    async with metadata_listener(LOOPBACK, responder()) as url:
+        _, writer = await connect(url)
+        writer.write(b"POST")
+        # The first client is served once a second one has its answer.
+        assert await exchange(url, post(url, get()))
+    writer.transport.abort()
