@@ -145,12 +145,13 @@ async def listen_on(
 
 def _timeouts(sock: socket.socket) -> int | None:
     """Return how often in a row the kernel has sent something again; None where it is not known."""
-    if sys.platform != "linux":
+    # The socket may be closed; that of uvloop would raise another error than the system's.
+    if sys.platform != "linux" or sock.fileno() < 0:
         return None
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
     except OSError:
-        return None  # the socket is closed
+        return None
     _, _, retransmits, probes = _TCP_INFO.unpack(info)
     return int(retransmits + probes)
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -581,6 +582,9 @@ async def test_statistics_count_what_is_not_acknowledged() -> None:
     wire = Wire(TcpTransport(1 << 20))
 
     class Kernel:
+        def fileno(self) -> int:
+            return 7
+
         def getsockopt(self, level: int, option: int, size: int) -> bytes:
             assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_INFO)
             return bytes([1, 4, 3, 2, 99, 99])[:size]
@@ -597,3 +601,20 @@ def test_elsewhere_it_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with socket.socket() as sock:
         assert tcp._timeouts(sock) is None
+
+
+def test_a_closed_socket_of_uvloop_has_no_timeouts() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+        _, transport = await loop.create_connection(
+            lambda: TcpTransport(1 << 20), *server.sockets[0].getsockname()
+        )
+        assert transport.statistics().timeouts == 0
+        transport.drop("the test is over")
+        await transport.wait_closed()
+        assert transport.statistics().timeouts is None
+        server.close()
+        await server.wait_closed()
+
+    uvloop.run(main())
