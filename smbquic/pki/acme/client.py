@@ -186,7 +186,10 @@ class AcmeClient:
 
     @contextmanager
     def _failures(self, network: BoundedNetwork) -> Iterator[None]:
-        """Raise `AcmeError` for all that may go wrong, with what the server asks us to wait."""
+        """Raise `AcmeError` for all that may go wrong, with what the server asks us to wait.
+
+        The connections are closed at the end: an error's traceback would keep them for a while.
+        """
         try:
             yield
         except PkiError as error:
@@ -194,6 +197,8 @@ class AcmeClient:
         except _KNOWN_FAILURES as error:
             text = f"{self._options.directory}: {_describe(error)}"
             raise AcmeError(text, network.retry_after) from error
+        finally:
+            network.session.close()
 
 
 def _deadline() -> datetime:
