@@ -5,7 +5,6 @@ import logging
 from collections.abc import Collection
 from typing import Protocol
 
-from smbquic.overload.slices import Slices
 from smbquic.transport.base import MessageTransport
 
 STOPPING = "the server is stopping"
@@ -62,9 +61,7 @@ async def _close_idle(connections: Collection[DrainedConnection], seconds: float
     positions: dict[DrainedConnection, tuple[tuple[int, int], float]] = {}
     while connections and loop.time() < deadline:
         now = loop.time()
-        slices = Slices()
         for connection in list(connections):
-            await slices.step()
             flow = connection.transport.flow()
             position = (flow.sent - flow.untaken, flow.received)
             before, since = positions.get(connection, (None, now))

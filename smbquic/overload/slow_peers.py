@@ -1,7 +1,6 @@
 """Disconnects clients that read or write too slowly, or hold too much memory.
 
-All connections are checked once a second, a few milliseconds at a time, and nothing is done for
-each packet or message. A client
+All connections are checked once a second, and nothing is done for each packet or message. A client
 that has responses to take, or the rest of a message to send, has to make progress: `slow_rate`
 bytes a second, measured over `slow_seconds`. One that has responses to take but sends as much makes
 progress too. What waits in memory, for all clients and in both directions, is at most `buffers`
@@ -12,8 +11,7 @@ message, which is kept for the next one, is released if none has come since the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
-from contextvars import Context
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,7 +19,6 @@ from smbquic.options.limits import Limits
 from smbquic.overload.heap import HeapUse, keep_freed_memory, trim
 from smbquic.overload.refusals import ServerRefusal
 from smbquic.overload.scheduler import UserQuota
-from smbquic.overload.slices import Slices
 from smbquic.transport.base import Flow, MessageTransport
 
 INTERVAL = 1.0
@@ -111,11 +108,12 @@ class SlowPeerMonitor:
     `limits` may be replaced at any time.
     """
 
-    def __init__(self, connections: Collection[MonitoredConnection], limits: Limits) -> None:
+    def __init__(self, connections: Iterable[MonitoredConnection], limits: Limits) -> None:
         self._connections = connections
         self.limits = limits
-        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._heap = HeapUse()
+        self._trimming: asyncio.Future[None] | None = None
         self.waiting = 0
         self.closed = 0
         self.received = self.sent = 0
@@ -123,26 +121,22 @@ class SlowPeerMonitor:
     def start(self) -> None:
         """Start to check, as there is a connection."""
         keep_freed_memory()
-        if self._task is None:
-            # In a context of its own: what it logs is not about the connection that has started it.
-            self._task = asyncio.get_running_loop().create_task(self._watch(), context=Context())
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._run)
 
     def stop(self) -> None:
         """Stop checking."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    async def _watch(self) -> None:
-        try:
-            while self._connections or self._heap.due:
-                await asyncio.sleep(INTERVAL)
-                if await self.check(asyncio.get_running_loop().time()):
-                    await asyncio.to_thread(trim)
-        finally:
-            # Another one may have been started once this one was cancelled.
-            if self._task is asyncio.current_task():
-                self._task = None
+    def _run(self) -> None:
+        self._timer = None
+        if self.check(asyncio.get_running_loop().time()) and self._trimming is None:
+            self._trimming = asyncio.get_running_loop().run_in_executor(None, trim)
+            self._trimming.add_done_callback(self._trimmed)
+        if any(True for _ in self._connections) or self._heap.due:
+            self.start()
 
     def ended(self, connection: MonitoredConnection) -> None:
         """Count a connection that has ended."""
@@ -155,15 +149,14 @@ class SlowPeerMonitor:
         self.sent += flow.sent - progress.sent
         progress.received, progress.sent = flow.received, flow.sent
 
-    async def check(self, now: float) -> bool:
+    def _trimmed(self, _: object) -> None:
+        self._trimming = None
+
+    def check(self, now: float) -> bool:
         """Disconnect who is too slow or holds too much; return whether to trim the heap."""
         held: dict[MonitoredConnection, int] = {}
         moved = 0
-        slices = Slices()
         for connection in list(self._connections):
-            await slices.step()
-            if connection not in self._connections:
-                continue  # it has ended meanwhile
             flow = connection.transport.flow()
             moved += flow.sent + flow.received
             self._count(connection.progress, flow)
@@ -175,7 +168,6 @@ class SlowPeerMonitor:
                 connection.drop(reason)
             else:
                 held[connection] = flow.kept + flow.unfetched + connection.pending_bytes
-        held = {each: size for each, size in held.items() if each in self._connections}
         self.waiting = sum(held.values())
         if self.waiting > self.limits.buffers:
             self._free_memory(held)

@@ -5,8 +5,7 @@ from typing import Any
 
 from smbquic.observe.connections import ObservedConnection, connection_facts
 from smbquic.overload.service import LimitedService, ServedConnection
-from smbquic.overload.slices import Slices
-from smbquic.web.page.paging import Query, Row, table
+from smbquic.web.page.paging import Query, Row, Slices, table
 
 _SEARCHED = ("name", "server_name", "reason")
 

@@ -1,6 +1,5 @@
 """Clients that read or write too slowly are disconnected; those above the rate are not."""
 
-import asyncio
 import json
 import threading
 from dataclasses import replace
@@ -11,7 +10,7 @@ import pytest
 
 from smbquic.observe.audit import AuditLog
 from smbquic.options.limits import Limits
-from smbquic.overload import slices, slow_peers
+from smbquic.overload import slow_peers
 from smbquic.overload.refusals import ServerRefusal
 from smbquic.overload.slow_peers import PeerProgress, SlowPeerMonitor
 from smbquic.transport.base import Flow
@@ -117,7 +116,7 @@ async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
     slow, other = await connect(to=server), await connect(to=server)
     slow.transport.waits = answers(1000, 1000)
     for now in (1000.0, 1030.0):
-        await server.slow_peers.check(now)
+        server.slow_peers.check(now)
     await slow.served
 
     assert slow.transport.closed == ServerRefusal.SLOW_READER.text
@@ -136,7 +135,7 @@ async def test_a_client_that_is_hung_up_on_need_not_take_what_was_sent_to_it(
     client.begin("file")
     client.transport.waits = answers(1000, 1000)
     for now in (1000.0, 1030.0):
-        await server.slow_peers.check(now)
+        server.slow_peers.check(now)
     await client.served
 
     assert not server.connections
@@ -151,7 +150,7 @@ async def test_who_holds_the_most_makes_room_for_all(
     greedy[0].transport.waits = answers(400, 400)
     greedy[1].transport.waits = replace(NOTHING, received=300, unfetched=300)
     modest.transport.waits = answers(500, 500)
-    await server.slow_peers.check(1.0)
+    server.slow_peers.check(1.0)
     await greedy[0].served
 
     assert [bool(each.transport.closed) for each in (*greedy, modest)] == [True, False, False]
@@ -180,32 +179,30 @@ class HoldingConnection:
 @pytest.mark.parametrize(
     ("buffers", "expected"), [(600, []), (599, [300]), (300, [300]), (299, [300, 200])]
 )
-async def test_clients_are_disconnected_until_the_rest_fits(
-    buffers: int, expected: list[int]
-) -> None:
+def test_clients_are_disconnected_until_the_rest_fits(buffers: int, expected: list[int]) -> None:
     dropped: list[int] = []
     connections: list[Any] = [HoldingConnection(size, dropped) for size in (100, 300, 200)]
     monitor = SlowPeerMonitor(connections, Limits(buffers=buffers))
 
-    await monitor.check(1.0)
+    monitor.check(1.0)
 
     assert dropped == expected
     assert monitor.waiting == 600 - sum(dropped)
 
 
-async def test_what_was_received_and_sent_is_counted_once() -> None:
+def test_what_was_received_and_sent_is_counted_once() -> None:
     one: Any = HoldingConnection(100, [])
     other: Any = HoldingConnection(200, [])
     connections: dict[Any, None] = {one: None, other: None}
     monitor = SlowPeerMonitor(connections, Limits())
-    await monitor.check(1.0)
-    await monitor.check(2.0)
+    monitor.check(1.0)
+    monitor.check(2.0)
     assert (monitor.received, monitor.sent) == (0, 300)
 
     one.transport.flow = lambda: replace(answers(150, 0), received=7)
     del connections[one]
     monitor.ended(one)
-    await monitor.check(3.0)
+    monitor.check(3.0)
     assert (monitor.received, monitor.sent, monitor.closed) == (7, 350, 1)
 
 
@@ -228,90 +225,66 @@ async def test_the_last_message_is_kept_for_the_next_one_only(
     await connect(to=server)
     [connection] = server.connections
     assert connection.last_message is not None
-    await server.slow_peers.check(1.0)
+    server.slow_peers.check(1.0)
     assert connection.last_message is None
 
 
 async def test_checks_go_on_as_long_as_there_is_something_to_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(slow_peers, "INTERVAL", 0.0)
-    connections: list[Any] = ["somebody"]
+    connections: list[Any] = []
     monitor = SlowPeerMonitor(connections, LIMITS)
-    rounds: list[float] = []
+    monkeypatch.setattr(monitor, "check", lambda now: False)
 
-    async def check(now: float) -> bool:
-        rounds.append(now)
-        if len(rounds) == 2:
-            connections.clear()
-        monitor._heap.due = len(rounds) == 2
-        return False
+    def goes_on() -> bool:
+        monitor.stop()
+        monitor._run()
+        return monitor._timer is not None
 
-    monkeypatch.setattr(monitor, "check", check)
-    monitor.start()
-    task = monitor._task
-    assert task is not None
-    monitor.start()
-    assert monitor._task is task
-    await task
-    assert len(rounds) == 3
-    assert monitor._task is None
-
+    assert not goes_on()
     connections.append("somebody")
+    assert goes_on()
+    connections.clear()
+    monitor._heap.due = True
+    assert goes_on()
+    timer = monitor._timer
+    assert timer is not None
     monitor.start()
-    former = monitor._task
-    assert former is not None
-    monitor.stop()
-    monitor.start()
-    await asyncio.wait([former])
-    assert former.cancelled()
-    assert monitor._task is not None
+    assert monitor._timer is timer
     monitor.stop()
     monitor.stop()
-    assert monitor._task is None
+    assert timer.cancelled()
 
 
-async def test_memory_is_returned_on_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_memory_is_returned_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    monkeypatch.setattr(slow_peers, "INTERVAL", 0.0)
-    monkeypatch.setattr(slow_peers, "trim", lambda: calls.append(threading.get_ident()))
-    connections: list[Any] = ["somebody"]
-    monitor = SlowPeerMonitor(connections, LIMITS)
+    go_on = threading.Event()
 
-    async def check(now: float) -> bool:
-        connections.clear()
-        return True
+    def trim() -> None:
+        calls.append(threading.get_ident())
+        assert go_on.wait(60)
 
-    monkeypatch.setattr(monitor, "check", check)
-    monitor.start()
-    assert monitor._task is not None
-    await monitor._task
+    monkeypatch.setattr(slow_peers, "trim", trim)
+    monitor = SlowPeerMonitor([], LIMITS)
+    monkeypatch.setattr(monitor, "check", lambda now: True)
+
+    monitor._run()
+    monitor._run()
+    trimming = monitor._trimming
+    assert trimming is not None
+    go_on.set()
+    await trimming
+
     assert len(calls) == 1
     assert threading.get_ident() not in calls
-
-
-async def test_others_are_served_between_two_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "SLICE", 0.0)
-    dropped: list[int] = []
-    connections: dict[Any, None] = dict.fromkeys(
-        HoldingConnection(size, dropped) for size in (300, 200, 100)
-    )
-    first, second, _ = connections
-    monitor = SlowPeerMonitor(connections, Limits(buffers=250))
-    # Two end while the connections are checked: one before its turn, and one behind it.
-    loop = asyncio.get_running_loop()
-    loop.call_soon(connections.pop, second)
-    loop.call_soon(loop.call_soon, connections.pop, first)
-    await monitor.check(1.0)
-    assert dropped == []
-    assert monitor.waiting == 100
+    assert monitor._trimming is None
 
 
 def test_a_client_that_finishes_its_message_just_in_time() -> None:
     assert reasons((0, part(0, 3)), (30, part(10, 4))) == [None, None]
 
 
-async def test_all_that_waits_for_a_client_counts_and_all_that_moves(
+def test_all_that_waits_for_a_client_counts_and_all_that_moves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class WatchedConnection:
@@ -328,7 +301,7 @@ async def test_all_that_waits_for_a_client_counts_and_all_that_moves(
     updates: list[tuple[int, ...]] = []
     monkeypatch.setattr(monitor._heap, "update", lambda *counts: updates.append(counts))
 
-    await monitor.check(1.0)
+    monitor.check(1.0)
 
     assert updates == [(18, 246, 0)]
     assert monitor.waiting == 246
