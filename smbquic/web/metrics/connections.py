@@ -1,20 +1,14 @@
-"""Sums over all connections, made bit by bit, so that the event loop goes on meanwhile."""
+"""Sums over all connections and files, made in slices, so that clients need not wait for them."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from smbquic.gateway.connection import GatewayConnection
 from smbquic.gateway.gateway import Gateway
+from smbquic.overload.slices import Slices
 from smbquic.server.connection import ServerConnection
 from smbquic.server.server import Server
-
-SLICE = 100
-"""Connections, or files, that are looked at before the event loop goes on."""
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -38,33 +32,29 @@ async def sums_of(service: Server | Gateway) -> ConnectionSums:
     # counter that goes down looks like one of a server that was started again.
     connections: list[ServerConnection | GatewayConnection] = list(service.connections)
     sums = ConnectionSums(lost_packets=service.lost_packets)
-    for some in slices(connections):
-        for connection in some:
-            path = connection.transport.statistics()
-            sums.transports[connection.transport.peer.kind] += 1
-            sums.lost_packets += path.lost_packets or 0
-            if path.round_trip is not None:
-                sums.round_trips.append(path.round_trip)
-            if path.congestion_window is not None:
-                sums.windows.append(path.congestion_window)
-            if isinstance(connection, ServerConnection):
-                sums.credits += connection.protocol.credits_held
-        await asyncio.sleep(0)
+    slices = Slices()
+    for connection in connections:
+        await slices.step()
+        path = connection.transport.statistics()
+        sums.transports[connection.transport.peer.kind] += 1
+        sums.lost_packets += path.lost_packets or 0
+        if path.round_trip is not None:
+            sums.round_trips.append(path.round_trip)
+        if path.congestion_window is not None:
+            sums.windows.append(path.congestion_window)
+        if isinstance(connection, ServerConnection):
+            sums.credits += connection.protocol.credits_held
     return sums
 
 
 async def count_locks(server: Server) -> int:
     """Return how many byte ranges are locked."""
     locks = 0
-    for some in slices(server.files.states()):
-        locks += sum(len(state.locks) for state in some)
-        await asyncio.sleep(0)
+    slices = Slices()
+    for state in server.files.states():
+        await slices.step()
+        locks += len(state.locks)
     return locks
-
-
-def slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield the values, some at a time."""
-    return (values[start : start + SLICE] for start in range(0, len(values), SLICE))
 
 
 def spread(values: Collection[float]) -> dict[str, float]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from smbquic.observe.connections import ObservedConnection, connection_facts
 from smbquic.overload.service import LimitedService, ServedConnection
-from smbquic.web.page.paging import Query, Row, Slices, table
+from smbquic.overload.slices import Slices
+from smbquic.web.page.paging import Query, Row, table
 
 _SEARCHED = ("name", "server_name", "reason")
 

@@ -9,11 +9,12 @@ from smbquic.gateway.gateway import Gateway
 from smbquic.options.limits import Limits
 from smbquic.options.model import declared
 from smbquic.overload.service import LimitedService
+from smbquic.overload.slices import Slices
 from smbquic.pki.explain import describe
 from smbquic.pki.reload import ServerCertificates
 from smbquic.pki.server_certificate import ServerCertificate
 from smbquic.server.server import Server
-from smbquic.web.page.paging import Row, Slices
+from smbquic.web.page.paging import Row
 from smbquic.web.page.refusals import REFUSALS
 from smbquic.web.page.volumes import Volumes
 

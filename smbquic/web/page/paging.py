@@ -1,13 +1,11 @@
 """Pages of long tables, which are made in slices, so that clients of the server need not wait."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any, Final, Self, TypeVar
 
-SLICE: Final = 0.003
-"""Seconds after which clients of the server are served before a table is continued."""
+from smbquic.overload.slices import Slices
+
 MAX_ROWS: Final = 200
 """Rows of one page."""
 DEFAULT_ROWS: Final = 50
@@ -38,19 +36,6 @@ class Query:
         if not (0 <= offset <= MAX_SCANNED and 1 <= rows <= MAX_ROWS):
             raise ValueError(f"offset is 0 to {MAX_SCANNED}, rows is 1 to {MAX_ROWS}")
         return cls(text.casefold(), offset, rows)
-
-
-class Slices:
-    """Parts of some work, between which clients of the server are served."""
-
-    def __init__(self) -> None:
-        self._started = perf_counter()
-
-    async def step(self) -> None:
-        """Let the event loop go on if this slice has taken its time."""
-        if perf_counter() - self._started >= SLICE:
-            await asyncio.sleep(0)
-            self._started = perf_counter()
 
 
 async def table(

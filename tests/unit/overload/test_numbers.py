@@ -11,6 +11,7 @@ from tests.unit.numbers import numbers_of
 NUMBERS = {
     # docs/security.md, docs/explanation/performance.md; 65,536 locks or 4,096 watches fill 16 MiB
     "TIME_SLICE": [0.001],
+    "SLICE": [0.003],
     "MINIMUM_TIME": [1.0],
     "SLOW_OPERATION": [0.02],
     "SLOW_PERIOD": [60.0],

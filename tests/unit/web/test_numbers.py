@@ -13,7 +13,6 @@ NUMBERS = {
     "REQUEST_BURST": [50],
     "END_TIMEOUT": [1.0],
     "KEPT": [1.0],
-    "SLICE": [100],
 }
 
 

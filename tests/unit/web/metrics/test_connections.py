@@ -1,12 +1,14 @@
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from smbquic.overload import slices
 from smbquic.server.connection import ServerConnection
 from smbquic.transport.base import PathStatistics
-from smbquic.web.metrics import connections
-from smbquic.web.metrics.connections import count_locks, slices, spread, sums_of
+from smbquic.web.metrics.connections import count_locks, spread, sums_of
+from tests.unit.server.smb_client import Turns
 
 
 def connection(kind: str, path: PathStatistics, credits: int | None = None) -> Any:
@@ -19,8 +21,7 @@ def connection(kind: str, path: PathStatistics, credits: int | None = None) -> A
     return made
 
 
-async def test_what_all_connections_have_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SLICE", 2)
+async def test_what_all_connections_have_together() -> None:
     service: Any = SimpleNamespace(
         lost_packets=100,
         connections=[
@@ -42,10 +43,7 @@ async def test_clients_of_a_gateway_have_credits_of_its_back_ends() -> None:
     assert (await sums_of(service)).credits == 0
 
 
-async def test_a_connection_that_ends_meanwhile_counts_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(connections, "SLICE", 1)
+async def test_a_connection_that_ends_meanwhile_counts_once() -> None:
     service: Any = SimpleNamespace(lost_packets=0, connections=[])
 
     def end() -> PathStatistics:
@@ -57,17 +55,27 @@ async def test_a_connection_that_ends_meanwhile_counts_once(
     assert (await sums_of(service)).lost_packets == 5
 
 
-async def test_the_locks_of_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SLICE", 2)
+async def test_the_locks_of_all_files() -> None:
     states = [SimpleNamespace(locks=[None] * number) for number in (1, 2, 3)]
     server: Any = SimpleNamespace(files=SimpleNamespace(states=lambda: states))
     assert await count_locks(server) == 6
 
 
-def test_slices_have_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SLICE", 2)
-    assert list(slices([1, 2, 3])) == [[1, 2], [3]]
-    assert list(slices([])) == []
+async def test_others_are_served_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "SLICE", 0.0)
+    turns = Turns()
+    await asyncio.sleep(0)
+    states = [SimpleNamespace(locks=[]) for _ in range(20)]
+    service: Any = SimpleNamespace(
+        lost_packets=0,
+        connections=[connection("tcp", PathStatistics()) for _ in range(20)],
+        files=SimpleNamespace(states=lambda: states),
+    )
+    for work in (sums_of, count_locks):
+        before = turns.count
+        await work(service)
+        assert turns.count - before >= 19
+    await turns.end()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import pytest
 from tests.unit.numbers import numbers_of
 
 NUMBERS = {
-    "SLICE": [0.003],
     "MAX_ROWS": [200],
     "DEFAULT_ROWS": [50],
     "MAX_SCANNED": [20_000],

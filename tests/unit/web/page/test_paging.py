@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from smbquic.overload import slices
 from smbquic.web.page import paging
 from smbquic.web.page.paging import Query, table
 from tests.unit.server.smb_client import Turns
@@ -39,7 +40,7 @@ async def test_only_so_much_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_others_are_served_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = Turns()
     await asyncio.sleep(0)
-    monkeypatch.setattr(paging, "SLICE", 0.0)
+    monkeypatch.setattr(slices, "SLICE", 0.0)
     before = turns.count
     await page(50, Query(rows=1))
     assert await turns.end() - before >= 49
