@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection
 from typing import Protocol
 
+from smbquic.overload.slices import Slices
 from smbquic.transport.base import MessageTransport
 
 STOPPING = "the server is stopping"
@@ -61,7 +62,11 @@ async def _close_idle(connections: Collection[DrainedConnection], seconds: float
     positions: dict[DrainedConnection, tuple[tuple[int, int], float]] = {}
     while connections and loop.time() < deadline:
         now = loop.time()
+        slices = Slices()
         for connection in list(connections):
+            await slices.step()
+            if connection not in connections:
+                continue  # it has ended meanwhile
             flow = connection.transport.flow()
             position = (flow.sent - flow.untaken, flow.received)
             before, since = positions.get(connection, (None, now))

@@ -1,17 +1,19 @@
 """Disconnects clients that read or write too slowly, or hold too much memory.
 
-All connections are checked once a second, and nothing is done for each packet or message. A client
-that has responses to take, or the rest of a message to send, has to make progress: `slow_rate`
-bytes a second, measured over `slow_seconds`. One that has responses to take but sends as much makes
-progress too. What waits in memory, for all clients and in both directions, is at most `buffers`
-bytes; beyond that, the clients that hold the most are disconnected. The memory of a client's last
-message, which is kept for the next one, is released if none has come since the last check.
+All connections are checked once a second, a few milliseconds at a time, and nothing is done for
+each packet or message. A client that has responses to take, or the rest of a message to send, has
+to make progress: `slow_rate` bytes a second, measured over `slow_seconds`. One that has responses
+to take but sends as much makes progress too. What waits in memory, for all clients and in both
+directions, is at most `buffers` bytes; beyond that, the clients that hold the most are
+disconnected. The memory of a client's last message, which is kept for the next one, is released if
+none has come since the last check.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,10 +21,11 @@ from smbquic.options.limits import Limits
 from smbquic.overload.heap import HeapUse, keep_freed_memory, trim
 from smbquic.overload.refusals import ServerRefusal
 from smbquic.overload.scheduler import UserQuota
+from smbquic.overload.slices import Slices
 from smbquic.transport.base import Flow, MessageTransport
 
 INTERVAL = 1.0
-"""Seconds between two checks of the connections."""
+"""Seconds between the end of a check of the connections and the next one."""
 
 
 @dataclass(slots=True)
@@ -108,10 +111,12 @@ class SlowPeerMonitor:
     `limits` may be replaced at any time.
     """
 
-    def __init__(self, connections: Iterable[MonitoredConnection], limits: Limits) -> None:
+    def __init__(self, connections: Collection[MonitoredConnection], limits: Limits) -> None:
         self._connections = connections
         self.limits = limits
-        self._timer: asyncio.TimerHandle | None = None
+        # No task: it would be left for a few seconds where the last connection has ended but nobody
+        # closes the server.
+        self._next: asyncio.Handle | None = None
         self._heap = HeapUse()
         self._trimming: asyncio.Future[None] | None = None
         self.waiting = 0
@@ -121,21 +126,29 @@ class SlowPeerMonitor:
     def start(self) -> None:
         """Start to check, as there is a connection."""
         keep_freed_memory()
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._run)
+        if self._next is None:
+            # In a context of its own: what it logs is not about the connection that has started it.
+            loop = asyncio.get_running_loop()
+            self._next = loop.call_later(INTERVAL, self._begin, context=Context())
 
     def stop(self) -> None:
         """Stop checking."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
 
-    def _run(self) -> None:
-        self._timer = None
-        if self.check(asyncio.get_running_loop().time()) and self._trimming is None:
-            self._trimming = asyncio.get_running_loop().run_in_executor(None, trim)
-            self._trimming.add_done_callback(self._trimmed)
-        if any(True for _ in self._connections) or self._heap.due:
+    def _begin(self) -> None:
+        self._continue(self.check(asyncio.get_running_loop().time()))
+
+    def _continue(self, check: Iterator[None]) -> None:
+        """Take the steps of a check that fit into a slice, and schedule the others."""
+        self._next = None
+        slices = Slices()
+        for _ in check:
+            if slices.is_over:
+                self._next = asyncio.get_running_loop().call_soon(self._continue, check)
+                return
+        if self._connections or self._heap.due:
             self.start()
 
     def ended(self, connection: MonitoredConnection) -> None:
@@ -149,14 +162,16 @@ class SlowPeerMonitor:
         self.sent += flow.sent - progress.sent
         progress.received, progress.sent = flow.received, flow.sent
 
-    def _trimmed(self, _: object) -> None:
-        self._trimming = None
+    def check(self, now: float) -> Iterator[None]:
+        """Disconnect who is too slow or holds too much, and return memory that was freed.
 
-    def check(self, now: float) -> bool:
-        """Disconnect who is too slow or holds too much; return whether to trim the heap."""
+        Each connection is a step of its own. Others may begin, and any may end, between two steps.
+        """
         held: dict[MonitoredConnection, int] = {}
         moved = 0
         for connection in list(self._connections):
+            if connection not in self._connections:
+                continue  # it has ended meanwhile
             flow = connection.transport.flow()
             moved += flow.sent + flow.received
             self._count(connection.progress, flow)
@@ -168,12 +183,19 @@ class SlowPeerMonitor:
                 connection.drop(reason)
             else:
                 held[connection] = flow.kept + flow.unfetched + connection.pending_bytes
+            yield
+        held = {each: size for each, size in held.items() if each in self._connections}
         self.waiting = sum(held.values())
         if self.waiting > self.limits.buffers:
-            self._free_memory(held)
-        return self._heap.update(moved, self.waiting, self.closed)
+            yield from self._free_memory(held)
+        if self._heap.update(moved, self.waiting, self.closed) and self._trimming is None:
+            self._trimming = asyncio.get_running_loop().run_in_executor(None, trim)
+            self._trimming.add_done_callback(self._trimmed)
 
-    def _free_memory(self, held: dict[MonitoredConnection, int]) -> None:
+    def _trimmed(self, _: object) -> None:
+        self._trimming = None
+
+    def _free_memory(self, held: dict[MonitoredConnection, int]) -> Iterator[None]:
         """Disconnect those who hold the most, of the user who holds the most, until all fits."""
         users: dict[str, int] = {}
         for connection, size in held.items():
@@ -184,4 +206,6 @@ class SlowPeerMonitor:
             if self.waiting <= self.limits.buffers:
                 return
             self.waiting -= held[connection]
-            connection.drop(ServerRefusal.MEMORY)
+            if connection in self._connections:
+                connection.drop(ServerRefusal.MEMORY)
+            yield

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from smbquic.overload import drain as module
+from smbquic.overload import slices
 from smbquic.overload.drain import STOPPING, drain
+from smbquic.overload.slices import SLICE
 from smbquic.transport.base import Flow
 from tests.unit.clock import Clock
 
@@ -112,3 +114,45 @@ async def test_who_is_done_is_not_mentioned(caplog: pytest.LogCaptureFixture) ->
 
     assert asyncio.all_tasks() == before
     assert not caplog.messages
+
+
+async def test_many_connections_are_checked_in_slices(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cost = 0.00001
+    work_clock = Clock()
+    monkeypatch.setattr(slices, "perf_counter", work_clock)
+    connections: dict[Any, None] = {}
+    looked_at = [0]
+
+    def flow() -> Flow:
+        work_clock.advance(cost)
+        looked_at[-1] += 1
+        return NOTHING
+
+    for _ in range(5000):
+        Client(connections, clock).transport.flow = flow
+    draining = asyncio.create_task(module._close_idle(connections, 60.0))
+    while not draining.done():
+        looked_at.append(0)
+        await asyncio.sleep(0)
+
+    assert not connections
+    assert sum(looked_at) == 5 * 5000
+    assert max(looked_at) <= SLICE / cost + 1
+
+
+async def test_who_ends_during_a_check_is_not_closed(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "SLICE", 0.0)
+    connections: dict[Any, None] = {}
+    first, second = Client(connections, clock), Client(connections, clock)
+
+    def close(reason: str) -> None:
+        connections.clear()
+
+    first.transport.close = close
+    await module._close_idle(connections, 60.0)
+
+    assert second.closed is None

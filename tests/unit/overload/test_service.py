@@ -67,7 +67,7 @@ async def test_a_connection_counts_as_long_as_it_lasts(
     def serve() -> None:
         with service.counted(connection, clock.now - 0.25):
             assert counts(service) == (1, 1, 1)
-            assert service.slow_peers._timer is not None
+            assert service.slow_peers._next is not None
             assert service.scheduler.unauthenticated.remaining_time == SAVED_TIME - 0.25
             raise ConnectionError
 
@@ -110,7 +110,7 @@ async def test_all_connections_are_closed_before_any_is_waited_for() -> None:
     await service.close_connections()
 
     assert order == [STOPPING, STOPPING, "closed", "closed"]
-    assert service.slow_peers._timer is None
+    assert service.slow_peers._next is None
 
 
 async def test_a_refusal_is_counted_logged_and_recorded(

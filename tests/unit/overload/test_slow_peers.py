@@ -1,8 +1,12 @@
 """Clients that read or write too slowly are disconnected; those above the rate are not."""
 
+import asyncio
 import json
 import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +14,12 @@ import pytest
 
 from smbquic.observe.audit import AuditLog
 from smbquic.options.limits import Limits
-from smbquic.overload import slow_peers
+from smbquic.overload import slices, slow_peers
 from smbquic.overload.refusals import ServerRefusal
+from smbquic.overload.slices import SLICE
 from smbquic.overload.slow_peers import PeerProgress, SlowPeerMonitor
 from smbquic.transport.base import Flow
+from tests.unit.clock import Clock
 from tests.unit.server.smb_client import Connect, ServerWith
 
 LIMITS = Limits(slow_seconds=30.0, slow_rate=1000)
@@ -41,6 +47,12 @@ def reasons(*steps: Step) -> list[ServerRefusal | None]:
 
 def answers(sent: int, untaken: int) -> Flow:
     return replace(NOTHING, sent=sent, untaken=untaken, kept=untaken)
+
+
+def check(monitor: SlowPeerMonitor, now: float) -> None:
+    """Take all steps of a check."""
+    for _ in monitor.check(now):
+        pass
 
 
 def part(received: int, messages: int) -> Flow:
@@ -116,7 +128,7 @@ async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
     slow, other = await connect(to=server), await connect(to=server)
     slow.transport.waits = answers(1000, 1000)
     for now in (1000.0, 1030.0):
-        server.slow_peers.check(now)
+        check(server.slow_peers, now)
     await slow.served
 
     assert slow.transport.closed == ServerRefusal.SLOW_READER.text
@@ -135,7 +147,7 @@ async def test_a_client_that_is_hung_up_on_need_not_take_what_was_sent_to_it(
     client.begin("file")
     client.transport.waits = answers(1000, 1000)
     for now in (1000.0, 1030.0):
-        server.slow_peers.check(now)
+        check(server.slow_peers, now)
     await client.served
 
     assert not server.connections
@@ -150,7 +162,7 @@ async def test_who_holds_the_most_makes_room_for_all(
     greedy[0].transport.waits = answers(400, 400)
     greedy[1].transport.waits = replace(NOTHING, received=300, unfetched=300)
     modest.transport.waits = answers(500, 500)
-    server.slow_peers.check(1.0)
+    check(server.slow_peers, 1.0)
     await greedy[0].served
 
     assert [bool(each.transport.closed) for each in (*greedy, modest)] == [True, False, False]
@@ -184,7 +196,7 @@ def test_clients_are_disconnected_until_the_rest_fits(buffers: int, expected: li
     connections: list[Any] = [HoldingConnection(size, dropped) for size in (100, 300, 200)]
     monitor = SlowPeerMonitor(connections, Limits(buffers=buffers))
 
-    monitor.check(1.0)
+    check(monitor, 1.0)
 
     assert dropped == expected
     assert monitor.waiting == 600 - sum(dropped)
@@ -195,14 +207,14 @@ def test_what_was_received_and_sent_is_counted_once() -> None:
     other: Any = HoldingConnection(200, [])
     connections: dict[Any, None] = {one: None, other: None}
     monitor = SlowPeerMonitor(connections, Limits())
-    monitor.check(1.0)
-    monitor.check(2.0)
+    check(monitor, 1.0)
+    check(monitor, 2.0)
     assert (monitor.received, monitor.sent) == (0, 300)
 
     one.transport.flow = lambda: replace(answers(150, 0), received=7)
     del connections[one]
     monitor.ended(one)
-    monitor.check(3.0)
+    check(monitor, 3.0)
     assert (monitor.received, monitor.sent, monitor.closed) == (7, 350, 1)
 
 
@@ -225,7 +237,7 @@ async def test_the_last_message_is_kept_for_the_next_one_only(
     await connect(to=server)
     [connection] = server.connections
     assert connection.last_message is not None
-    server.slow_peers.check(1.0)
+    check(server.slow_peers, 1.0)
     assert connection.last_message is None
 
 
@@ -234,12 +246,12 @@ async def test_checks_go_on_as_long_as_there_is_something_to_check(
 ) -> None:
     connections: list[Any] = []
     monitor = SlowPeerMonitor(connections, LIMITS)
-    monkeypatch.setattr(monitor, "check", lambda now: False)
+    monkeypatch.setattr(monitor, "check", lambda now: iter([None]))
 
     def goes_on() -> bool:
         monitor.stop()
-        monitor._run()
-        return monitor._timer is not None
+        monitor._begin()
+        return monitor._next is not None
 
     assert not goes_on()
     connections.append("somebody")
@@ -247,10 +259,10 @@ async def test_checks_go_on_as_long_as_there_is_something_to_check(
     connections.clear()
     monitor._heap.due = True
     assert goes_on()
-    timer = monitor._timer
+    timer = monitor._next
     assert timer is not None
     monitor.start()
-    assert monitor._timer is timer
+    assert monitor._next is timer
     monitor.stop()
     monitor.stop()
     assert timer.cancelled()
@@ -266,10 +278,10 @@ async def test_memory_is_returned_by_one_thread_at_a_time(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(slow_peers, "trim", trim)
     monitor = SlowPeerMonitor([], LIMITS)
-    monkeypatch.setattr(monitor, "check", lambda now: True)
+    monkeypatch.setattr(monitor._heap, "update", lambda *counts: True)
 
-    monitor._run()
-    monitor._run()
+    check(monitor, 1.0)
+    check(monitor, 2.0)
     trimming = monitor._trimming
     assert trimming is not None
     go_on.set()
@@ -301,7 +313,138 @@ def test_all_that_waits_for_a_client_counts_and_all_that_moves(
     updates: list[tuple[int, ...]] = []
     monkeypatch.setattr(monitor._heap, "update", lambda *counts: updates.append(counts))
 
-    monitor.check(1.0)
+    check(monitor, 1.0)
 
     assert updates == [(18, 246, 0)]
     assert monitor.waiting == 246
+
+
+COST = 0.00001
+"""Seconds of each step of a check, by the clock of a test."""
+
+
+class CountedConnections(dict[Any, None]):
+    """Connections, each of which takes `COST` to look at; `slices` says how many at a time."""
+
+    def __init__(self, clock: Clock, count: int) -> None:
+        super().__init__()
+        self.clock = clock
+        self.slices = [0]
+        self.dropped: list[int] = []
+        for size in range(1, count + 1):
+            connection = HoldingConnection(size, self.dropped)
+            connection.transport.flow = partial(self.flow, size)
+            self[connection] = None
+
+    def flow(self, size: int) -> Flow:
+        self.clock.advance(COST)
+        self.slices[-1] += 1
+        return answers(size, size)
+
+    async def until(self, ended: Callable[[], bool]) -> None:
+        while not ended():
+            self.slices.append(0)
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def work_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of work in slices."""
+    clock = Clock()
+    monkeypatch.setattr(slices, "perf_counter", clock)
+    return clock
+
+
+async def test_many_connections_are_checked_in_slices(work_clock: Clock) -> None:
+    connections = CountedConnections(work_clock, 5000)
+    monitor = SlowPeerMonitor(connections, LIMITS)
+    monitor._begin()
+    await connections.until(lambda: monitor.waiting > 0)
+    monitor.stop()
+
+    assert sum(connections.slices) == 5000
+    assert max(connections.slices) <= SLICE / COST + 1
+    assert monitor.waiting == monitor.sent == 5000 * 5001 // 2
+
+
+async def test_a_stopped_check_is_not_continued(work_clock: Clock) -> None:
+    connections = CountedConnections(work_clock, 5000)
+    monitor = SlowPeerMonitor(connections, LIMITS)
+    monitor._begin()
+    monitor.start()  # it goes on, and no other one begins beside it
+    monitor.stop()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert sum(connections.slices) <= SLICE / COST + 1
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_many_clients_are_disconnected_in_slices(work_clock: Clock) -> None:
+    connections = CountedConnections(work_clock, 5000)
+    per_slice = [0]
+
+    class SlowList(list[int]):
+        def append(self, size: int) -> None:
+            work_clock.advance(COST)
+            per_slice[-1] += 1
+            super().append(size)
+
+    dropped = SlowList()
+    for connection in connections:
+        connection._dropped = dropped
+    monitor = SlowPeerMonitor(connections, Limits(buffers=500_000))
+    monitor._begin()
+    while monitor.waiting == 0 or monitor.waiting > 500_000:
+        per_slice.append(0)
+        await asyncio.sleep(0)
+    monitor.stop()
+
+    # Those of 1 to 999 bytes are left, which is half a million with the one of 1000.
+    assert dropped == list(range(5000, 999, -1))
+    assert max(per_slice) <= SLICE / COST + 1
+
+
+async def test_who_ends_during_a_check_does_not_count() -> None:
+    dropped: list[int] = []
+    connections: dict[Any, None] = dict.fromkeys(
+        HoldingConnection(size, dropped) for size in (400, 300, 200, 100)
+    )
+    first, second, third, _ = connections
+    monitor = SlowPeerMonitor(connections, Limits(buffers=150))
+    steps = monitor.check(1.0)
+    next(steps)
+    # One that was checked, and one that was not.
+    del connections[first], connections[second]
+    for _ in range(2):
+        next(steps)
+    assert monitor.waiting == 0
+    next(steps)
+    assert (dropped, monitor.waiting) == ([200], 100)
+
+    connections[second] = None
+    steps = monitor.check(2.0)
+    for _ in range(4):
+        next(steps)
+    # It ends before its turn to be disconnected.
+    del connections[third]
+    list(steps)
+    assert (dropped, monitor.waiting) == ([200, 300], 100)
+
+
+async def test_a_check_is_about_no_connection_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slow_peers, "INTERVAL", 0.0)
+    about: ContextVar[str] = ContextVar("about", default="nobody")
+    about.set("the connection that has started the checks")
+    seen = asyncio.get_running_loop().create_future()
+
+    def check(now: float) -> Iterator[None]:
+        seen.set_result(about.get())
+        return iter(())
+
+    monitor = SlowPeerMonitor([], LIMITS)
+    monkeypatch.setattr(monitor, "check", check)
+    monitor.start()
+    assert await seen == "nobody"

@@ -117,7 +117,8 @@ async def test_messages_whose_requests_are_postponed_count_as_memory(
         await asyncio.sleep(0)
     # One user may have a quarter.
     assert client.transport.to_server.qsize() == 2
-    server.slow_peers.check(1.0)
+    for _ in server.slow_peers.check(1.0):
+        pass
     assert server.slow_peers.waiting == connection.pending_bytes > 2 * len(data)
     go_on.set()
     for each in writes:
