@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from smbquic.client.rate_limit import RateLimit
+from smbquic.token_bucket import TokenBucket
 
 T = TypeVar("T")
 
+BURST = 0.1
+"""Seconds of an idle time that are made up for where the rate of bytes is limited."""
 CANCELLATION_TIMEOUT = 5.0
 """Seconds that a cancelled task waits for work that must not be interrupted."""
 
@@ -70,11 +72,11 @@ class ByteBudget:
         self._size = size
         self._free = size
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._rate: RateLimit | None = None
+        self._rate: TokenBucket | None = None
 
     def limit_rate(self, rate: float | None) -> None:
         """Let tasks have no more than `rate` further bytes in a second; None for no limit."""
-        self._rate = None if rate is None else RateLimit(rate)
+        self._rate = None if rate is None else TokenBucket(rate, rate * BURST)
 
     @property
     def free(self) -> int:
@@ -88,7 +90,7 @@ class ByteBudget:
         await self._acquire(count)
         try:
             if self._rate is not None:
-                await asyncio.sleep(self._rate.delay(count, asyncio.get_running_loop().time()))
+                await asyncio.sleep(self._rate.delay(asyncio.get_running_loop().time(), count))
             yield
         finally:
             self._release(count)

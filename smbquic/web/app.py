@@ -7,7 +7,6 @@ from starlette.types import ASGIApp
 
 from smbquic.observe.loop_lag import LoopLag
 from smbquic.options.web import WebOptions
-from smbquic.web.bounds import RequestRate
 from smbquic.web.guard import Guard
 from smbquic.web.health import health_routes
 from smbquic.web.metrics.exposition import metrics_routes
@@ -23,4 +22,4 @@ def make_app(source: WebSource, options: WebOptions, lag: LoopLag, data: PageDat
     """
     routes = [*health_routes(source), *metrics_routes(source, lag), *page_routes(data)]
     app = Starlette(routes=routes)
-    return Guard(app, options.host_names, RequestRate(asyncio.get_running_loop().time))
+    return Guard(app, options.host_names, asyncio.get_running_loop().time)

@@ -1,4 +1,4 @@
-"""HTTP connections of the web listener, limited in number, time and rate.
+"""HTTP connections of the web listener, limited in number and time.
 
 A client of the web listener may be anybody on this machine, and must not keep the server from its
 files: not by many connections, nor by requests that never end, nor by responses that it does not
@@ -6,8 +6,6 @@ read.
 """
 
 import asyncio
-from collections.abc import Callable
-from math import inf
 from operator import attrgetter
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -21,10 +19,6 @@ MAX_HEADER = 16 << 10
 """Bytes of the header of a request."""
 MAX_BODY = 64 << 10
 """Bytes of the body of a request."""
-REQUEST_RATE = 50.0
-"""Requests in a second, of all clients together; further ones wait."""
-REQUEST_BURST = 50
-"""Requests that are answered without waiting, after a time with none."""
 
 
 class BoundedProtocol(H11Protocol):
@@ -92,18 +86,3 @@ class BoundedProtocol(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self.deadline = None
-
-
-class RequestRate:
-    """Limits the rate of requests. `clock` returns seconds of a monotonic clock."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._next = -inf
-
-    def delay(self) -> float:
-        """Count a request; return the seconds until it may be answered."""
-        now = self._clock()
-        start = max(self._next, now - (REQUEST_BURST - 1) / REQUEST_RATE)
-        self._next = start + 1 / REQUEST_RATE
-        return max(0.0, start - now)

@@ -3,15 +3,21 @@
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smbquic.errors import UrlError
+from smbquic.token_bucket import TokenBucket
 from smbquic.transport.hosts import host_and_port
-from smbquic.web.bounds import MAX_BODY, RequestRate
+from smbquic.web.bounds import MAX_BODY
+
+REQUEST_RATE = 50.0
+"""Requests in a second, of all clients together; further ones wait."""
+REQUEST_BURST = 50
+"""Requests that are answered without waiting, after a time with none."""
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -29,17 +35,19 @@ class Guard:
 
     `names` are those by which it may be called, besides IP addresses and ``localhost``. A web site
     whose name resolves to this machine (DNS rebinding) has its visitors' browsers send requests
-    with that name.
+    with that name. `clock` returns seconds of a monotonic clock.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str], rate: RequestRate) -> None:
+    def __init__(self, app: ASGIApp, names: Iterable[str], clock: Callable[[], float]) -> None:
         self._app = app
         self._names = frozenset(name.casefold() for name in (*names, "localhost"))
-        self._rate = rate
+        self._clock = clock
+        # The request that finds the bucket empty does not wait, either.
+        self._rate = TokenBucket(REQUEST_RATE, REQUEST_BURST - 1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        delay = self._rate.delay()
+        delay = self._rate.delay(self._clock())
         if delay:
             await asyncio.sleep(delay)
 

@@ -6,6 +6,7 @@ few, and little longer than what they answer.
 
 from collections.abc import Callable
 
+from smbquic.token_bucket import TokenBucket
 from smbquic.wsd import namespaces as ns
 from smbquic.wsd.envelope import Envelope, EnvelopeError, parse_envelope
 from smbquic.wsd.messages import WsdMessages
@@ -25,8 +26,9 @@ class WsdResponder:
 
     def __init__(self, messages: WsdMessages, clock: Callable[[], float]) -> None:
         self.messages = messages
-        self._reads = _Rate(READ_RATE, clock)
-        self._answers = _Rate(ANSWER_RATE, clock)
+        self._clock = clock
+        self._reads = TokenBucket(READ_RATE, READ_RATE)
+        self._answers = TokenBucket(ANSWER_RATE, ANSWER_RATE)
         self._answered: dict[str, None] = {}
 
     def answer_datagram(self, datagram: bytes, url: str) -> bytes | None:
@@ -35,7 +37,9 @@ class WsdResponder:
         if request is None or request.message_id in self._answered:
             return None
         answer = self._matches(request, url)
-        if answer is None or len(answer) > MAX_FACTOR * len(datagram) or not self._answers.take():
+        if answer is None or len(answer) > MAX_FACTOR * len(datagram):
+            return None
+        if not self._answers.take(self._clock()):
             return None
         self._answered[request.message_id] = None
         if len(self._answered) > MAX_IDS:
@@ -45,7 +49,7 @@ class WsdResponder:
     def answer_get(self, body: bytes) -> bytes | None:
         """Return the metadata, if a Get asks for them."""
         request = self._read(body)
-        if request is None or request.action != ns.GET or not self._answers.take():
+        if request is None or request.action != ns.GET or not self._answers.take(self._clock()):
             return None
         return self.messages.metadata(request.message_id)
 
@@ -58,29 +62,9 @@ class WsdResponder:
 
     def _read(self, message: bytes) -> Envelope | None:
         """Return what a message says, unless it is none, or one too many."""
-        if not self._reads.take():
+        if not self._reads.take(self._clock()):
             return None
         try:
             return parse_envelope(message)
         except EnvelopeError:
             return None
-
-
-class _Rate:
-    """Counts what is done against a limit for each second."""
-
-    def __init__(self, limit: float, clock: Callable[[], float]) -> None:
-        self._limit = limit
-        self._clock = clock
-        self._left = limit
-        self._at = clock()
-
-    def take(self) -> bool:
-        """Return whether one more may be done now, and count it."""
-        now = self._clock()
-        self._left = min(self._limit, self._left + (now - self._at) * self._limit)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True

@@ -4,12 +4,7 @@ from contextlib import suppress
 import pytest
 
 from smbquic.web import bounds
-from smbquic.web.bounds import (
-    MAX_HEADER,
-    REQUEST_BURST,
-    REQUEST_RATE,
-    RequestRate,
-)
+from smbquic.web.bounds import MAX_HEADER
 from tests.http_client import Client
 
 
@@ -74,18 +69,3 @@ async def test_of_too_many_connections_that_ends_which_waits_longest(
     for each in clients:
         each.writer.close()
         await asyncio.gather(each.writer.wait_closed(), return_exceptions=True)
-
-
-def test_requests_wait_once_the_burst_is_over() -> None:
-    rate = RequestRate(lambda: 100.0)
-    assert sum(rate.delay() for _ in range(REQUEST_BURST)) == pytest.approx(0.0)
-    assert rate.delay() == pytest.approx(1 / REQUEST_RATE)
-    assert rate.delay() == pytest.approx(2 / REQUEST_RATE)
-
-
-def test_a_pause_gives_no_more_than_the_burst() -> None:
-    now = 0.0
-    rate = RequestRate(lambda: now)
-    now = 1e6
-    delays = [rate.delay() for _ in range(3 * REQUEST_BURST)]
-    assert sum(each < 1e-6 for each in delays) == REQUEST_BURST

@@ -3,9 +3,10 @@ import logging
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from smbquic.web.bounds import MAX_BODY, RequestRate
-from smbquic.web.guard import Guard
+from smbquic.web.bounds import MAX_BODY
+from smbquic.web.guard import REQUEST_BURST, REQUEST_RATE, Guard
 from tests.http_client import Client
+from tests.unit.clock import Clock
 
 ACCEPTED = [
     "127.0.0.1:9445",
@@ -58,7 +59,7 @@ async def test_a_request_that_fails_is_logged(caplog: pytest.LogCaptureFixture) 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise ZeroDivisionError
 
-    guard = Guard(app, [], RequestRate(lambda: 0.0))
+    guard = Guard(app, [], lambda: 0.0)
     scope = {"type": "http", "path": "/x", "headers": [(b"host", b"localhost")]}
     with caplog.at_level(logging.ERROR, "smbquic"):
         await guard(scope, None, None)  # type: ignore[arg-type]
@@ -66,8 +67,8 @@ async def test_a_request_that_fails_is_logged(caplog: pytest.LogCaptureFixture) 
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_beyond_the_rate_a_request_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept = []
+async def test_requests_wait_once_the_burst_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
@@ -76,10 +77,18 @@ async def test_beyond_the_rate_a_request_waits(monkeypatch: pytest.MonkeyPatch) 
         """Answer nothing."""
 
     monkeypatch.setattr("smbquic.web.guard.asyncio.sleep", sleep)
-    rate = RequestRate(lambda: 0.0)
-    monkeypatch.setattr(rate, "delay", iter([0.0, 0.25]).__next__)
-    guard = Guard(app, [], rate)
+    clock = Clock()
+    guard = Guard(app, [], clock)
     scope = {"type": "http", "path": "/", "headers": [(b"host", b"localhost")]}
-    for _ in range(2):
-        await guard(scope, None, None)  # type: ignore[arg-type]
-    assert slept == [0.25]
+
+    async def requests(count: int) -> list[float]:
+        slept.clear()
+        for _ in range(count):
+            await guard(scope, None, None)  # type: ignore[arg-type]
+        return slept
+
+    waits = pytest.approx([1 / REQUEST_RATE, 2 / REQUEST_RATE])
+    assert await requests(REQUEST_BURST + 2) == waits
+    # A pause gives no more than the burst.
+    clock.advance(1e6)
+    assert await requests(REQUEST_BURST + 2) == waits
