@@ -69,7 +69,8 @@ class ClientTls:
 class ServerTls:
     """A server's certificate (a PEM chain, leaf first), its key, and which clients it accepts.
 
-    Both are files, or the contents of files.
+    Both are files, or the contents of files. `leaf` is the certificate, DER, if it was given as
+    contents; else nothing, as a file may change.
 
     With `client_ca` (PEM) or `verify` a client must show a certificate. `verify` is called with its
     chain and raises `HandshakeError` to refuse. `client_ca` without `verify` is an error, because
@@ -80,18 +81,15 @@ class ServerTls:
     key: Path | bytes = field(repr=False)
     client_ca: Path | None = None
     verify: VerifyClient | None = None
+    leaf: bytes = field(init=False, repr=False, compare=False, default=b"")
 
     def __post_init__(self) -> None:
         if self.client_ca is not None and self.verify is None:
             raise ValueError("client_ca needs verify, which verifies the chain with it")
-
-    @property
-    def leaf(self) -> bytes:
-        """The certificate, DER, if it was given as contents; else nothing, as a file may change."""
-        if isinstance(self.certificate, Path):
-            return b""
-        first = _CERTIFICATE.search(self.certificate)
-        return ssl.PEM_cert_to_DER_cert(first[0].decode()) if first is not None else b""
+        # Once, and not for each connection.
+        if isinstance(self.certificate, bytes) and (first := _CERTIFICATE.search(self.certificate)):
+            leaf = ssl.PEM_cert_to_DER_cert(first[0].decode())
+            object.__setattr__(self, "leaf", leaf)
 
     def ticket_issuer(self, policy: TicketPolicy, key: bytes) -> TicketIssuer | None:
         """Return what makes tickets for this certificate; None if clients may not resume.
