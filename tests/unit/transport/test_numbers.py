@@ -55,6 +55,9 @@ RFC = {
 DOCUMENTED = {
     # docs/security.md
     "QUEUE_LIMIT": [4 << 20],
+    "MAX_HEADER": [4 << 10],
+    "CLIENT_TIMEOUT": [5.0],
+    "_BACKLOG": [16],
     "MAX_REFUSING": [256],
     "REFUSAL_TIMEOUT": [2.0],
     "REPORT_INTERVAL": [10.0],

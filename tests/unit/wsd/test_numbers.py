@@ -18,8 +18,6 @@ NUMBERS = {
     "MAX_DELAY": [0.5],
     "REPEATS": [(0.0, 0.1, 0.3)],
     "MAX_CONNECTIONS": [16],
-    "MAX_HEADER": [4 << 10],
-    "CLIENT_TIMEOUT": [5.0],
 }
 
 
