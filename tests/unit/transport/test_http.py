@@ -169,9 +169,9 @@ def connected(server: HttpServer, host: str | None = "192.0.2.1") -> tuple[_Conn
 async def test_a_header_that_is_too_long(echo: Echo, end: bytes) -> None:
     connection, transport = connected(HttpServer(echo, max_connections=1))
     connection.data_received(b"x" * MAX_HEADER)
-    assert not transport.ended
-    connection.data_received(b"x" + end)
     assert not transport.written
+    connection.data_received(b"x" + end)
+    assert transport.ended == "closed"
     assert transport.written[0].startswith(f"HTTP/1.1 {BAD_REQUEST.status}\r\n".encode())
     connection.data_received(b"\r\n\r\n")
     assert (len(transport.written), echo.requests) == (1, [])
