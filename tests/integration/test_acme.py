@@ -34,7 +34,7 @@ from smbquic.pki import PkiDirectory
 from smbquic.pki.acme.client import AcmeClient
 from smbquic.pki.acme.errors import AcmeError
 from smbquic.pki.acme.renewer import AcmeRenewer, obtain_first
-from smbquic.pki.acme.store import Account, AcmeStore
+from smbquic.pki.acme.store import AcmeAccount, AcmeStore
 from smbquic.pki.subject import subject_names
 from tests.integration.acme_server import EAB_KEY, AcmeServer, acme_server
 from tests.integration.auditing import AuditRecords
@@ -199,7 +199,7 @@ async def test_an_account_that_the_server_has_forgotten(pebble: AcmeServer, tmp_
     account = renewer.store.account()
     assert account is not None
     gone = f"{account.url}0"
-    renewer.store.save_account(Account(account.key_pem, gone))
+    renewer.store.save_account(AcmeAccount(account.key_pem, gone))
     await obtained(renewer.options)
     # The server finds the account of the key.
     assert renewer.store.account() == account

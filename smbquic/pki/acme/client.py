@@ -24,8 +24,8 @@ from smbquic.errors import PkiError
 from smbquic.options.acme import AcmeOptions
 from smbquic.pki.acme.challenges import ChallengeAnswer, Publisher
 from smbquic.pki.acme.errors import AcmeError
-from smbquic.pki.acme.network import BoundedNetwork, Connections
-from smbquic.pki.acme.store import Account, AcmeStore
+from smbquic.pki.acme.network import AcmeSockets, BoundedNetwork
+from smbquic.pki.acme.store import AcmeAccount, AcmeStore
 from smbquic.pki.authority import certificate_pem, key_pem
 from smbquic.pki.explain import explain, reasons_for_refusal
 from smbquic.pki.files import read_password
@@ -64,11 +64,11 @@ class AcmeClient:
         self._options = options
         self._store = store
         self._publisher = publisher
-        self._connections = Connections()
+        self._sockets = AcmeSockets()
 
     def end(self) -> None:
         """Have the call that is going on fail soon; may be called on any thread."""
-        self._connections.end()
+        self._sockets.end()
 
     def obtain(self) -> None:
         """Obtain a certificate, with a new key, and store it. Raises `AcmeError`."""
@@ -77,7 +77,7 @@ class AcmeClient:
                 raise AcmeError("another process obtains this certificate now")
             account = self._store.account() or _new_account()
             key = _account_key(account)
-            network = BoundedNetwork(key, self._options.ca, self._connections)
+            network = BoundedNetwork(key, self._options.ca, self._sockets)
             with self._failures(network):
                 self._issue(network, key, account)
 
@@ -89,14 +89,14 @@ class AcmeClient:
         credential = self._store.credential()
         if credential is None:
             return None, 0.0
-        network = BoundedNetwork(None, self._options.ca, self._connections)
+        network = BoundedNetwork(None, self._options.ca, self._sockets)
         with self._failures(network):
             client = ClientV2(ClientV2.get_directory(self._options.directory, network), network)
             at, again = client.renewal_time(certificate_pem(credential.certificate))
             # acme gives one in UTC, and the other one in local time without its zone.
             return at, (again - datetime.now()).total_seconds()
 
-    def _issue(self, network: BoundedNetwork, key: JWKEC, account: Account) -> None:
+    def _issue(self, network: BoundedNetwork, key: JWKEC, account: AcmeAccount) -> None:
         options = self._options
         client = ClientV2(ClientV2.get_directory(options.directory, network), network)
         if account.url:
@@ -121,7 +121,7 @@ class AcmeClient:
         self._store.save(key_pem(private_key), b"".join(map(certificate_pem, chain)))
 
     def _register(
-        self, client: ClientV2, network: BoundedNetwork, key: JWKEC, account: Account
+        self, client: ClientV2, network: BoundedNetwork, key: JWKEC, account: AcmeAccount
     ) -> None:
         """Make an account with the account's key, or find the one of this key, and store it."""
         options = self._options
@@ -149,7 +149,7 @@ class AcmeClient:
         except errors.ConflictError as found:
             url = found.location
             network.account = _account_at(url)
-        self._store.save_account(Account(account.key_pem, str(url)))
+        self._store.save_account(AcmeAccount(account.key_pem, str(url)))
         _log.info("%s: there is an account now, by these terms: %s", options.directory, terms)
 
     def _answer(
@@ -206,16 +206,16 @@ def _deadline() -> datetime:
     return datetime.now() + POLL_TIMEOUT
 
 
-def _new_account() -> Account:
+def _new_account() -> AcmeAccount:
     """Return an account that the server does not have yet."""
-    return Account(key_pem(ec.generate_private_key(ec.SECP256R1())), "")
+    return AcmeAccount(key_pem(ec.generate_private_key(ec.SECP256R1())), "")
 
 
 def _account_at(url: str) -> messages.RegistrationResource:
     return messages.RegistrationResource(body=messages.Registration(), uri=url)
 
 
-def _account_key(account: Account) -> JWKEC:
+def _account_key(account: AcmeAccount) -> JWKEC:
     key = load_pem_private_key(account.key_pem, None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise AcmeError("the key of the ACME account is no ECDSA key")

@@ -29,7 +29,7 @@ LONGEST_POLL = 10.0
 _CHUNK = 1 << 14
 
 
-class Connections:
+class AcmeSockets:
     """The sockets to an ACME server, which another thread can end at any time."""
 
     def __init__(self) -> None:
@@ -58,12 +58,12 @@ def _shut_down(link: socket.socket) -> None:
 class _Adapter(HTTPAdapter):
     """An adapter of requests that trusts the system's authorities too, and notes its sockets."""
 
-    def __init__(self, connections: Connections, *, system_authorities: bool) -> None:
+    def __init__(self, sockets: AcmeSockets, *, system_authorities: bool) -> None:
         class TrackedConnection(urllib3.connection.HTTPSConnection):
             def connect(self) -> None:
                 super().connect()
                 assert self.sock is not None
-                connections.add(self.sock)
+                sockets.add(self.sock)
 
         class TrackedPool(urllib3.HTTPSConnectionPool):
             ConnectionCls = TrackedConnection
@@ -90,17 +90,17 @@ class _Session(requests.Session):
     `retry_after` are the seconds that the last refusal asked us to wait.
     """
 
-    def __init__(self, connections: Connections, *, system_authorities: bool) -> None:
+    def __init__(self, sockets: AcmeSockets, *, system_authorities: bool) -> None:
         super().__init__()
         self.retry_after = 0.0
-        self._connections = connections
+        self._sockets = sockets
         self.adapters.clear()
-        self.mount("https://", _Adapter(connections, system_authorities=system_authorities))
+        self.mount("https://", _Adapter(sockets, system_authorities=system_authorities))
         self.headers["Accept-Encoding"] = "identity"
 
     def request(self, *arguments: Any, **options: Any) -> requests.Response:
         """Send a request. Raises `requests.RequestException`."""
-        if self._connections.ended:
+        if self._sockets.ended:
             raise requests.ConnectionError("it was ended")
         options |= {"stream": True, "allow_redirects": False}
         response = super().request(*arguments, **options)
@@ -135,7 +135,7 @@ class _Session(requests.Session):
 class BoundedNetwork(ClientNetwork):
     """The network of the package acme, over connections that can be ended, and bounded."""
 
-    def __init__(self, key: JWK | None, ca: Path | None, connections: Connections) -> None:
+    def __init__(self, key: JWK | None, ca: Path | None, sockets: AcmeSockets) -> None:
         verified: Any = True if ca is None else str(ca)
         super().__init__(
             key=key,
@@ -145,7 +145,7 @@ class BoundedNetwork(ClientNetwork):
             timeout=REQUEST_TIMEOUT,
         )
         self.session.close()
-        self.session = self._bounded = _Session(connections, system_authorities=ca is None)
+        self.session = self._bounded = _Session(sockets, system_authorities=ca is None)
 
     @property
     def retry_after(self) -> float:

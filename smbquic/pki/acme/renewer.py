@@ -43,7 +43,7 @@ CLOCK_CHECK = 600.0
 _log = logging.getLogger(__name__)
 
 
-class Client(Protocol):
+class RenewalClient(Protocol):
     """What `smbquic.pki.acme.client.AcmeClient` is for the renewer: for one use."""
 
     def obtain(self) -> None:
@@ -56,7 +56,7 @@ class Client(Protocol):
         """Have the call that is going on fail soon."""
 
 
-MakeClient = Callable[[AcmeOptions, AcmeStore, Publisher], Client]
+MakeClient = Callable[[AcmeOptions, AcmeStore, Publisher], RenewalClient]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +245,7 @@ class AcmeRenewer:
             return None
         return credential.certificate if credential is not None else None
 
-    def _client(self) -> Client:
+    def _client(self) -> RenewalClient:
         return self._make_client(self.options, self.store, self._publisher)
 
 

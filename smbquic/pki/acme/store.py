@@ -27,7 +27,7 @@ _OTHERS = re.compile(r"[^a-z0-9.-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AcmeAccount:
     """An account at an ACME server: its private key, PEM, and its URL."""
 
     key_pem: bytes
@@ -67,11 +67,11 @@ class AcmeStore:
         # The key first: the certificates end the file.
         write_file(self.certificate, key_pem + chain_pem, PRIVATE)
 
-    def account(self) -> Account | None:
+    def account(self) -> AcmeAccount | None:
         """Return the account at the ACME server; None without one. Raises `PkiError`."""
         try:
             found = json.loads(self._account.read_text())
-            return Account(found["key"].encode(), found["url"])
+            return AcmeAccount(found["key"].encode(), found["url"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -80,7 +80,7 @@ class AcmeStore:
                 " makes another"
             ) from error
 
-    def save_account(self, account: Account) -> None:
+    def save_account(self, account: AcmeAccount) -> None:
         """Store the account. Raises `OSError`."""
         content = {"url": account.url, "key": account.key_pem.decode()}
         write_file(self._account, json.dumps(content, indent=1).encode(), PRIVATE)

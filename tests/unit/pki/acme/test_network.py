@@ -15,21 +15,21 @@ from smbquic.pki.acme import network as module
 from smbquic.pki.acme.network import (
     MAX_RESPONSE,
     NONCE_ATTEMPTS,
+    AcmeSockets,
     BoundedNetwork,
-    Connections,
 )
 from tests.unit.pki.acme.https_server import https_server, response
 
 
 @pytest.fixture
-def connections() -> Connections:
-    return Connections()
+def sockets() -> AcmeSockets:
+    return AcmeSockets()
 
 
 @pytest.fixture
-def network(pki: PkiDirectory, connections: Connections) -> Iterator[BoundedNetwork]:
+def network(pki: PkiDirectory, sockets: AcmeSockets) -> Iterator[BoundedNetwork]:
     key = JWKEC(key=ec.generate_private_key(ec.SECP256R1()))
-    network = BoundedNetwork(key, pki.ca, connections)
+    network = BoundedNetwork(key, pki.ca, sockets)
     yield network
     network.session.close()
 
@@ -72,8 +72,8 @@ def test_https_only(network: BoundedNetwork, url: str) -> None:
         network.get(url)
 
 
-def test_authorities(pki: PkiDirectory, connections: Connections) -> None:
-    stranger = BoundedNetwork(None, None, connections)
+def test_authorities(pki: PkiDirectory, sockets: AcmeSockets) -> None:
+    stranger = BoundedNetwork(None, None, sockets)
     with (
         https_server(pki, response()) as server,
         pytest.raises(requests.exceptions.SSLError, match="certificate verify failed"),
@@ -84,14 +84,14 @@ def test_authorities(pki: PkiDirectory, connections: Connections) -> None:
 
 @pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nX-Header: ", response()[:-1]])
 async def test_another_thread_ends_it(
-    connections: Connections, pki: PkiDirectory, begin: bytes, monkeypatch: pytest.MonkeyPatch
+    sockets: AcmeSockets, pki: PkiDirectory, begin: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REQUEST_TIMEOUT", 3600)
-    network = BoundedNetwork(None, pki.ca, connections)
+    network = BoundedNetwork(None, pki.ca, sockets)
     with https_server(pki, begin) as server:
         call = asyncio.create_task(asyncio.to_thread(network.get, server.url))
         await asyncio.to_thread(server.answered.wait)
-        connections.end()
+        sockets.end()
         with pytest.raises((requests.RequestException, errors.ClientError)):
             await call
         with pytest.raises(requests.ConnectionError, match="it was ended"):
@@ -102,14 +102,14 @@ async def test_another_thread_ends_it(
 def test_a_connection_that_is_made_too_late() -> None:
     import socket
 
-    connections = Connections()
-    connections.end()
+    sockets = AcmeSockets()
+    sockets.end()
     here, there = socket.socketpair()
     with here, there:
-        connections.add(here)
+        sockets.add(here)
         assert there.recv(1) == b""
     # It is closed by now, and no error.
-    connections.end()
+    sockets.end()
 
 
 def test_the_server_asks_for_a_pause(network: BoundedNetwork, pki: PkiDirectory) -> None:
@@ -169,7 +169,7 @@ def test_other_refusals(network: BoundedNetwork) -> None:
 
 
 def test_a_proxy_gets_the_same_connections(
-    network: BoundedNetwork, connections: Connections, monkeypatch: pytest.MonkeyPatch
+    network: BoundedNetwork, sockets: AcmeSockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     adapter: Any = network.session.get_adapter("https://localhost/")
     manager = adapter.proxy_manager_for("http://localhost:1")

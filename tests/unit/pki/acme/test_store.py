@@ -8,7 +8,7 @@ import pytest
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki import PkiDirectory, PkiError
-from smbquic.pki.acme.store import Account, AcmeStore, with_acme
+from smbquic.pki.acme.store import AcmeAccount, AcmeStore, with_acme
 from tests.unit.privileges import as_nobody
 
 
@@ -76,7 +76,7 @@ def test_a_damaged_certificate(store: AcmeStore) -> None:
 
 def test_the_account(store: AcmeStore) -> None:
     assert store.account() is None
-    account = Account(b"key", "https://ca.example/1")
+    account = AcmeAccount(b"key", "https://ca.example/1")
     store.save_account(account)
     assert store.account() == account
     [file] = store.certificate.parent.glob("account*")
