@@ -1,25 +1,33 @@
-"""Leaves out the tests that need a QUIC library which is not installed.
+"""Leaves out the tests that need a QUIC engine whose library is not installed.
 
-Either library may be missing, and CI runs the tests of the transport with each alone. What a test
-needs is seen from its parameters (`qh3`, `aioquic-qh3`), by the marker `engine`, and by what its
-module imports.
+Any of the libraries may be missing, and CI runs the tests of the transport with each alone. What a
+test needs is seen from its parameters (`qh3`, `aioquic-qh3`), by the marker `engine`, and by what
+its module imports.
 """
 
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from smbquic.options.quic import EngineName
+from smbquic.transport.quic import registry
 
+MODULES = {plugin.name: plugin.module for plugin in registry.ENGINES}
+"""The libraries of the engines, the fastest first."""
 ENGINES = tuple(name for name in get_args(EngineName) if name != "auto")
-MISSING = frozenset(name for name in ENGINES if find_spec(name) is None)
+MISSING = frozenset(plugin.name for plugin in registry.ENGINES if not plugin.installed)
 USING = {"aioquic": r"tests\.flood\b"}
 """Helpers of tests that use a library: they build packets with it."""
 INSTALLED = [name for name in ENGINES if name not in MISSING]
+AUTO, AUTO_REASON = next(
+    (name, "the fastest that is installed" if place else "the fastest")
+    for place, name in enumerate(MODULES)
+    if name not in MISSING
+)
+"""The engine that is taken where nothing special is asked for, and why."""
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -29,12 +37,15 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """
     if not MISSING or collection_path.suffix != ".py":
         return None
-    # The folder of an adapter's tests has the name of its library.
-    if not MISSING.isdisjoint(collection_path.parts):
+    # The folder of an adapter's tests has the name of its engine.
+    if collection_path.parent.parent.name == "quic" and collection_path.parent.name in MISSING:
         return True
-    names = "|".join(sorted(MISSING))
+    adapters = "|".join(sorted(MISSING))
+    libraries = "|".join(MODULES[name] for name in sorted(MISSING))
     helpers = "".join(rf"|{USING[name]}" for name in sorted(MISSING & USING.keys()))
-    imported = rf"^(from|import) ((smbquic\.transport\.quic\.)?({names})\b{helpers})"
+    imported = (
+        rf"^(from|import) (smbquic\.transport\.quic\.({adapters})\b|({libraries})\b{helpers})"
+    )
     return bool(re.search(imported, collection_path.read_text(), re.M)) or None
 
 

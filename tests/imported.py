@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-ENGINES = ("aioquic", "qh3")
+ENGINES = ("aioquic", "qh3", "smbquic_native")
 SERVER = (
     "smbquic.server",
     "smbquic.api.server",

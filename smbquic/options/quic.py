@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from smbquic.options.headings import CONNECTION, TLS
 from smbquic.options.model import Option, Options
 
-EngineName = Literal["auto", "aioquic", "qh3"]
-"""`auto` takes qh3, which is faster, unless it lacks what the other options ask for."""
+EngineName = Literal["auto", "aioquic", "qh3", "native"]
+"""`auto` takes the fastest that is installed and has what the other options ask for."""
 
 Congestion = Literal["cubic", "bbr", "reno"]
 """How the sender finds the rate of the path. BBR is far faster on paths that lose packets."""
@@ -22,7 +22,7 @@ DEFAULT_CIPHERS = ("AES-128-GCM", "AES-256-GCM")
 
 POST_QUANTUM = "X25519MLKEM768"
 GROUPS = {POST_QUANTUM: 0x11EC, "X25519": 0x001D, "P-256": 0x0017, "P-384": 0x0018}
-"""The groups that keys can be exchanged in ([RFC8446] 4.2.7); aioquic lacks the first."""
+"""The groups that keys can be exchanged in ([RFC8446] 4.2.7); only qh3 has the first."""
 
 SMALLEST_DATAGRAM = 1200
 """Bytes of UDP payload that every path carries ([RFC9000] 14)."""

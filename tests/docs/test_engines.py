@@ -11,6 +11,8 @@ ROWS: dict[str, Callable[[EngineCapabilities], bool]] = {
     "client certificates": lambda found: found.client_certificates,
     "a server certificate chosen by": lambda found: found.certificate_by_name,
     "a client that uses a zero-length": lambda found: found.zero_length_ids,
+    "a client that begins with QUIC version 2": lambda found: found.version_2,
+    "qlog traces": lambda found: found.qlog,
     "a server that accepts any": lambda found: found.any_group,
     "X25519MLKEM768": lambda found: "X25519MLKEM768" in found.groups,
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.pki import Fault, FaultyPki, PkiDirectory
+from tests.engines import AUTO, AUTO_REASON
 from tests.integration.program import (
     PASSWORD,
     TIMEOUT,
@@ -22,6 +23,15 @@ from tests.integration.program import (
     serve_arguments,
     smbquic,
 )
+
+GROUPS = {"qh3": "X25519MLKEM768", "aioquic": "X25519", "native": "X25519"}
+"""The groups that two ends on an engine take, if they are not told."""
+WITH_BBR = {
+    "native": "native (the fastest)",
+    "qh3": "aioquic (native is not installed, qh3 has no congestion control bbr)",
+    "aioquic": "aioquic (the fastest that is installed)",
+}
+"""The engines for BBR, beside those for nothing special."""
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +137,11 @@ class TestFiles:
         url = served.url(transport=transport)
         found = json.loads(served.run("ping", "--json", "-c", "1", url).stdout)
         quic = transport == "quic"
-        assert found["engine"] == ("qh3" if quic else None)
-        assert found["engine_reason"] == ("the fastest" if quic else None)
+        assert found["engine"] == (AUTO if quic else None)
+        assert found["engine_reason"] == (AUTO_REASON if quic else None)
         assert found["alpn"] == ("smb" if quic else None)
         assert found["tls_cipher"] == ("AES_128_GCM_SHA256" if quic else None)
-        assert found["tls_group"] == ("X25519MLKEM768" if quic else None)
+        assert found["tls_group"] == (GROUPS[AUTO] if quic else None)
         assert found["resumed"] is (False if quic else None)
         assert (found["datagram_size"] or 0) >= (1200 if quic else 0)
         assert (found["round_trip_ms"] or 0) > 0 or not quic
@@ -140,7 +150,7 @@ class TestFiles:
         assert found["tls_cipher"] == ("AES_256_GCM_SHA384" if quic else None)
         assert found["tls_group"] == ("P-384" if quic else None)
         said = served.run("ping", "-c", "1", "--congestion", "bbr", url).stdout
-        assert ("engine aioquic (qh3 has no congestion control bbr)" in said) is quic
+        assert (f"engine {WITH_BBR[AUTO]}" in said) is quic
 
     def test_a_failure_among_several(self, served: Served, transport: str) -> None:
         (served.folder / f"{transport}-there").write_text("x")
@@ -156,7 +166,7 @@ class TestWhatGoesWrong:
     def test_an_engine_that_cannot_do_it(self, served: Served, command: str) -> None:
         options = ("--engine", "qh3", "--congestion", "bbr")
         result = served.run(command, *options, served.url())
-        is_one_line(result, 2, "qh3 has no congestion control bbr", "use the engine aioquic")
+        is_one_line(result, 2, "qh3 has no congestion control bbr", "use the engine")
 
     def test_a_cipher_suite_that_the_server_does_not_allow(self, served: Served) -> None:
         result = served.run("ls", "--tls-ciphers", "CHACHA20-POLY1305", served.url())
@@ -171,7 +181,7 @@ class TestWhatGoesWrong:
         files = (pki.server.certificate, pki.server.key)
         arguments = serve_arguments(tmp_path, *files, "quic://127.0.0.1:0")
         result = smbquic(*arguments, "--engine", "qh3", "--congestion", "reno")
-        is_one_line(result, 2, "qh3 has no congestion control reno", "use the engine aioquic")
+        is_one_line(result, 2, "qh3 has no congestion control reno", "use the engine")
 
     def test_wrong_password(self, served: Served) -> None:
         result = served.run("ls", served.url(), password="wrong")

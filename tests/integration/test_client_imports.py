@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from smbquic import sync
 from smbquic.pki import PkiDirectory
+from tests.engines import AUTO, MODULES
 from tests.imported import ENGINES, SERVER, command, imported
 
 CONNECTING = """
@@ -20,7 +20,6 @@ async def connected():
 
 asyncio.run(connected())
 """
-FASTEST = next(name for name in ("qh3", "aioquic") if find_spec(name))
 OTHER_USES = {
     "smbquic.auth.acceptor_mechanism": "a server",
     "smbquic.auth.logon_limiter": "a server",
@@ -35,7 +34,7 @@ OTHER_USES = {
     "upath": "programs that use universal_pathlib",
 }
 """Modules that a client which lists a folder does without, and what they are for."""
-USED = {"quic": [FASTEST], "tcp": []}
+USED = {"quic": [MODULES[AUTO]], "tcp": []}
 USING = {"command": command("ls", "{url}"), "library": CONNECTING}
 
 

@@ -3,7 +3,6 @@
 import json
 import socket
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ from smbquic import sync
 from smbquic.cli.main import main
 from smbquic.client.url import PORTS
 from smbquic.pki import PkiDirectory
-
-INSTALLED = [name for name in ("aioquic", "qh3") if find_spec(name)]
+from tests.engines import INSTALLED
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from time import monotonic, perf_counter
 
-from smbquic.errors import ConnectionClosed, TransportError
+from smbquic.errors import ConnectionClosed, EngineError, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import ClientHello, OnConnection
@@ -21,7 +21,6 @@ from smbquic.transport.quic.connection_ids import ConnectionIdSource
 from smbquic.transport.quic.engine import Acceptance, EngineChoice
 from smbquic.transport.quic.half_open import HalfOpenHandshakes
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.packet import source_id
 from smbquic.transport.quic.registry import server_engines
 from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.router import Destination, Router
@@ -113,7 +112,12 @@ class QuicListener:
         self._id_source = ConnectionIdSource(options.connection_ids)
         self._validator = AddressValidator(options.keys.address_validation, self._id_source)
         self._router = Router(
-            self._accept, self._reply, self._answer_unmatched, id_size=self._id_source.size
+            self._accept,
+            self._reply,
+            self._answer_unmatched,
+            # Another certificate may have other engines.
+            versions=lambda datagram: self._engines.versions(datagram),
+            id_size=self._id_source.size,
         )
         self._endpoint = UdpEndpoint(self._router, local=address)
         self.url = url("quic", endpoint(self._endpoint.local))
@@ -250,13 +254,11 @@ class QuicListener:
         `original_id` is the connection ID that the client used first, if its address is validated.
         """
         host, port = endpoint(path[0])
-        made = self._engines.usual if source_id(datagram) else self._engines.zero_length_ids
-        if made is None:
-            logger.info(
-                "%s: a client is not accepted: %s", self.url, self._engines.zero_length_reason
-            )
+        try:
+            choice, make_engine = self._engines.find(datagram)
+        except EngineError as error:
+            logger.info("%s: a client is not accepted: %s", self.url, error)
             return None
-        choice, make_engine = made
         validated = host if original_id is not None else ""
         if not self._has_room(host, validated, now):
             return None

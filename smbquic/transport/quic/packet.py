@@ -5,13 +5,14 @@ during a flood no engine must be made for each datagram.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from smbquic.crypto.gmac import gmac
 
 VERSION_1, VERSION_2 = 0x00000001, 0x6B3343CF
 VERSIONS = (VERSION_1, VERSION_2)
-"""The supported versions ([RFC9000] 15, [RFC9369] 3.1)."""
+"""The versions that there is an engine for ([RFC9000] 15, [RFC9369] 3.1)."""
 LONG_HEADER, FIXED_BIT = 0x80, 0x40
 CONNECTION_ID_SIZE = 8
 """Bytes of the connection IDs that a client issues, and a server that has no server ID. A short
@@ -91,8 +92,11 @@ def _variable_integer(datagram: bytes, at: int) -> tuple[int, int]:
     return value & ((1 << (8 * size - 2)) - 1), at + size
 
 
-def version_negotiation(datagram: bytes, destination_id: bytes) -> bytes:
-    """Return the answer to a datagram with a version that is not supported ([RFC9000] 17.2.1)."""
+def version_negotiation(datagram: bytes, destination_id: bytes, versions: Iterable[int]) -> bytes:
+    """Return the answer to a datagram with a version that is not one of `versions`.
+
+    [RFC9000] 17.2.1.
+    """
     # With the client's two connection IDs exchanged, so that it can match the answer.
     source = source_id(datagram)
     return b"".join(
@@ -103,7 +107,7 @@ def version_negotiation(datagram: bytes, destination_id: bytes) -> bytes:
             source,
             bytes([len(destination_id)]),
             destination_id,
-            *(version.to_bytes(4, "big") for version in VERSIONS),
+            *(version.to_bytes(4, "big") for version in versions),
         )
     )
 

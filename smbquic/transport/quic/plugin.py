@@ -22,10 +22,10 @@ class Requirements:
     """The capabilities that a connection, or all connections of a listener, need.
 
     With `client_certificates` a server asks its clients for theirs, with `certificate_by_name` it
-    chooses its own by the server name that a client asks for, and with `zero_length_ids` it has
-    clients with a connection ID of length 0. `groups` are those that keys may be exchanged in; none
-    means all that the engine has. `any_group` is not needed but preferred; see
-    `EngineCapabilities`.
+    chooses its own by the server name that a client asks for, with `zero_length_ids` it has clients
+    with a connection ID of length 0, and with `version_2` those that begin with version 2 of QUIC.
+    With `qlog`, a trace is written. `groups` are those that keys may be exchanged in; none means
+    all that the engine has. `any_group` is not needed but preferred; see `EngineCapabilities`.
     """
 
     congestion: str
@@ -33,6 +33,8 @@ class Requirements:
     client_certificates: bool = False
     certificate_by_name: bool = False
     zero_length_ids: bool = False
+    version_2: bool = False
+    qlog: bool = False
     any_group: bool = False
 
 
@@ -42,9 +44,10 @@ class EngineCapabilities:
 
     `congestion` are its congestion controllers and `groups` the groups that it exchanges keys
     in. As a server it can: ask for `client_certificates`, choose a `certificate_by_name`, answer
-    clients with `zero_length_ids`, and take a key share of `any_group` that a client sends,
-    where others know no share but the first. `ecn` says that it counts congestion marks
-    ([RFC9000] 13.4), `own_io` that it reads and writes its own sockets.
+    clients with `zero_length_ids` and clients that begin with `version_2` of QUIC ([RFC9369]), and
+    take a key share of `any_group` that a client sends, where others know no share but the first.
+    `qlog` says that it writes traces, `ecn` that it counts congestion marks ([RFC9000] 13.4),
+    `own_io` that it reads and writes its own sockets.
     """
 
     congestion: frozenset[str]
@@ -52,7 +55,9 @@ class EngineCapabilities:
     client_certificates: bool
     certificate_by_name: bool
     zero_length_ids: bool
+    version_2: bool
     any_group: bool
+    qlog: bool
     ecn: bool = False
     own_io: bool = False
 
@@ -65,6 +70,10 @@ class EngineCapabilities:
             missing.append("certificates by name")
         if requirements.zero_length_ids and not self.zero_length_ids:
             missing.append("zero-length connection IDs")
+        if requirements.version_2 and not self.version_2:
+            missing.append("QUIC version 2")
+        if requirements.qlog and not self.qlog:
+            missing.append("qlog traces")
         if requirements.congestion not in self.congestion:
             missing.append(f"congestion control {requirements.congestion}")
         return missing + self.lacking_groups(requirements.groups)
@@ -91,12 +100,13 @@ MakeServer = Callable[[ServerTls | CertificatesByName, QuicOptions], MakeEngine]
 
 @dataclass(frozen=True, slots=True)
 class EnginePlugin:
-    """An engine, whose library has the same name and may be missing.
+    """An engine, whose library may be missing; `module` is the name by which that is imported.
 
     `client` and `server` import it when they are called, and not before.
     """
 
     name: str
+    module: str
     capabilities: EngineCapabilities
     client: MakeClient
     server: MakeServer
@@ -104,4 +114,4 @@ class EnginePlugin:
     @property
     def installed(self) -> bool:
         """Whether the library can be imported."""
-        return find_spec(self.name) is not None
+        return find_spec(self.module) is not None

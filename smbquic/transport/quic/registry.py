@@ -4,36 +4,69 @@ An engine is a folder with its adapter and an `EnginePlugin`, an entry in `ENGIN
 `EngineName`. Nothing else asks for an engine by name.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product, starmap
+from typing import NamedTuple, Self
 
 from smbquic.errors import EngineError, HandshakeError
 from smbquic.transport.quic.aioquic.plugin import AIOQUIC
 from smbquic.transport.quic.engine import EngineChoice, Verify
+from smbquic.transport.quic.native.plugin import NATIVE
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.packet import VERSION_1, VERSION_2, VERSIONS, source_id
 from smbquic.transport.quic.plugin import EnginePlugin, MakeEngine, Requirements
 from smbquic.transport.quic.qh3.plugin import QH3
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 
-ENGINES: tuple[EnginePlugin, ...] = (QH3, AIOQUIC)
+ENGINES: tuple[EnginePlugin, ...] = (NATIVE, QH3, AIOQUIC)
 """All engines, the fastest first."""
 
 ChosenEngine = tuple[EngineChoice, MakeEngine]
 """The engine and why it was chosen, and what makes one for a connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerEngines:
-    """The `usual` engine of a listener, and the one for clients with `zero_length_ids`.
+class ClientKind(NamedTuple):
+    """What the first datagram of a client shows, and what not every engine can answer.
 
     Many clients have a connection ID of length 0, as they use a socket for one connection only
-    (OpenSSL, MsQuic, quic-go). If the usual engine cannot answer them, another one does, and if
-    there is none they are not accepted; `zero_length_reason` says why they need another one.
+    (OpenSSL, MsQuic, quic-go). Few begin with version 2 of QUIC ([RFC9369]).
+    """
+
+    zero_length_id: bool
+    version_2: bool
+
+    @classmethod
+    def of(cls, datagram: bytes) -> Self:
+        """Return the kind of a client that has sent a datagram with a long header."""
+        version_2 = int.from_bytes(datagram[1:5], "big") == VERSION_2
+        return cls(zero_length_id=not source_id(datagram), version_2=version_2)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEngines:
+    """The engines of a listener: the `usual` one, and `others` for clients that it cannot answer.
+
+    `refused` says why clients of a kind are not accepted: no engine can answer them.
     """
 
     usual: ChosenEngine
-    zero_length_ids: ChosenEngine | None
-    zero_length_reason: str = ""
+    others: Mapping[ClientKind, ChosenEngine]
+    refused: Mapping[ClientKind, str]
+
+    def find(self, datagram: bytes) -> ChosenEngine:
+        """Return the engine for a client by its first datagram. Raises `EngineError`."""
+        client = ClientKind.of(datagram)
+        if client in self.refused:
+            raise EngineError(self.refused[client])
+        return self.others.get(client, self.usual)
+
+    def versions(self, datagram: bytes) -> tuple[int, ...]:
+        """Return the versions of QUIC that a client may use, which has sent a first datagram."""
+        client = ClientKind.of(datagram)
+        return (VERSION_1,) if client._replace(version_2=True) in self.refused else VERSIONS
 
 
 def client_engine(
@@ -85,29 +118,39 @@ def server_engines(identity: ServerTls | CertificatesByName, options: QuicOption
     """Return the engines of a listener. Raises `EngineError`, and as files may."""
     identity = _single(identity)
     usual = server_engine(identity, options)
-    if _plugin(usual[0]).capabilities.zero_length_ids:
-        return ServerEngines(usual, usual)
-    reason = f"{usual[0].engine} cannot answer clients with zero-length connection IDs"
-    return ServerEngines(usual, _zero_length_engine(identity, options, reason), reason)
+    others, refused = dict[ClientKind, ChosenEngine](), dict[ClientKind, str]()
+
+    @cache
+    def make(plugin: EnginePlugin, groups: tuple[str, ...]) -> MakeEngine:
+        return plugin.server(identity, replace(options, tls_groups=groups))
+
+    for client in starmap(ClientKind, product((False, True), repeat=2)):
+        needed = replace(
+            _server_requirements(identity, options),
+            zero_length_ids=client.zero_length_id,
+            version_2=client.version_2,
+        )
+        lacking = _plugin(usual[0]).capabilities.lacking(needed)
+        if not lacking:
+            continue
+        reason = f"{usual[0].engine} cannot answer clients with {' and '.join(lacking)}"
+        # Another engine than the one that was asked for by name is never taken.
+        other = _able_plugin(needed) if options.engine == "auto" else None
+        if other is None:
+            refused[client] = reason
+        else:
+            others[client] = EngineChoice(other[0].name, reason), make(*other)
+    return ServerEngines(usual, others, refused)
 
 
-def _zero_length_engine(
-    identity: ServerTls | CertificatesByName, options: QuicOptions, reason: str
-) -> ChosenEngine | None:
-    """Return the fastest engine that can answer clients with zero-length connection IDs.
-
-    It may have some of the groups only. None where another engine was asked for by name.
-    """
-    if options.engine != "auto":
-        return None
-    needed = replace(_server_requirements(identity, options), zero_length_ids=True)
+def _able_plugin(needed: Requirements) -> tuple[EnginePlugin, tuple[str, ...]] | None:
+    """Return the fastest engine that can do what is `needed`, perhaps with some groups only."""
     for plugin in filter(lambda each: each.installed, ENGINES):
-        missing = plugin.capabilities.lacking_groups(tuple(options.tls_groups))
-        groups = tuple(group for group in options.tls_groups if group not in missing)
-        has_groups = bool(groups) or not options.tls_groups
+        missing = plugin.capabilities.lacking_groups(needed.groups)
+        groups = tuple(group for group in needed.groups if group not in missing)
+        has_groups = bool(groups) or not needed.groups
         if has_groups and not plugin.capabilities.lacking(replace(needed, groups=groups)):
-            make = plugin.server(identity, replace(options, tls_groups=groups))
-            return EngineChoice(plugin.name, reason), make
+            return plugin, groups
     return None
 
 
@@ -119,7 +162,11 @@ def _single(identity: ServerTls | CertificatesByName) -> ServerTls | Certificate
 
 
 def _requirements(options: QuicOptions) -> Requirements:
-    return Requirements(congestion=options.congestion, groups=tuple(options.tls_groups))
+    return Requirements(
+        congestion=options.congestion,
+        groups=tuple(options.tls_groups),
+        qlog=options.qlog is not None,
+    )
 
 
 def _server_requirements(
@@ -148,9 +195,11 @@ def choose(options: QuicOptions, needed: Requirements) -> tuple[EngineChoice, En
     # One with a reservation is better than none.
     preferred = [each for each in able if not _reservation(each, needed)]
     plugin = (preferred or able)[0]
-    if plugin is ENGINES[0]:
-        return EngineChoice(plugin.name, "the fastest"), plugin
     faster = ENGINES[: ENGINES.index(plugin)]
+    if not faster:
+        return EngineChoice(plugin.name, "the fastest"), plugin
+    if not any(each.installed for each in faster):
+        return EngineChoice(plugin.name, "the fastest that is installed"), plugin
     reasons = (_obstacle(each, needed) or _reservation(each, needed) for each in faster)
     return EngineChoice(plugin.name, ", ".join(reasons)), plugin
 
@@ -191,7 +240,7 @@ def _nobody_can(needed: Requirements) -> str:
 
 def _remedy(needed: Requirements) -> str:
     """Return what to change where no engine that is installed can do what is needed."""
-    able = [each.name for each in ENGINES if not each.capabilities.lacking(needed)]
+    able = [each.module for each in ENGINES if not each.capabilities.lacking(needed)]
     if able:
         return f"install {' or '.join(able)}"
     rare = [

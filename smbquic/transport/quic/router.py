@@ -35,6 +35,8 @@ class Destination(Protocol):
 Accept = Callable[[bytes, bytes, Path, float], Destination | None]
 """Called with a new client's first datagram, the connection ID that it has chosen, the path and the
 time; returns None if the client is not accepted."""
+Versions = Callable[[bytes], tuple[int, ...]]
+"""Called with a new client's first datagram; returns the versions of QUIC that it may use."""
 Reply = Callable[[bytes, Path], None]
 OnUnmatched = Callable[[bytes, Path, float], None]
 """Called with a datagram of an unknown connection, the path and the time."""
@@ -44,9 +46,9 @@ class Router:
     """A router of the datagrams of a socket to the connections on it.
 
     Without `accept` there are only the connections that were added. Other datagrams are dropped,
-    except that a client with an unknown version gets a Version Negotiation packet, and that
-    `on_unmatched` is called with what may belong to a former connection. The IDs that were issued
-    have `id_size` bytes.
+    except that a client with a version that is none of its `versions` gets a Version Negotiation
+    packet, and that `on_unmatched` is called with what may belong to a former connection. The IDs
+    that were issued have `id_size` bytes.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class Router:
         reply: Reply | None = None,
         on_unmatched: OnUnmatched | None = None,
         *,
+        versions: Versions = lambda datagram: VERSIONS,
         id_size: int = CONNECTION_ID_SIZE,
     ) -> None:
         self._accept = accept
         self._reply = reply
         self._on_unmatched = on_unmatched
+        self._versions = versions
         self._id_end = 1 + id_size
         self._destinations: dict[bytes, Destination] = {}
         # Those that have received something since the last `batch_received`, in order.
@@ -144,11 +148,12 @@ class Router:
         ):
             return None
         version = int.from_bytes(datagram[1:5], "big")
-        if version in VERSIONS:
+        versions = self._versions(datagram)
+        if version in versions:
             if is_initial(datagram, version):
                 return self._accept(datagram, connection_id, path, now)
             return None
         # Version 0 is that of a Version Negotiation packet, which gets no answer ([RFC9000] 6.1).
         if version and self._reply is not None:
-            self._reply(version_negotiation(datagram, connection_id), path)
+            self._reply(version_negotiation(datagram, connection_id, versions), path)
         return None

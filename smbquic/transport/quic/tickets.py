@@ -93,7 +93,7 @@ class Resumption:
 
 @dataclass(frozen=True, slots=True)
 class ResumableSession:
-    """A session that a client may resume, with the attributes that both engines read."""
+    """A session that a client may resume, with the attributes that aioquic and qh3 read."""
 
     cipher_suite: int
     resumption_secret: bytes = field(repr=False)

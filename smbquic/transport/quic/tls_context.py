@@ -1,4 +1,4 @@
-"""The parts of a TLS handshake that both engines share: verification and session tickets.
+"""The parts of a TLS handshake that aioquic and qh3 share: verification and session tickets.
 
 The `tls.Context` of qh3 is derived from that of aioquic, so this applies to both.
 """

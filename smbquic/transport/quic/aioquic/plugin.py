@@ -1,4 +1,4 @@
-"""The engine aioquic for the registry: it has every capability, and is slow."""
+"""The engine plug-in for aioquic: it can do nearly everything, and is slow."""
 
 from functools import partial
 
@@ -45,13 +45,16 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
 
 AIOQUIC = EnginePlugin(
     "aioquic",
+    "aioquic",
     EngineCapabilities(
         congestion=frozenset({"cubic", "reno", "bbr"}),
         groups=frozenset(GROUPS) - {POST_QUANTUM},
         client_certificates=True,
         certificate_by_name=True,
         zero_length_ids=True,
+        version_2=True,
         any_group=True,
+        qlog=True,
     ),
     _client,
     _server,

@@ -40,6 +40,7 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
 
 QH3 = EnginePlugin(
     "qh3",
+    "qh3",
     EngineCapabilities(
         # The library's own; another one cannot be chosen.
         congestion=frozenset({"cubic"}),
@@ -48,7 +49,9 @@ QH3 = EnginePlugin(
         certificate_by_name=False,
         # It sends packets to such a client with the ID that the client chose for the server.
         zero_length_ids=False,
+        version_2=True,
         any_group=False,
+        qlog=True,
     ),
     _client,
     _server,

@@ -28,7 +28,8 @@ from smbquic.transport.quic.engine import (
 from smbquic.transport.quic.listener import QuicListener, listen_on
 from smbquic.transport.quic.listener_keys import ListenerKeys
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.registry import ServerEngines
+from smbquic.transport.quic.packet import VERSION_1, VERSION_2
+from smbquic.transport.quic.registry import ClientKind, ServerEngines
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.stateless_reset import StatelessResets, is_reset
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls
@@ -44,15 +45,24 @@ CERTIFICATE = ServerTls(b"certificate", b"key")
 VERIFYING = ServerTls(b"certificate", b"key", verify=lambda chain: None)
 QH3 = EngineChoice("qh3", "the fastest")
 AIOQUIC = EngineChoice("aioquic", "it is a test")
+ZERO_LENGTH_ID = ClientKind(zero_length_id=True, version_2=False)
+OF_VERSION_2 = ClientKind(zero_length_id=False, version_2=True)
+KINDS = (ZERO_LENGTH_ID, OF_VERSION_2, ClientKind(zero_length_id=True, version_2=True))
 
 
 def initial(
-    destination: bytes = ID, *, token: bytes = b"", source: bytes = b"client", size: int = 1200
+    destination: bytes = ID,
+    *,
+    version: int = VERSION_1,
+    token: bytes = b"",
+    source: bytes = b"client",
+    size: int = 1200,
 ) -> bytes:
     """Return the first datagram of a client."""
     head = b"".join(
         (
-            b"\xc0\0\0\0\1",
+            b"\xc0" if version == VERSION_1 else b"\xd0",
+            version.to_bytes(4, "big"),
             bytes([len(destination)]) + destination,
             bytes([len(source)]) + source,
             (0x4000 | len(token)).to_bytes(2, "big") + token,
@@ -137,7 +147,8 @@ class Listening:
         self.engines: list[AcceptedEngine] = []
         self.read: list[object] = []
         self.usual = AIOQUIC
-        self.zero_length: EngineChoice | None = None
+        # Engines for the clients that the usual one cannot answer.
+        self.others: dict[ClientKind, EngineChoice] = {}
         self.served: list[MessageTransport] = []
         self.failed: list[tuple[str, TransportError, ClientHello]] = []
         self.refused: list[tuple[str, str]] = []
@@ -160,11 +171,11 @@ class Listening:
 
     def _read(self, certificate: object, options: QuicOptions) -> ServerEngines:
         self.read.append(certificate)
-        other = self.zero_length
+        usual, others = self.usual, self.others
         return ServerEngines(
-            (self.usual, partial(self._make, self.usual.engine)),
-            None if other is None else (other, partial(self._make, other.engine)),
-            "it is a test",
+            (usual, partial(self._make, usual.engine)),
+            {kind: (each, partial(self._make, each.engine)) for kind, each in others.items()},
+            {kind: "it is a test" for kind in KINDS if kind not in others},
         )
 
     def _make(
@@ -458,11 +469,32 @@ async def test_a_client_without_an_id_gets_an_engine_that_can_answer_it(
     assert listening.engines == []
     assert f"{URL}: a client is not accepted: it is a test" in caplog.text
 
-    listening.zero_length = QH3
+    listening.others[ZERO_LENGTH_ID] = QH3
     listening.listener.reload()
     listening.receive(initial(source=b""))
     listening.receive(initial(b"another!"), TWO)
     assert [engine.name for engine in listening.engines] == ["qh3", "aioquic"]
+
+
+async def test_a_client_of_version_2_is_asked_for_version_1_where_no_engine_has_the_other(
+    listen: Listen,
+) -> None:
+    listening = listen()
+    datagram = initial(version=VERSION_2)
+    [answer] = listening.receive(datagram)
+    assert answer[1:] == bytes(4) + b"\x06client" + b"\x08" + ID + VERSION_1.to_bytes(4, "big")
+    assert listening.engines == []
+
+    listening.others[OF_VERSION_2] = QH3
+    listening.listener.reload()
+    assert listening.receive(datagram) == []
+    [engine] = listening.engines
+    assert (engine.name, engine.pieces) == ("qh3", [datagram])
+    # None that has both.
+    [answer] = listening.receive(initial(b"another!", version=VERSION_2, source=b""), TWO)
+    assert answer[-4:] == VERSION_1.to_bytes(4, "big")
+    # Nothing that a client of version 1 could do with one.
+    assert listening.receive(initial(b"a third!", source=b""), THREE) == []
 
 
 async def test_a_datagram_of_a_former_connection_is_answered_with_a_reset(listen: Listen) -> None:
@@ -656,7 +688,7 @@ async def test_listening_on_every_address_with_the_options_that_are_given(
 
     def engines(certificate: object, options: QuicOptions) -> ServerEngines:
         read.append(options)
-        return ServerEngines((AIOQUIC, lambda *_: cast(Engine, None)), None)
+        return ServerEngines((AIOQUIC, lambda *_: cast(Engine, None)), {}, {})
 
     async def serve(transport: MessageTransport) -> None:
         raise AssertionError

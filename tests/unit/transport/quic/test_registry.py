@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -19,23 +20,60 @@ from smbquic.transport.quic.engine import (
     Verify,
 )
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.packet import VERSION_1, VERSIONS
 from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine, Requirements
-from smbquic.transport.quic.registry import choose, client_engine, server_engine, server_engines
+from smbquic.transport.quic.registry import (
+    ServerEngines,
+    choose,
+    client_engine,
+    server_engine,
+    server_engines,
+)
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 
 
+def requirements(options: QuicOptions, **more: Any) -> Requirements:
+    return replace(registry._requirements(options), **more)
+
+
 def chosen(options: QuicOptions, **more: bool) -> EngineChoice:
-    needed = Requirements(congestion=options.congestion, groups=tuple(options.tls_groups), **more)
-    return choose(options, needed)[0]
+    return choose(options, requirements(options, **more))[0]
 
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The libraries that are there."""
-    found = {"aioquic", "qh3"}
+    found = {"aioquic", "qh3", "smbquic_native"}
     monkeypatch.setattr(plugin, "find_spec", lambda name: name if name in found else None)
     return found
+
+
+@pytest.fixture
+def without_native(installed: set[str]) -> set[str]:
+    """The libraries that are there where the optional extension is not."""
+    installed.remove("smbquic_native")
+    return installed
+
+
+@pytest.mark.parametrize(
+    ("options", "certificate", "engine"),
+    [
+        (QuicOptions(engine="auto"), False, "native"),
+        (QuicOptions(engine="auto"), True, "native"),
+        (QuicOptions(engine="auto", congestion="bbr"), False, "native"),
+        (QuicOptions(engine="auto", congestion="reno"), True, "native"),
+        (QuicOptions(engine="auto", qlog=Path("traces")), False, "qh3"),
+        (QuicOptions(engine="auto", qlog=Path("traces")), True, "aioquic"),
+        (QuicOptions(engine="native"), True, "native"),
+        (QuicOptions(engine="qh3"), False, "qh3"),
+    ],
+)
+@pytest.mark.usefixtures("installed")
+def test_auto_takes_the_fastest_of_all_that_can(
+    options: QuicOptions, certificate: bool, engine: str
+) -> None:
+    assert chosen(options, client_certificates=certificate).engine == engine
 
 
 @pytest.mark.parametrize(
@@ -50,8 +88,8 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         (QuicOptions(engine="qh3"), False, "qh3"),
     ],
 )
-@pytest.mark.usefixtures("installed")
-def test_auto_takes_the_fastest_that_can(
+@pytest.mark.usefixtures("without_native")
+def test_without_the_extension_auto_takes_the_fastest_of_the_others(
     options: QuicOptions, certificate: bool, engine: str
 ) -> None:
     assert chosen(options, client_certificates=certificate).engine == engine
@@ -66,7 +104,7 @@ def test_auto_takes_the_fastest_that_can(
         (("X25519MLKEM768", "P-256"), "auto", True, "qh3"),
     ],
 )
-@pytest.mark.usefixtures("installed")
+@pytest.mark.usefixtures("without_native")
 def test_a_server_with_groups_of_its_own_has_to_find_them(
     groups: tuple[str, ...], asked: EngineName, any_group: bool, engine: str
 ) -> None:
@@ -75,12 +113,12 @@ def test_a_server_with_groups_of_its_own_has_to_find_them(
     )
 
 
-def test_what_is_preferred_is_not_needed(installed: set[str]) -> None:
+def test_what_is_preferred_is_not_needed(without_native: set[str]) -> None:
     options = QuicOptions(tls_groups=("P-256",))
-    reason = "qh3 takes no key share but a client's first"
+    reason = "native is not installed, qh3 takes no key share but a client's first"
     assert chosen(options, any_group=True) == EngineChoice("aioquic", reason)
-    installed.remove("aioquic")
-    assert chosen(options, any_group=True) == EngineChoice("qh3", "the fastest")
+    without_native.remove("aioquic")
+    assert chosen(options, any_group=True) == EngineChoice("qh3", "the fastest that is installed")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +128,7 @@ def test_what_is_preferred_is_not_needed(installed: set[str]) -> None:
         (QuicOptions(engine="qh3", congestion="bbr"), False, "bbr"),
     ],
 )
-@pytest.mark.usefixtures("installed")
+@pytest.mark.usefixtures("without_native")
 def test_an_engine_that_cannot_is_refused(
     options: QuicOptions, certificate: bool, words: str
 ) -> None:
@@ -100,24 +138,38 @@ def test_an_engine_that_cannot_is_refused(
 
 
 def test_the_reason_is_said(installed: set[str]) -> None:
-    assert str(chosen(QuicOptions())) == "qh3: the fastest"
+    assert str(chosen(QuicOptions())) == "native: the fastest"
     assert str(chosen(QuicOptions(engine="aioquic"))) == "aioquic: as asked for"
-    lossy = chosen(QuicOptions(congestion="bbr"), certificate_by_name=True)
-    assert str(lossy) == "aioquic: qh3 has no certificates by name and no congestion control bbr"
+    traced = QuicOptions(congestion="bbr", qlog=Path("traces"))
+    obstacles = "native has no qlog traces, qh3 has no certificates by name and no congestion"
+    assert str(chosen(traced, certificate_by_name=True)) == f"aioquic: {obstacles} control bbr"
+    installed.remove("smbquic_native")
+    assert str(chosen(QuicOptions())) == "qh3: the fastest that is installed"
+    lossy = chosen(QuicOptions(congestion="bbr"))
+    assert str(lossy) == "aioquic: native is not installed, qh3 has no congestion control bbr"
     installed.remove("qh3")
-    assert str(chosen(QuicOptions())) == "aioquic: qh3 is not installed"
+    assert str(chosen(QuicOptions())) == "aioquic: the fastest that is installed"
 
 
-def test_an_engine_that_is_missing_is_named(installed: set[str]) -> None:
-    installed.remove("qh3")
+def test_an_engine_that_is_missing_is_named(without_native: set[str]) -> None:
+    words = "native is not installed: use the engine qh3 or aioquic, or auto"
+    with pytest.raises(EngineError, match=words):
+        chosen(QuicOptions(engine="native"))
+    without_native.remove("qh3")
     with pytest.raises(EngineError, match="qh3 is not installed: use the engine aioquic, or auto"):
         chosen(QuicOptions(engine="qh3"))
-    installed.remove("aioquic")
-    words = "qh3 is not installed, and aioquic is not installed: install qh3 or aioquic"
+    without_native.remove("aioquic")
+    words = (
+        "native is not installed, and qh3 is not installed, and aioquic is not installed:"
+        " install smbquic_native or qh3 or aioquic"
+    )
     with pytest.raises(EngineError, match=words):
         chosen(QuicOptions())
-    installed.add("qh3")
-    words = "qh3 has no congestion control bbr, and aioquic is not installed: install aioquic"
+    without_native.add("qh3")
+    words = (
+        "native is not installed, and qh3 has no congestion control bbr, and aioquic is not"
+        " installed: install smbquic_native or aioquic"
+    )
     with pytest.raises(EngineError, match=words):
         chosen(QuicOptions(congestion="bbr"))
 
@@ -126,6 +178,7 @@ def test_an_engine_that_is_missing_is_named(installed: set[str]) -> None:
     ("engine", "names", "words"),
     [
         ("aioquic", False, "aioquic has no X25519MLKEM768: use the engine qh3, or auto"),
+        ("native", False, "native has no X25519MLKEM768: use the engine qh3, or auto"),
         ("auto", True, "qh3 has no certificates by name, and aioquic has no X25519MLKEM768: leave"),
     ],
 )
@@ -154,7 +207,7 @@ def test_what_no_engine_has_together_is_asked_for_in_parts(
 
 @pytest.mark.usefixtures("installed")
 def test_any_other_engine_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing asks for one by name, so the fastest that can do it is taken from three as well."""
+    """Nothing asks for one by name, so another one may take the place of one."""
 
     def make(*arguments: object) -> MakeEngine:
         raise AssertionError
@@ -165,18 +218,20 @@ def test_any_other_engine_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
         client_certificates=False,
         certificate_by_name=False,
         zero_length_ids=True,
+        version_2=True,
         any_group=True,
+        qlog=True,
     )
-    third = EnginePlugin("json", capabilities, make, make)  # a library that is always there
+    other = EnginePlugin("other", "json", capabilities, make, make)
     monkeypatch.setattr(plugin, "find_spec", lambda name: name)
-    monkeypatch.setattr(registry, "ENGINES", (third, *registry.ENGINES))
+    monkeypatch.setattr(registry, "ENGINES", (other, *registry.ENGINES[1:]))
 
-    assert chosen(QuicOptions(congestion="bbr")) == EngineChoice("json", "the fastest")
-    assert chosen(QuicOptions()) == EngineChoice("qh3", "json has no congestion control cubic")
+    assert chosen(QuicOptions(congestion="bbr")) == EngineChoice("other", "the fastest")
+    assert chosen(QuicOptions()) == EngineChoice("qh3", "other has no congestion control cubic")
     certificates = chosen(QuicOptions(), client_certificates=True)
     assert certificates.engine == "aioquic"
     assert certificates.reason == (
-        "json has no client certificates and no congestion control cubic,"
+        "other has no client certificates and no congestion control cubic,"
         " qh3 has no client certificates"
     )
 
@@ -199,7 +254,7 @@ def resumption_of(
     capabilities = registry.ENGINES[-1].capabilities
     monkeypatch.setattr(plugin, "find_spec", lambda name: name)
     monkeypatch.setattr(
-        registry, "ENGINES", (EnginePlugin("aioquic", capabilities, client, client),)
+        registry, "ENGINES", (EnginePlugin("aioquic", "aioquic", capabilities, client, client),)
     )
     client_engine(trust, "fs.example", QuicOptions(), verify, port=port)
     (resumption,) = made
@@ -255,12 +310,13 @@ def test_each_is_named(engine: EngineName, pki: PkiDirectory) -> None:
 
 
 @pytest.mark.engine("aioquic", "qh3")
+@pytest.mark.usefixtures("without_native")
 def test_an_only_certificate_needs_no_choice(pki: PkiDirectory) -> None:
     identity = ServerTls(pki.server.certificate, pki.server.key)
     assert server_engine(CertificatesByName({}, identity), QuicOptions())[0].engine == "qh3"
     named = CertificatesByName({"fs.example": identity})
     assert server_engine(named, QuicOptions())[0] == EngineChoice(
-        "aioquic", "qh3 has no certificates by name"
+        "aioquic", "native is not installed, qh3 has no certificates by name"
     )
 
 
@@ -275,37 +331,110 @@ def test_no_client_has_to_wait_for_the_first_key_of_a_server(
     assert made == [True]
 
 
-ZERO_LENGTH = "aioquic: qh3 cannot answer clients with zero-length connection IDs"
+ZERO_LENGTH = "qh3 cannot answer clients with zero-length connection IDs"
+V1, V2 = (version.to_bytes(4, "big") for version in VERSIONS)
+UNKNOWN = b"\x1a\x2a\x3a\x4a"
+
+
+def first_datagram(version: bytes = V1, source: bytes = b"client") -> bytes:
+    return b"\xc0" + version + b"\x08original" + bytes([len(source)]) + source + bytes(99)
+
+
+def engine_of(engines: ServerEngines, datagram: bytes) -> str:
+    """Return the engine of a client, and why; or why it is not accepted."""
+    try:
+        return str(engines.find(datagram)[0])
+    except EngineError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize(
     ("options", "engine"),
     [
-        (QuicOptions(), ZERO_LENGTH),
-        (QuicOptions(tls_groups=("X25519MLKEM768", "P-256")), ZERO_LENGTH),
-        (QuicOptions(tls_groups=("X25519MLKEM768",)), "None"),
-        (QuicOptions(engine="qh3"), "None"),
+        (QuicOptions(), f"aioquic: {ZERO_LENGTH}"),
+        (QuicOptions(tls_groups=("X25519MLKEM768", "P-256")), f"aioquic: {ZERO_LENGTH}"),
+        (QuicOptions(tls_groups=("X25519MLKEM768",)), ZERO_LENGTH),
+        (QuicOptions(engine="qh3"), ZERO_LENGTH),
         (QuicOptions(engine="aioquic"), "aioquic: as asked for"),
     ],
 )
 @pytest.mark.engine("aioquic", "qh3")
+@pytest.mark.usefixtures("without_native")
 def test_clients_with_zero_length_ids_get_an_engine_that_can_answer_them(
     options: QuicOptions, engine: str, pki: PkiDirectory
 ) -> None:
     engines = server_engines(ServerTls(pki.server.certificate, pki.server.key), options)
-    assert str(engines.zero_length_ids and engines.zero_length_ids[0]) == engine
+    assert engine_of(engines, first_datagram(source=b"")) == engine
+    assert engine_of(engines, first_datagram(V2, b"")) == engine
+    assert engines.find(first_datagram()) == engines.find(first_datagram(V2)) == engines.usual
 
 
 @pytest.mark.engine("qh3")
 def test_without_another_engine_they_are_turned_away(
-    pki: PkiDirectory, installed: set[str]
+    pki: PkiDirectory, without_native: set[str]
 ) -> None:
-    installed.remove("aioquic")
+    without_native.remove("aioquic")
     identity = ServerTls(pki.server.certificate, pki.server.key)
     engines = server_engines(identity, QuicOptions())
     assert engines.usual[0].engine == "qh3"
-    assert engines.zero_length_ids is None
-    assert engines.zero_length_reason == ZERO_LENGTH.partition(": ")[2]
+    assert engine_of(engines, first_datagram(source=b"")) == ZERO_LENGTH
+    # Another version would not help.
+    assert engines.versions(first_datagram(UNKNOWN, b"")) == (VERSION_1,)
+    assert engines.versions(first_datagram(UNKNOWN)) == VERSIONS
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Engines with the capabilities of the real ones; returns those that prepared a server."""
+    prepared: list[str] = []
+
+    def of(engine: EnginePlugin) -> EnginePlugin:
+        def server(identity: object, options: QuicOptions) -> MakeEngine:
+            prepared.append(engine.name)
+            return lambda *_: cast(Engine, None)
+
+        return replace(engine, server=server)
+
+    monkeypatch.setattr(registry, "ENGINES", tuple(map(of, registry.ENGINES)))
+    return prepared
+
+
+IDENTITY = ServerTls(b"certificate", b"key")
+VERIFYING = ServerTls(b"certificate", b"key", verify=lambda chain: None)
+VERSION = "native cannot answer clients with QUIC version 2"
+
+
+@pytest.mark.parametrize(
+    ("identity", "missing", "engine", "zero_length"),
+    [
+        (IDENTITY, "", f"qh3: {VERSION}", f"aioquic: {VERSION}"),
+        (IDENTITY, "qh3", f"aioquic: {VERSION}", f"aioquic: {VERSION}"),
+        (IDENTITY, "aioquic", f"qh3: {VERSION}", VERSION),
+        (VERIFYING, "", f"aioquic: {VERSION}", f"aioquic: {VERSION}"),
+        (VERIFYING, "aioquic", VERSION, VERSION),
+    ],
+)
+@pytest.mark.usefixtures("played")
+def test_clients_of_version_2_get_an_engine_that_has_it(
+    installed: set[str], identity: ServerTls, missing: str, engine: str, zero_length: str
+) -> None:
+    installed.discard(missing)
+    engines = server_engines(identity, QuicOptions())
+    assert engine_of(engines, first_datagram()) == "native: the fastest"
+    assert engine_of(engines, first_datagram(source=b"")) == "native: the fastest"
+    for source, found in ((b"client", engine), (b"", zero_length)):
+        assert engine_of(engines, first_datagram(V2, source)) == found
+        versions = (VERSION_1,) if found == VERSION else VERSIONS
+        for version in (V1, V2, UNKNOWN):
+            assert engines.versions(first_datagram(version, source)) == versions
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_engine_for_several_kinds_of_clients_is_prepared_once(played: list[str]) -> None:
+    server_engines(VERIFYING, QuicOptions())
+    assert played == ["native", "aioquic"]
+    server_engines(IDENTITY, QuicOptions(engine="native"))
+    assert played[2:] == ["native"]
 
 
 @pytest.mark.parametrize(

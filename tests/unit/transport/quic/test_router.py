@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smbquic.transport.quic.packet import VERSION_1, VERSIONS
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.udp import Path
 
@@ -38,11 +39,15 @@ class FakeDestination:
 class RoutingServer:
     """A router with everything around it."""
 
-    def __init__(self, *, accepts: bool = True) -> None:
+    def __init__(self, *, accepts: bool = True, versions: tuple[int, ...] = VERSIONS) -> None:
         self.asked: list[bytes] = []
         self.replies: list[bytes] = []
         self.accepted = FakeDestination() if accepts else None
-        self.router = Router(self.accept, lambda datagram, path: self.replies.append(datagram))
+        self.router = Router(
+            self.accept,
+            lambda datagram, path: self.replies.append(datagram),
+            versions=lambda datagram: versions,
+        )
 
     def accept(
         self, datagram: bytes, connection_id: bytes, path: Path, now: float
@@ -158,6 +163,17 @@ def test_an_unknown_version_is_answered() -> None:
     assert reply[0] & 0x80
     assert reply[1:] == bytes(4) + b"\x08clientid" + b"\x08" + ID + V1 + V2
     assert server.asked == []
+
+
+@pytest.mark.parametrize("version", [V2, b"\x1a\x2a\x3a\x4a"])
+def test_a_version_that_no_engine_has_for_a_client_is_not_offered(version: bytes) -> None:
+    server = RoutingServer(versions=(VERSION_1,))
+    server.feed(long_header(0xD0, version))
+    (reply,) = server.replies
+
+    assert reply[1:] == bytes(4) + b"\x08clientid" + b"\x08" + ID + V1
+    server.feed(long_header())
+    assert server.asked == [ID]
 
 
 @given(st.binary(max_size=1400))

@@ -1,0 +1,1 @@
+"""The engine native: QUIC in Rust, an extension module of this project."""
