@@ -102,26 +102,14 @@ async def serve(
         server = _server(_served_shares(shares, stack), store, options, shown)
         stack.callback(server.shares.end)
         stack.push_async_callback(server.close)
-        listening = None
-        if shown is not None:
-            listening = quic_listening(
-                shown, options, server.connection_limiter, server.audit, options.workers
-            )
-            stack.push_async_callback(listening.close)
-        for address in addresses:
-            await _listen(server, address, listening, stack)
-        if listening is not None:
-            await listening.start()
+        listening = await _listen_on_all(server, addresses, shown, options, stack)
         serving = Serving(server, server.listeners, listening, acme=renewer, _users=store)
         if shown is not None:
             watching = asyncio.create_task(shown.watch(serving.apply))
             stack.callback(watching.cancel)
         start_renewing(renewer, server.audit, stack)
         web = await stack.enter_async_context(web_listening(serving, options.web))
-        if options.mdns:
-            await stack.enter_async_context(announced(server.name, server.listeners))
-        if options.wsd:
-            await stack.enter_async_context(announced_to_windows(server.name, server.listeners))
+        await _announce(server, options, stack)
         yield replace(serving, web=web)
 
 
@@ -162,6 +150,35 @@ def _names(
     if certificates is None:
         return AcceptedTargetNames((*own, *labels, *others))
     return AcceptedTargetNames((*own, *labels, *others), certificates.is_name)
+
+
+async def _listen_on_all(
+    server: Server,
+    addresses: Sequence[ListenAddress],
+    shown: ServerCertificates | None,
+    options: ServeOptions,
+    stack: AsyncExitStack,
+) -> QuicListening | None:
+    """Serve the clients that come to the addresses, until `stack` is closed."""
+    listening = None
+    if shown is not None:
+        listening = quic_listening(
+            shown, options, server.connection_limiter, server.audit, options.workers
+        )
+        stack.push_async_callback(listening.close)
+    for address in addresses:
+        await _listen(server, address, listening, stack)
+    if listening is not None:
+        await listening.start()
+    return listening
+
+
+async def _announce(server: Server, options: ServeOptions, stack: AsyncExitStack) -> None:
+    """Announce the server on its networks, until `stack` is closed."""
+    if options.mdns:
+        await stack.enter_async_context(announced(server.name, server.listeners))
+    if options.wsd:
+        await stack.enter_async_context(announced_to_windows(server.name, server.listeners))
 
 
 async def _listen(

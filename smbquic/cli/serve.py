@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -144,28 +145,19 @@ def serve(
     and the log level change while sessions go on. The audit file is reopened.
     """
     sockets = inherited_sockets()
-    settings = with_sockets(config.merged(_loaded(config_file), given), sockets)
+    own_users = UserStore()
+    read = partial(_read, config_file, given, sockets, own_users)
+    settings = read()
     served = collect(settings, shares, folders)
     if folders and not (config_file or sockets or "listen" in given[ProgramOptions]):
         settings = replace(settings, listen=_find_port())
-    for text in users:
-        check_name(text.partition(":")[0])
-    is_open = bool(users or settings.users.names() or settings.guest)
-    if not (is_open or folders):
-        raise click.UsageError("nobody could log on: add --user NAME, --users FILE or --guest")
+    creates_user = _creates_user(settings, users, folders)
     prepared = prepare(settings, given[IdentityFiles], config_file, sockets)
     machine = machine_name()
     # After all other checks, so that nobody types a password for a server that cannot start.
-    own = UserStore()
-    _add_users(own, users)
-    password = None if is_open else _create_user(own)
-    settings.users.include(own)
-
-    def read() -> config.Configuration:
-        new = with_sockets(config.merged(_loaded(config_file), given), sockets)
-        new.users.include(own)
-        return new
-
+    _add_users(own_users, users)
+    password = _create_user(own_users) if creates_user else None
+    settings.users.include(own_users)
     plan = _Plan(
         prepared=prepared,
         shares=served,
@@ -186,6 +178,31 @@ def serve(
             as_json=as_json,
         )
     )
+
+
+def _read(
+    file: Path | None, given: Given, sockets: Sequence[socket.socket], own_users: UserStore
+) -> config.Configuration:
+    """Return the settings of the file and of the command line, which has `own_users`."""
+    settings = with_sockets(config.merged(_loaded(file), given), sockets)
+    settings.users.include(own_users)
+    return settings
+
+
+def _creates_user(
+    settings: config.Configuration, users: tuple[str, ...], folders: tuple[Path, ...]
+) -> bool:
+    """Return whether a user is created, as nobody could log on; only for folders.
+
+    Raises `click.UsageError` where nobody could, and `UsersError` for a name that is none.
+    """
+    for text in users:
+        check_name(text.partition(":")[0])
+    if users or settings.users.names() or settings.guest:
+        return False
+    if not folders:
+        raise click.UsageError("nobody could log on: add --user NAME, --users FILE or --guest")
+    return True
 
 
 def _loaded(file: Path | None) -> config.Configuration:
