@@ -12,13 +12,14 @@ from smbquic.api.client import open_connection
 from smbquic.cli.client import URL, Client, client_command
 from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
-from smbquic.cli.output import emit, warn
+from smbquic.cli.output import counted, emit, warn
 from smbquic.client.connection import ClientConnection
 from smbquic.client.session import Session
 from smbquic.client.url import SmbUrl
 from smbquic.options.client import ConnectionOptions
 from smbquic.options.model import values_of
-from smbquic.pki.explain import EXPIRY_WARNING, days_left
+from smbquic.pki.explain import days_left, expires_soon
+from smbquic.pki.subject import now_utc
 from smbquic.pki.verification import parse_der
 from smbquic.transport.base import Peer
 from smbquic.transport.resolver import SYSTEM
@@ -42,15 +43,12 @@ class Ping:
         )
         return [_address(connection.transport.peer) for connection in connections]
 
-    def days_left(self) -> int | None:
-        """Return how long the server's certificate is valid; None if none was verified."""
-        certificates = self.connection.transport.peer.certificates
-        return days_left(parse_der(certificates[0])) if certificates else None
-
     def document(self, url: SmbUrl) -> dict[str, Any]:
         """Return the whole result for --json."""
         transport = self.connection.transport
         peer, path = transport.peer, transport.statistics()
+        # None if no certificate was verified.
+        certificate = parse_der(peer.certificates[0]) if peer.certificates else None
         negotiated = self.connection.protocol.negotiated
         assert negotiated is not None
         seconds = self.connection.stages.seconds()
@@ -76,7 +74,8 @@ class Ping:
             "smb_encryption": negotiated.cipher.name if negotiated.cipher else None,
             "encryption_left_to_quic": negotiated.transport_security,
             "logged_on": self.session is not None,
-            "certificate_days_left": self.days_left(),
+            "certificate_days_left": certificate and days_left(certificate),
+            "certificate_expires_soon": certificate and expires_soon(certificate, now_utc()),
             "echo_ms": [round(value, 3) for value in self.milliseconds],
         }
 
@@ -103,6 +102,9 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
     \b
     smbquic ping smb+quic://fs.example            connect only
     smbquic ping smb+quic://alice@fs.example      log on too
+
+    A warning says that the server's certificate ends within 30 days, or is in the
+    last quarter of a shorter life.
     """
 
     logged_on = bool(url.user) or client.options(url).guest
@@ -157,9 +159,10 @@ def _print_connection(found: dict[str, Any]) -> None:
         encryption = "encryption left to QUIC"
     else:
         encryption = f"encryption {found['smb_encryption'] or 'not offered'}"
-    days = found["certificate_days_left"]
-    if days is not None and days < EXPIRY_WARNING.days:
-        warn(f"the server's certificate expires in {days} days: renew it on the server")
+    if found["certificate_expires_soon"]:
+        days = found["certificate_days_left"]
+        left = counted(days, "day") if days > 0 else "less than a day"
+        warn(f"the server's certificate expires in {left}: renew it on the server")
     logged_on = "logged on" if found["logged_on"] else "not logged on"
     click.echo(f"SMB {found['dialect']}, signing {found['signing']}, {encryption}, {logged_on}")
 

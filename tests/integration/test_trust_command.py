@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from smbquic.pki import PkiDirectory, Purpose
 from smbquic.pki.container import read_credential
 from smbquic.pki.files import write_file
 from smbquic.pki.issuing import issue
+from smbquic.pki.subject import now_utc
 
 TIMEOUT = 60
 
@@ -76,11 +78,13 @@ def test_a_file_says_it_all_and_is_read_again(config_file: Path) -> None:
         process.communicate()
 
 
+@pytest.mark.parametrize(("age", "left"), [(0.0, None), (3.9, "1 day"), (4.5, "less than a day")])
 def test_ping_warns_of_a_certificate_that_is_about_to_end(
-    pki: PkiDirectory, config_file: Path, tmp_path: Path
+    pki: PkiDirectory, config_file: Path, tmp_path: Path, age: float, left: str | None
 ) -> None:
     own = PkiDirectory(Path(shutil.copytree(pki.path, tmp_path / "pki")))
-    short = issue(own, "short", Purpose.SERVER, ["localhost"], days=5)
+    begin = now_utc() - timedelta(days=age)
+    short = issue(own, "short", Purpose.SERVER, ["localhost"], days=5, now=begin)
     text = config_file.read_text().replace(str(pki.server.certificate), str(short.certificate))
     config_file.write_text(text.replace(str(pki.server.key), str(short.key)))
     server = start("serve", "-c", str(config_file), "--json")
@@ -90,10 +94,13 @@ def test_ping_warns_of_a_certificate_that_is_about_to_end(
         ping = start("ping", url, "-c", "1", "--ca", str(own.ca))
         _, errors = ping.communicate(timeout=TIMEOUT)
         assert ping.returncode == 0
-        assert "the server's certificate expires in" in errors
+        assert (f"the server's certificate expires in {left}:" in errors) is (left is not None)
+        assert ("expires" in errors) is (left is not None)
         ping = start("ping", url, "-c", "1", "--ca", str(own.ca), "--json")
         output, _ = ping.communicate(timeout=TIMEOUT)
-        assert json.loads(output)["certificate_days_left"] in (4, 5)
+        found = json.loads(output)
+        assert found["certificate_days_left"] == int(5 - age - 0.001)
+        assert found["certificate_expires_soon"] is (left is not None)
     finally:
         server.kill()
         server.communicate()
