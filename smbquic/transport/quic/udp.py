@@ -11,16 +11,19 @@ import logging
 import select
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from smbquic.transport.addresses import Address, SocketAddress, is_wildcard
 from smbquic.transport.socket_options import LINUX, request_buffer, try_option
+from smbquic.wire.cursor import Buffer
 
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
 IP_PKTINFO, IP_MTU_DISCOVER, IP_MTU, IP_PMTUDISC_PROBE = 8, 10, 14, 3
+IP_TOS, IPV6_TCLASS = 1, 67
 IPV6_MTU_DISCOVER, IPV6_MTU, IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_PKTINFO = 23, 24, 3, 49, 50
 
 ETHERNET_MTU = 1500
@@ -34,18 +37,43 @@ READS_PER_WAKE_UP = 16
 ANCILLARY_SIZE = 128
 MAX_SEGMENTS = 60
 MAX_SEGMENTED = 64000
-"""Segments, and bytes, of a batch: a little less than the kernel's limits of 64 and 65,507."""
+"""Segments, and bytes, of one system call: a little less than the kernel's limits of 64 and 65,507.
+"""
 
 Path = tuple[SocketAddress, bytes]
 """The peer's address, and this end's: a control message for the kernel, empty if the socket has one
 address only."""
-Batch = tuple[list[bytes], Path]
-"""Datagrams for one path, in order."""
 
 _SEGMENT_SIZE = struct.Struct("=H")
 _GRO_SIZE = struct.Struct("=i")
+_TRAFFIC_CLASS = struct.Struct("=i")
 
 logger = logging.getLogger(__name__)
+
+
+class Segments(NamedTuple):
+    """Datagrams that are contiguous: each has `size` bytes, and only the last may be shorter.
+
+    They are sent with the codepoint `ecn` in their IP headers ([RFC3168] 5, 0 to 3).
+    """
+
+    data: Buffer
+    size: int
+    ecn: int = 0
+
+
+Batch = tuple[Sequence[bytes | Segments], Path]
+"""Datagrams for one path, in order."""
+
+
+def single_datagrams(datagrams: Iterable[bytes | Segments]) -> Iterator[bytes]:
+    """Yield the datagrams of a batch one by one."""
+    for each in datagrams:
+        if isinstance(each, Segments):
+            for start in range(0, len(each.data), each.size):
+                yield bytes(each.data[start : start + each.size])
+        else:
+            yield each
 
 
 class UdpReceiver(Protocol):
@@ -62,6 +90,11 @@ class UdpReceiver(Protocol):
 
     def error_received(self, error: OSError) -> None:
         """Act on an error that the network reports, such as a refused port."""
+
+
+def _most_segments(size: int) -> int:
+    """Return how many segments of `size` bytes one system call takes."""
+    return max(1, min(MAX_SEGMENTS, MAX_SEGMENTED // size)) if size else MAX_SEGMENTS
 
 
 def largest_payload(address: SocketAddress) -> int:
@@ -114,6 +147,7 @@ class UdpEndpoint:
         self._waiting: list[Batch] = []
         self._on_writable: dict[Callable[[], None], None] = {}
         self._segmentation = LINUX
+        self._marking = LINUX
         self._closed = False
         self._listen_to(local if isinstance(local, socket.socket) else _open(local, remote))
 
@@ -149,7 +183,7 @@ class UdpEndpoint:
             self._on_writable.clear()
             self._forget_socket()
 
-    def send(self, datagrams: list[bytes], path: Path) -> None:
+    def send(self, datagrams: Sequence[bytes | Segments], path: Path) -> None:
         """Send datagrams in order; what the kernel does not take now is sent later."""
         if self._closed:
             return
@@ -158,59 +192,114 @@ class UdpEndpoint:
             return
         start = 0
         while start < len(datagrams):
-            end = self._batch_end(datagrams, start)
-            try:
-                self._send_segments(datagrams[start:end], path)
-            except BlockingIOError:
-                self._waiting.append((datagrams[start:], path))
+            first = datagrams[start]
+            rest: Sequence[bytes | Segments]
+            if isinstance(first, Segments):
+                rest, end = self._send_segments(first, path), start + 1
+            else:
+                rest, end = self._send_several(datagrams, start, path)
+            if rest:
+                self._waiting.append(([*rest, *datagrams[end:]], path))
                 self._loop.add_writer(self._socket.fileno(), self._writable)
                 return
-            except OSError as error:
-                if end - start > 1 and error.errno in SEGMENTATION_REFUSED:
-                    # Either the kernel cannot segment on this interface, or the segments are too
-                    # large for it: both have the same errors.
-                    carried = largest_payload(path[0])
-                    if len(datagrams[start]) <= carried:
-                        logger.info("the kernel refuses UDP_SEGMENT: %s", error)
-                        self._segmentation = False
-                        continue
-                    error = OSError(errno.EMSGSIZE, "larger than the interface carries")
-                    if len(datagrams[end - 1]) <= carried:
-                        # The last of a batch may be short enough.
-                        end -= 1
-                self._receiver.error_received(error)
             start = end
 
-    def _batch_end(self, datagrams: list[bytes], start: int) -> int:
-        """Return the end of the segment batch that begins at `start`, for one system call.
+    def _send_segments(self, segments: Segments, path: Path) -> list[Segments]:
+        """Send a contiguous batch; return the rest, which the kernel does not take now."""
+        size, ecn = segments.size, segments.ecn
+        # Slices of a memoryview copy nothing.
+        data, at = memoryview(segments.data), 0
+        while at < len(data):
+            step = size * _most_segments(size) if self._segmentation else size
+            part = data[at : at + step]
+            try:
+                self._send_at_once([part], size if len(part) > size else 0, path, ecn)
+            except BlockingIOError:
+                return [Segments(data[at:], size, ecn)]
+            except OSError as error:
+                sizes = [size] * (len(part) // size)
+                if len(part) % size:
+                    sizes.append(len(part) % size)
+                step = size * self._lost(error, sizes, path, ecn)
+            at += step
+        return []
+
+    def _send_several(
+        self, datagrams: Sequence[bytes | Segments], start: int, path: Path
+    ) -> tuple[list[bytes], int]:
+        """Send datagrams from `start` on that are not contiguous, with one system call.
+
+        Return those that the kernel does not take now, and where the others begin.
+        """
+        batch = self._batch(datagrams, start)
+        end = start + len(batch)
+        try:
+            self._send_at_once(batch, len(batch[0]) if len(batch) > 1 else 0, path)
+        except BlockingIOError:
+            return batch, end
+        except OSError as error:
+            end = start + self._lost(error, list(map(len, batch)), path)
+        return [], end
+
+    def _batch(self, datagrams: Sequence[bytes | Segments], start: int) -> list[bytes]:
+        """Return the segment batch that begins at `start`, for one system call.
 
         All have the size of the first; the last one may be shorter.
         """
-        end = start + 1
-        if not self._segmentation:
-            return end
-        size = len(datagrams[start])
-        most = min(len(datagrams), start + MAX_SEGMENTS, start + max(1, MAX_SEGMENTED // size))
-        while end < most:
-            length = len(datagrams[end])
-            if length > size:
-                break
-            end += 1
-            if length < size:
-                break
-        return end
+        first = datagrams[start]
+        assert isinstance(first, bytes)
+        batch, size = [first], len(first)
+        if self._segmentation:
+            for datagram in islice(datagrams, start + 1, start + _most_segments(size)):
+                # Most have the same size, and are only asked for that.
+                if len(datagram) != size or not isinstance(datagram, bytes):
+                    if isinstance(datagram, bytes) and len(datagram) < size:
+                        batch.append(datagram)
+                    break
+                batch.append(datagram)
+        return batch
 
-    def _send_segments(self, segments: list[bytes], path: Path) -> None:
+    def _lost(self, error: OSError, sizes: list[int], path: Path, ecn: int = 0) -> int:
+        """Act on an error of a system call for datagrams of these sizes.
+
+        Return how many of them are lost; the others are to be sent again.
+        """
+        count = len(sizes)
+        if count > 1 and error.errno in SEGMENTATION_REFUSED:
+            # Either the kernel cannot segment on this interface, or the segments are too large for
+            # it: both have the same errors.
+            carried = largest_payload(path[0])
+            if sizes[0] <= carried:
+                logger.info("the kernel refuses UDP_SEGMENT: %s", error)
+                self._segmentation = False
+                return 0
+            error = OSError(errno.EMSGSIZE, "larger than the interface carries")
+            if sizes[-1] <= carried:
+                # The last of a batch may be short enough.
+                count -= 1
+        elif ecn and self._marking and error.errno == errno.EINVAL:
+            logger.info("the kernel refuses to mark datagrams for ECN: %s", error)
+            self._marking = False
+            return 0
+        self._receiver.error_received(error)
+        return count
+
+    def _send_at_once(
+        self, buffers: Sequence[Buffer], segment: int, path: Path, ecn: int = 0
+    ) -> None:
+        """Send buffers with one system call, as segments of a size, or one datagram if it is 0."""
         address, source = path
         control: list[tuple[int, int, bytes]] = []
-        if len(segments) > 1:
-            control.append((SOL_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(len(segments[0]))))
+        if segment:
+            control.append((SOL_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(segment)))
         if source:
             control.append(_source_control(source))
+        if ecn and self._marking:
+            control.append((*self._traffic_class, _TRAFFIC_CLASS.pack(ecn)))
         if self._remote is None:
-            self._socket.sendmsg(segments, control, 0, address)
+            self._socket.sendmsg(buffers, control, 0, address)
         else:
-            self._socket.sendmsg(segments, control)
+            self._socket.sendmsg(buffers, control)
 
     def _writable(self) -> None:
         self._loop.remove_writer(self._socket.fileno())
@@ -253,6 +342,10 @@ class UdpEndpoint:
 
     def _listen_to(self, sock: socket.socket) -> None:
         self._socket = sock
+        ipv6 = sock.family == socket.AF_INET6
+        self._traffic_class = (
+            (socket.IPPROTO_IPV6, IPV6_TCLASS) if ipv6 else (socket.IPPROTO_IP, IP_TOS)
+        )
         self._incoming = select.poll()
         self._incoming.register(sock, select.POLLIN)
         self._loop.add_reader(sock.fileno(), self._readable)

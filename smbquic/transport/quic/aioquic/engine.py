@@ -192,7 +192,7 @@ class AioquicEngine(AioquicStatus):
             return []
         datagrams: list[tuple[bytes, Path]] = self._quic.datagrams_to_send(now)
         # They may be for several paths, as during path validation ([RFC9000] 8.2).
-        batches = [
+        batches: list[Batch] = [
             ([datagram for datagram, _ in each], path)
             for path, each in groupby(datagrams, key=itemgetter(1))
         ]

@@ -1,7 +1,7 @@
 """A QUIC transport on an engine and an endpoint that the test plays itself."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import cast
 
@@ -20,7 +20,7 @@ from smbquic.transport.quic.engine import (
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.transport import QuicTransport
-from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
+from smbquic.transport.quic.udp import Batch, Path, Segments, UdpEndpoint, single_datagrams
 from smbquic.wire.cursor import Buffer
 
 PATH = (("192.0.2.1", 443), b"")
@@ -131,8 +131,8 @@ class FakeEndpoint:
         self.callbacks: list[Callable[[], None]] = []
         self.rebound = 0
 
-    def send(self, datagrams: list[bytes], path: Path) -> None:
-        self.sent += datagrams
+    def send(self, datagrams: Sequence[bytes | Segments], path: Path) -> None:
+        self.sent += single_datagrams(datagrams)
 
     def when_writable(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)

@@ -12,7 +12,7 @@ from smbquic.transport.quic.engine import Acceptance, CloseReason, DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
-from smbquic.transport.quic.udp import Path
+from smbquic.transport.quic.udp import Path, single_datagrams
 from tests.engines import INSTALLED
 
 CLIENT = (("192.0.2.1", 50000), b"")
@@ -121,7 +121,11 @@ class Simulation:
     def outgoing(self, name: str) -> list[tuple[bytes, Path]]:
         """Return the datagrams that an engine has to send now, one by one."""
         batches = self.engine(name).datagrams(self.now)
-        return [(datagram, path) for datagrams, path in batches for datagram in datagrams]
+        return [
+            (datagram, path)
+            for datagrams, path in batches
+            for datagram in single_datagrams(datagrams)
+        ]
 
     def _send(self, name: str) -> None:
         for datagram, path in self.outgoing(name):

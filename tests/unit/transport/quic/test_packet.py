@@ -24,6 +24,7 @@ from smbquic.transport.quic.packet import (
 )
 from smbquic.transport.quic.registry import client_engine
 from smbquic.transport.quic.tls import ClientTls
+from smbquic.transport.quic.udp import single_datagrams
 from tests.unit.transport.quic.harness import NoIds
 
 PATH = (("192.0.2.1", 50000), b"")
@@ -67,14 +68,15 @@ def test_a_client_begins_anew_with_the_token(engine: EngineName, pki: PkiDirecto
     _, make = client_engine(ClientTls(ca=pki.ca), "localhost", QuicOptions(engine=engine), None)
     client = make(DatagramSizes(1200, 1200), NoIds())
     client.connect(PATH, 1.0)
-    first = client.datagrams(1.0)[0][0][0]
+    first, *_ = single_datagrams(client.datagrams(1.0)[0][0])
     initial = parse_initial(first)
     assert initial is not None
     assert (initial.version, initial.token) == (VERSION_1, b"")
     assert initial.source_id == source_id(first) == client.connection_id
 
     client.receive(retry(initial, b"retry id", b"a token"), PATH, 1.1)
-    again = parse_initial(client.datagrams(1.1)[0][0][0])
+    datagram, *_ = single_datagrams(client.datagrams(1.1)[0][0])
+    again = parse_initial(datagram)
 
     assert again == InitialHeader(VERSION_1, b"retry id", client.connection_id, b"a token")
 

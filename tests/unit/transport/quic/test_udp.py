@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from smbquic.transport import socket_options
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic import udp
-from smbquic.transport.quic.udp import Path, UdpEndpoint
+from smbquic.transport.quic.udp import Path, Segments, UdpEndpoint, single_datagrams
+from smbquic.wire.cursor import Buffer
 from tests.unit.transport.option_socket import OptionSocket
 
 # The numbers themselves, so that a change of one of them is noticed.
@@ -119,15 +120,14 @@ def test_runs_are_what_the_kernel_takes(sizes: list[int], segmentation: bool) ->
     datagrams = list(map(bytes, sizes))
     start = 0
     while start < len(datagrams):
-        end = endpoint._batch_end(datagrams, start)
-        segments = datagrams[start:end]
-        assert end > start
-        assert segmentation or end == start + 1
+        segments = endpoint._batch(datagrams, start)
+        assert segmentation or len(segments) == 1
         assert len(set(map(len, segments[:-1]))) <= 1
         assert len(segments[-1]) <= len(segments[0])
-        assert len(segments) <= MAX_SEGMENTS
+        assert 1 <= len(segments) <= MAX_SEGMENTS
         assert sum(map(len, segments)) <= MAX_SEGMENTED
-        start = end
+        assert segments == datagrams[start : start + len(segments)]
+        start += len(segments)
 
 
 class FailingSocket:
@@ -137,6 +137,7 @@ class FailingSocket:
         self.real = real
         self.failures = list(failures)
         self.taken: list[list[bytes]] = []
+        self.control: list[list[tuple[int, int, bytes]]] = []
 
     def sendmsg(
         self, segments: list[bytes], control: list[tuple[int, int, bytes]], *rest: object
@@ -145,6 +146,7 @@ class FailingSocket:
         if failure is not None:
             raise failure
         self.taken.append(list(segments))
+        self.control.append(control)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
@@ -184,6 +186,160 @@ async def test_an_interface_that_carries_less_by_now_is_no_reason_for_that(
 
     assert [error.errno for error in receiver.errors] == [errno.EMSGSIZE]
     assert sock.taken == [[bytes(40)], [bytes(1200)] * 2]
+
+
+NOBODY = Address(socket.AF_INET, ("127.0.0.1", 9))
+TO_NOBODY = (("127.0.0.1", 9), b"")
+
+
+@pytest.mark.parametrize("source", [bytes, bytearray, memoryview])
+async def test_what_is_contiguous_leaves_in_one_system_call(
+    open_endpoint: Open, source: Callable[[bytes], Buffer]
+) -> None:
+    receiver = FakeReceiver()
+    server = open_endpoint(receiver, local=LOOPBACK)
+    client = open_endpoint(FakeReceiver(), remote=at(server))
+    sock = failing(client)
+    data = b"".join(bytes([number]) * 1200 for number in range(5)) + b"short"
+    client.send([Segments(source(data), 1200)], (server.local, b""))
+    assert sock.taken == [[data]]
+    assert sock.control == [[(17, 103, b"\xb0\x04")]]
+
+    client._socket = sock.real
+    client.send([b"first", Segments(source(data), 1200), b"last"], (server.local, b""))
+    await receiver.receives(8)
+    assert b"".join(receiver.datagrams) == b"first" + data + b"last"
+    assert list(map(len, receiver.datagrams)) == [5, *[1200] * 5, 5, 4]
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "parts"),
+    [
+        (1200, 1200, [1200]),
+        (1200, 700, [700]),
+        (1200, 100_000, [63_600, 36_400]),
+        (100, 13_000, [6000, 6000, 1000]),
+        (32_000, 65_000, [64_000, 1000]),
+        (33_000, 66_000, [33_000, 33_000]),
+        (65_000, 66_000, [65_000, 1000]),
+        (1200, 0, []),
+    ],
+)
+async def test_a_batch_is_cut_where_a_segment_ends(
+    open_endpoint: Open, size: int, length: int, parts: list[int]
+) -> None:
+    endpoint = open_endpoint(FakeReceiver(), remote=NOBODY)
+    sock = failing(endpoint)
+    data = bytes(range(256)) * 400
+    endpoint.send([Segments(data[:length], size)], TO_NOBODY)
+
+    assert [len(part) for [part] in sock.taken] == parts
+    assert b"".join(part for [part] in sock.taken) == data[:length]
+    for [part], control in zip(sock.taken, sock.control, strict=True):
+        segment = [(17, 103, struct.pack("=H", size))]
+        assert control == (segment if len(part) > size else [])
+
+
+async def test_the_rest_of_a_contiguous_batch_is_sent_later(open_endpoint: Open) -> None:
+    endpoint = open_endpoint(FakeReceiver(), remote=NOBODY)
+    sock = failing(endpoint, None, BlockingIOError(), BlockingIOError())
+    data = bytes(range(250)) * 400
+    endpoint.send([Segments(data, 1000, 2), b"last"], TO_NOBODY)
+    assert (sock.taken, endpoint.blocked) == ([[data[:60_000]]], True)
+    endpoint._writable()
+    assert (len(sock.taken), endpoint.blocked) == (1, True)
+    endpoint._writable()
+
+    assert not endpoint.blocked
+    assert sock.taken == [[data[:60_000]], [data[60_000:]], [b"last"]]
+    assert [len(each) for each in sock.control] == [2, 2, 0]
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EINVAL, errno.EMSGSIZE])
+async def test_where_the_kernel_refuses_segments_a_batch_leaves_one_by_one(
+    open_endpoint: Open, code: int
+) -> None:
+    receiver = FakeReceiver()
+    endpoint = open_endpoint(receiver, remote=NOBODY)
+    sock = failing(endpoint, None, OSError(code, "no segmentation here"))
+    data = bytes(range(256)) * 258 + bytes(52)
+    endpoint.send([Segments(data, 1200), Segments(data[:2500], 1200), b"last"], TO_NOBODY)
+
+    taken = [part for [part] in sock.taken]
+    assert list(map(len, taken)) == [63_600, 1200, 1200, 100, 1200, 1200, 100, 4]
+    assert b"".join(taken) == data + data[:2500] + b"last"
+    assert receiver.errors == []
+
+
+@pytest.mark.parametrize(("last", "taken"), [(40, [[bytes(40)]]), (1472, [])])
+async def test_segments_that_an_interface_does_not_carry_any_more_are_lost(
+    open_endpoint: Open, monkeypatch: pytest.MonkeyPatch, last: int, taken: list[list[bytes]]
+) -> None:
+    monkeypatch.setattr(udp, "largest_payload", lambda address: 1272)
+    receiver = FakeReceiver()
+    endpoint = open_endpoint(receiver, remote=NOBODY)
+    sock = failing(endpoint, OSError(errno.EINVAL, "more than the MTU"))
+    endpoint.send([Segments(bytes(2 * 1472 + last), 1472)], TO_NOBODY)
+    assert [error.errno for error in receiver.errors] == [errno.EMSGSIZE]
+    endpoint.send([Segments(bytes(2400), 1200)], TO_NOBODY)
+
+    assert sock.taken == [*taken, [bytes(2400)]]
+
+
+async def test_a_contiguous_batch_that_fails_is_lost_and_reported(open_endpoint: Open) -> None:
+    receiver = FakeReceiver()
+    endpoint = open_endpoint(receiver, remote=NOBODY)
+    error = OSError(errno.ENETUNREACH, "no network")
+    sock = failing(endpoint, error)
+    endpoint.send([Segments(bytes(100_000), 1000), b"last"], TO_NOBODY)
+
+    assert receiver.errors == [error]
+    assert sock.taken == [[bytes(40_000)], [b"last"]]
+
+
+@pytest.mark.parametrize(
+    ("family", "host", "control"),
+    [(socket.AF_INET, "127.0.0.1", (0, 1)), (socket.AF_INET6, "::1", (41, 67))],
+)
+async def test_datagrams_leave_with_the_codepoint_of_their_batch(
+    open_endpoint: Open, family: socket.AddressFamily, host: str, control: tuple[int, int]
+) -> None:
+    endpoint = open_endpoint(FakeReceiver(), remote=Address(family, (host, 9)))
+    sock = failing(endpoint)
+    path = ((host, 9), b"")
+    for batch in ([Segments(bytes(10), 10, 2)], [Segments(bytes(10), 10)], [bytes(10)]):
+        endpoint.send(batch, path)
+
+    assert sock.control == [[(*control, struct.pack("=i", 2))], [], []]
+
+
+@pytest.mark.parametrize(("code", "taken", "errors"), [(errno.EINVAL, 2, 0), (errno.EPERM, 1, 1)])
+async def test_a_kernel_that_refuses_codepoints_gets_none(
+    open_endpoint: Open, code: int, taken: int, errors: int
+) -> None:
+    receiver = FakeReceiver()
+    endpoint = open_endpoint(receiver, remote=NOBODY)
+    sock = failing(endpoint, OSError(code, "no such control message"))
+    for _ in range(2):
+        endpoint.send([Segments(bytes(10), 10, 2)], TO_NOBODY)
+
+    assert (len(sock.taken), len(receiver.errors)) == (taken, errors)
+    assert bool(sock.control[-1]) is (code != errno.EINVAL)
+
+
+@given(
+    st.lists(st.one_of(st.binary(min_size=1), st.builds(Segments, st.binary(), st.integers(1, 9))))
+)
+def test_a_batch_has_single_datagrams(batch: list[bytes | Segments]) -> None:
+    datagrams = list(single_datagrams(batch))
+    assert b"".join(datagrams) == b"".join(
+        bytes(each.data) if isinstance(each, Segments) else each for each in batch
+    )
+    for each in batch:
+        if isinstance(each, Segments):
+            sizes = list(map(len, single_datagrams([each])))
+            assert all(size == each.size for size in sizes[:-1])
+            assert all(0 < size <= each.size for size in sizes[-1:])
 
 
 async def test_a_datagram_that_fails_is_lost_and_reported(open_endpoint: Open) -> None:
@@ -503,7 +659,7 @@ def batch_ends(sizes: list[int], *, segmentation: bool = True) -> list[int]:
     datagrams = list(map(bytes, sizes))
     ends = [0]
     while ends[-1] < len(datagrams):
-        ends.append(endpoint._batch_end(datagrams, ends[-1]))
+        ends.append(ends[-1] + len(endpoint._batch(datagrams, ends[-1])))
     return ends[1:]
 
 
@@ -545,7 +701,7 @@ class ReadingSocket:
         return bool(self.results)
 
 
-class Segments(FakeReceiver):
+class SegmentReceiver(FakeReceiver):
     """Records segment batches as such."""
 
     def __init__(self) -> None:
@@ -563,9 +719,9 @@ def gro(size: int) -> list[tuple[int, int, bytes]]:
 ADDRESS = ("192.0.2.1", 443)
 
 
-async def reading(open_endpoint: Open, *results: Any) -> tuple[Segments, ReadingSocket]:
+async def reading(open_endpoint: Open, *results: Any) -> tuple[SegmentReceiver, ReadingSocket]:
     """Have an endpoint read what is there."""
-    receiver, sock = Segments(), ReadingSocket(*results)
+    receiver, sock = SegmentReceiver(), ReadingSocket(*results)
     endpoint = open_endpoint(receiver, local=LOOPBACK)
     real, endpoint._socket = endpoint._socket, sock  # type: ignore[assignment]
     poll, endpoint._incoming = endpoint._incoming, sock  # type: ignore[assignment]
