@@ -29,11 +29,11 @@ from smbquic.transport.quic.qh3.announcements import Announcements
 from smbquic.transport.quic.qh3.connection import Qh3Configuration, Qh3Connection
 from smbquic.transport.quic.qh3.core_access import DirectAccess
 from smbquic.transport.quic.qh3.path_mtu import PathMtuMonitor, first_size, probe_timeout
-from smbquic.transport.quic.qh3.receive_estimate import ReceiveEstimate
 from smbquic.transport.quic.qh3.segments import ACKNOWLEDGE
 from smbquic.transport.quic.qh3.send_queue import SendMemory
 from smbquic.transport.quic.qh3.sender import Sender
 from smbquic.transport.quic.qh3.status import Qh3Status
+from smbquic.transport.quic.receive_estimate import ReceiveEstimate
 from smbquic.transport.quic.tls_context import HandshakeSettings
 from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer

@@ -12,9 +12,9 @@ from smbquic.transport.quic.engine import STATELESS_RESET, CloseReason, Security
 from smbquic.transport.quic.options import group_name
 from smbquic.transport.quic.qh3.connection import Qh3Connection
 from smbquic.transport.quic.qh3.path_mtu import PathMtuMonitor
-from smbquic.transport.quic.qh3.receive_estimate import ReceiveEstimate
 from smbquic.transport.quic.qh3.sender import Sender
 from smbquic.transport.quic.qh3.tls import Qh3Context
+from smbquic.transport.quic.receive_estimate import ReceiveEstimate
 
 
 class Qh3Status:

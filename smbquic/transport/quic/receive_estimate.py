@@ -1,9 +1,9 @@
-"""An estimate of what qh3's core keeps of what was received out of order.
+"""An estimate of what an engine's library keeps of what was received out of order.
 
-The core does not report it. What was received and not read yet must be in the core, with more or
-less around it: headers, frames of other kinds, and the core's own tables, which are large if the
-segments are small. Some 60 bytes of a datagram are no data, which is also the size of one that only
-acknowledges.
+qh3's core and quinn-proto do not report it. What was received and not read yet must be there, with
+more or less around it: headers, frames of other kinds, and the library's own tables, which are
+large if the segments are small. Some 60 bytes of a datagram are no data, which is also the size of
+one that only acknowledges.
 """
 
 HEADERS = 64
@@ -24,7 +24,7 @@ class ReceiveEstimate:
 
     @property
     def held(self) -> int:
-        """Bytes of memory that the core keeps at most."""
+        """Bytes of memory that the library keeps at most."""
         return self._unread * FRAGMENTS if self.restricted else self._unread
 
     def arrived(self, size: int, datagrams: int) -> None:
@@ -36,6 +36,6 @@ class ReceiveEstimate:
         self._unread = max(0, self._unread + size - HEADERS * datagrams)
 
     def read(self, size: int) -> None:
-        """Count bytes that were read from the core."""
+        """Count bytes that were read from the library."""
         # A sixteenth more, so that headers that were underestimated do not add up.
         self._unread = max(0, self._unread - size - size // 16)

@@ -1,6 +1,6 @@
-"""How much memory the core of qh3 is assumed to need for what was received."""
+"""How much memory a library is assumed to need for what was received."""
 
-from smbquic.transport.quic.qh3.receive_estimate import ReceiveEstimate
+from smbquic.transport.quic.receive_estimate import ReceiveEstimate
 
 # The numbers themselves, so that a change of one of them is noticed.
 HEADERS = 64
