@@ -10,6 +10,8 @@ from smbquic.observe.histogram import Histogram
 
 PREFIX = "smbquic_"
 Number = int | float
+Samples = Iterable[tuple[tuple[str, ...], Number]]
+"""Values, each with those of the labels."""
 
 
 def counter(name: str, text: str, value: Number) -> Metric:
@@ -24,37 +26,31 @@ def gauge(name: str, text: str, value: Number) -> Metric:
 
 def counters(name: str, text: str, label: str, values: Mapping[str, Number]) -> Metric:
     """Return a counter for each value of a label."""
-    family = CounterMetricFamily(PREFIX + name, text, labels=[label])
-    for key, value in values.items():
-        family.add_metric([key], value)
-    return family
+    return counters_of(name, text, (label,), _with_one_label(values))
 
 
 def gauges(name: str, text: str, label: str, values: Mapping[str, Number]) -> Metric:
     """Return a gauge for each value of a label."""
-    family = GaugeMetricFamily(PREFIX + name, text, labels=[label])
-    for key, value in values.items():
-        family.add_metric([key], value)
-    return family
+    return gauges_of(name, text, (label,), _with_one_label(values))
 
 
-def counters_of(
-    name: str, text: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], Number]]
-) -> Metric:
+def _with_one_label(values: Mapping[str, Number]) -> Samples:
+    return (((key,), value) for key, value in values.items())
+
+
+def counters_of(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:
     """Return a counter for each combination of values of some labels."""
-    family = CounterMetricFamily(PREFIX + name, text, labels=labels)
-    for key, value in values:
-        family.add_metric(key, value)
-    return family
+    return _filled(CounterMetricFamily(PREFIX + name, text, labels=labels), samples)
 
 
-def gauges_of(
-    name: str, text: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], Number]]
-) -> Metric:
+def gauges_of(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:
     """Return a gauge for each combination of values of some labels."""
-    family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
-    for key, value in values:
-        family.add_metric(key, value)
+    return _filled(GaugeMetricFamily(PREFIX + name, text, labels=labels), samples)
+
+
+def _filled(family: CounterMetricFamily | GaugeMetricFamily, samples: Samples) -> Metric:
+    for values, value in samples:
+        family.add_metric(values, value)
     return family
 
 
