@@ -17,32 +17,9 @@ from smbquic.transport.http import (
     _Connection,
 )
 from tests.polling import eventually
+from tests.raw_http import RawHttpClient, exchange
 
 MAX_BODY = 100
-
-
-class Client:
-    """One connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    @classmethod
-    async def connected(cls, port: int) -> "Client":
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
-
-    def send(self, data: bytes) -> None:
-        self._writer.write(data)
-
-    async def answer(self) -> bytes:
-        """Everything until the end of the connection."""
-        try:
-            async with asyncio.timeout(60):
-                return await self._reader.read()
-        except ConnectionError:
-            return b""
-        finally:
-            self._writer.transport.abort()
 
 
 class Echo:
@@ -69,14 +46,8 @@ async def server(echo: Echo) -> AsyncIterator[HttpServer]:
     await server.close()
 
 
-async def exchange(server: HttpServer, request: bytes) -> bytes:
-    client = await Client.connected(server.port)
-    client.send(request)
-    return await client.answer()
-
-
 async def test_a_request(server: HttpServer, echo: Echo) -> None:
-    assert await exchange(server, b"GET /path?q HTTP/1.1\r\nHost: x\r\n\r\n") == (
+    assert await exchange(server.port, b"GET /path?q HTTP/1.1\r\nHost: x\r\n\r\n") == (
         b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n"
         b"Connection: close\r\n\r\nanswer"
     )
@@ -84,14 +55,14 @@ async def test_a_request(server: HttpServer, echo: Echo) -> None:
 
 
 async def test_a_head_has_no_body(server: HttpServer) -> None:
-    answer = await exchange(server, b"HEAD / HTTP/1.1\r\n\r\n")
+    answer = await exchange(server.port, b"HEAD / HTTP/1.1\r\n\r\n")
     assert b"\r\nContent-Length: 6\r\n" in answer
     assert answer.endswith(b"\r\n\r\n")
 
 
 @pytest.mark.parametrize("name", ["Content-Length:", "content-LENGTH: "])
 async def test_a_request_with_a_body_in_pieces(server: HttpServer, echo: Echo, name: str) -> None:
-    client = await Client.connected(server.port)
+    client = await RawHttpClient.connected(server.port)
     for byte in f"POST / HTTP/1.1\r\n{name}{MAX_BODY}\r\n\r\n".encode() + b"b" * MAX_BODY:
         client.send(bytes([byte]))
         await asyncio.sleep(0)
@@ -102,7 +73,7 @@ async def test_a_request_with_a_body_in_pieces(server: HttpServer, echo: Echo, n
 @pytest.mark.parametrize("size", [0, 3])
 async def test_what_follows_is_not_answered(server: HttpServer, echo: Echo, size: int) -> None:
     header = f"POST / HTTP/1.1\r\nContent-Length: {size}\r\n\r\n".encode()
-    answer = await exchange(server, (header + b"b" * size) * 3)
+    answer = await exchange(server.port, (header + b"b" * size) * 3)
     assert answer.count(b"HTTP/1.1") <= 1
     assert [each.body for each in echo.requests] == [b"b" * size]
 
@@ -111,7 +82,7 @@ async def test_what_follows_is_not_answered(server: HttpServer, echo: Echo, size
     "sent", [b"\r\n\r\n", b"\xff\x00 \xfe\r\n\r\n", b"GET\r\n\r\n", b" \r\n:\r\n\r\n"]
 )
 async def test_anything_may_be_asked_for(server: HttpServer, echo: Echo, sent: bytes) -> None:
-    assert (await exchange(server, sent)).endswith(b"answer")
+    assert (await exchange(server.port, sent)).endswith(b"answer")
     assert len(echo.requests) == 1
 
 
@@ -129,7 +100,7 @@ async def test_anything_may_be_asked_for(server: HttpServer, echo: Echo, sent: b
     ],
 )
 async def test_a_body_of_no_allowed_length(server: HttpServer, echo: Echo, header: str) -> None:
-    answer = await exchange(server, f"POST / HTTP/1.1\r\n{header}\r\n\r\n".encode("latin-1"))
+    answer = await exchange(server.port, f"POST / HTTP/1.1\r\n{header}\r\n\r\n".encode("latin-1"))
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert not echo.requests
 
@@ -190,18 +161,18 @@ async def test_a_client_that_sends_no_whole_request(
     server: HttpServer, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     monkeypatch.setattr(http, "CLIENT_TIMEOUT", 0.01)
-    assert await exchange(server, sent) == b""
+    assert await exchange(server.port, sent) == b""
 
 
 async def test_connections_are_bounded(server: HttpServer) -> None:
-    kept = [await Client.connected(server.port) for _ in range(2)]
+    kept = [await RawHttpClient.connected(server.port) for _ in range(2)]
     await eventually(lambda: len(server.connections) == 2)
     for _ in range(20):
-        assert await exchange(server, b"\r\n\r\n") == b""
+        assert await exchange(server.port, b"\r\n\r\n") == b""
     kept[0].send(b"\r\n\r\n")
     assert (await kept[0].answer()).endswith(b"answer")
     await eventually(lambda: len(server.connections) == 1)
-    assert (await exchange(server, b"\r\n\r\n")).endswith(b"answer")
+    assert (await exchange(server.port, b"\r\n\r\n")).endswith(b"answer")
     port = server.port
     await server.close()
     assert await kept[1].answer() == b""
@@ -231,6 +202,6 @@ async def test_an_open_socket(echo: Echo) -> None:
     port = sock.getsockname()[1]
     await server.listen_on(sock)
     assert server.port == port
-    assert (await exchange(server, b"\r\n\r\n")).endswith(b"answer")
+    assert (await exchange(server.port, b"\r\n\r\n")).endswith(b"answer")
     await server.close()
     assert sock.fileno() < 0

@@ -13,6 +13,7 @@ from smbquic.wsd.interfaces import Interface
 from smbquic.wsd.messages import WsdMessages
 from smbquic.wsd.metadata import MAX_CONNECTIONS, metadata_listener
 from smbquic.wsd.responder import WsdResponder
+from tests.raw_http import RawHttpClient, exchange
 from tests.unit.wsd.clients import action_of, get
 
 LOOPBACK = Interface(IPv4Interface("127.0.0.1/8"))
@@ -29,21 +30,8 @@ async def url(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
         yield url
 
 
-async def connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    parts = urlsplit(url)
-    return await asyncio.open_connection(parts.hostname, parts.port)
-
-
-async def exchange(url: str, request: bytes) -> bytes:
-    """Send a request; return all that comes before the end of the connection."""
-    reader, writer = await connect(url)
-    try:
-        writer.write(request)
-        return await reader.read()
-    except ConnectionError:
-        return b""
-    finally:
-        writer.transport.abort()
+def port_of(url: str) -> int:
+    return urlsplit(url).port or 0
 
 
 def post(url: str, body: bytes, *more: str) -> bytes:
@@ -52,7 +40,7 @@ def post(url: str, body: bytes, *more: str) -> bytes:
 
 
 async def test_a_get_is_answered(url: str) -> None:
-    header, _, body = (await exchange(url, post(url, get()))).partition(b"\r\n\r\n")
+    header, _, body = (await exchange(port_of(url), post(url, get()))).partition(b"\r\n\r\n")
     assert header.startswith(b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n")
     assert f"Content-Length: {len(body)}\r\n".encode() in header
     assert action_of(body) == "GetResponse"
@@ -69,16 +57,16 @@ async def test_what_is_no_get_is_refused(url: str) -> None:
         f"POST {path} HTTP/1.1\r\n\r\n".encode(),
         f"POST {path} HTTP/1.1\r\nContent-Length: {MAX_MESSAGE + 1}\r\n\r\n".encode(),
     ):
-        answer = await exchange(url, request)
+        answer = await exchange(port_of(url), request)
         assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n"), request
 
 
 async def test_there_are_only_so_many_connections(url: str) -> None:
-    others = [await connect(url) for _ in range(MAX_CONNECTIONS)]
-    assert await exchange(url, post(url, get())) == b""
-    for _, writer in others:
-        writer.transport.abort()
-    while not await exchange(url, post(url, get())):
+    others = [await RawHttpClient.connected(port_of(url)) for _ in range(MAX_CONNECTIONS)]
+    assert await exchange(port_of(url), post(url, get())) == b""
+    for each in others:
+        each.abort()
+    while not await exchange(port_of(url), post(url, get())):
         pass
 
 
@@ -86,23 +74,16 @@ async def test_other_networks_are_not_answered(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(metadata, "PORT", 0)
     alone = Interface(IPv4Interface("127.0.0.2/32"))
     async with metadata_listener(alone, responder()) as url:
-        parts = urlsplit(url)
-        reader, writer = await asyncio.open_connection(
-            parts.hostname, parts.port, local_addr=("127.0.0.1", 0)
-        )
-        try:
-            assert await reader.read() == b""
-        except ConnectionError:
-            pass
-        finally:
-            writer.transport.abort()
+        client = await RawHttpClient.connected(port_of(url), "127.0.0.2")
+        client.send(post(url, get()))
+        assert await client.answer() == b""
 
 
 async def test_clients_are_disconnected_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "PORT", 0)
     async with metadata_listener(LOOPBACK, responder()) as url:
-        _, writer = await connect(url)
-        writer.write(b"POST")
+        client = await RawHttpClient.connected(port_of(url))
+        client.send(b"POST")
         # The first client is served once a second one has its answer.
-        assert await exchange(url, post(url, get()))
-    writer.transport.abort()
+        assert await exchange(port_of(url), post(url, get()))
+    assert await client.answer() == b""

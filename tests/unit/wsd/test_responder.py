@@ -8,16 +8,10 @@ from hypothesis import strategies as st
 
 from smbquic.wsd.messages import WsdMessages
 from smbquic.wsd.responder import ANSWER_RATE, MAX_FACTOR, MAX_IDS, READ_RATE, WsdResponder
+from tests.unit.clock import Clock
 from tests.unit.wsd.clients import action_of, find, get, message, probe, resolve
 
 URL = "http://192.0.2.1:5357/there"
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

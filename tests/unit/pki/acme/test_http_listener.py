@@ -1,6 +1,5 @@
 """The HTTP server for http-01, to which everybody may connect."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 
@@ -10,6 +9,7 @@ from smbquic.errors import UrlError
 from smbquic.pki.acme import http_listener
 from smbquic.pki.acme.errors import AcmeError
 from smbquic.pki.acme.http_listener import HttpListener, listen_address
+from tests.raw_http import RawHttpClient, exchange
 
 PATH = "/.well-known/acme-challenge/token"
 
@@ -22,38 +22,10 @@ async def listener() -> AsyncIterator[HttpListener]:
     await listener.close()
 
 
-class Client:
-    """One connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    @classmethod
-    async def connected(cls, listener: HttpListener) -> "Client":
-        return cls(*await asyncio.open_connection("127.0.0.1", listener.port))
-
-    def send(self, data: bytes) -> None:
-        self._writer.write(data)
-
-    async def answer(self) -> bytes:
-        """Everything until the end of the connection."""
-        try:
-            async with asyncio.timeout(60):
-                return await self._reader.read()
-        except ConnectionResetError:
-            return b""
-        finally:
-            self._writer.close()
-
-
-async def answer(listener: HttpListener, request: bytes) -> bytes:
-    client = await Client.connected(listener)
-    client.send(request)
-    return await client.answer()
-
-
 async def test_a_file(listener: HttpListener) -> None:
-    found = await answer(listener, f"GET {PATH} HTTP/1.1\r\nHost: fs.example\r\n\r\n".encode())
+    found = await exchange(
+        listener.port, f"GET {PATH} HTTP/1.1\r\nHost: fs.example\r\n\r\n".encode()
+    )
     head, _, body = found.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"\r\nContent-Length: 16\r\n" in head
@@ -61,7 +33,7 @@ async def test_a_file(listener: HttpListener) -> None:
 
 
 async def test_its_head(listener: HttpListener) -> None:
-    found = await answer(listener, f"HEAD {PATH} HTTP/1.1\r\n\r\n".encode())
+    found = await exchange(listener.port, f"HEAD {PATH} HTTP/1.1\r\n\r\n".encode())
     assert b"Content-Length: 16" in found
     assert found.endswith(b"\r\n\r\n")
 
@@ -78,7 +50,7 @@ async def test_its_head(listener: HttpListener) -> None:
     ],
 )
 async def test_all_else_is_not_there(listener: HttpListener, request_: bytes) -> None:
-    found = await answer(listener, request_)
+    found = await exchange(listener.port, request_)
     assert found.startswith(b"HTTP/1.1 404 Not Found\r\n")
     assert found.endswith(b"\r\n\r\n")
 
@@ -87,9 +59,9 @@ async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_listener, "MAX_CONNECTIONS", 2)
     listener = HttpListener({})
     await listener.open("127.0.0.1:0")
-    kept = [await Client.connected(listener) for _ in range(2)]
+    kept = [await RawHttpClient.connected(listener.port) for _ in range(2)]
     # Both are accepted before it.
-    assert await answer(listener, b"\r\n\r\n") == b""
+    assert await exchange(listener.port, b"\r\n\r\n") == b""
     await listener.close()
     for each in kept:
         assert await each.answer() == b""
@@ -105,7 +77,7 @@ async def test_sockets_that_are_open() -> None:
         listener = HttpListener({})
         await listener.open(":80", [sock])
         assert listener.port == sock.getsockname()[1]
-        assert (await answer(listener, b"\r\n\r\n")).startswith(b"HTTP/1.1 404")
+        assert (await exchange(listener.port, b"\r\n\r\n")).startswith(b"HTTP/1.1 404")
         await listener.close()
         # Whoever has passed it still has it.
         assert sock.fileno() >= 0
