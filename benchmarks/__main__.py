@@ -8,6 +8,7 @@
     python -m benchmarks claims DIR ... >docs/quic-or-vpn.md
     python -m benchmarks throughput [--arms NAMES] [--mebibytes N] [--rounds N] [--json FILE]
     python -m benchmarks transfers [--works NAMES] [--programs NAMES] [--scale N] [--json FILE]
+    python -m benchmarks soak [--minutes N] [--rate N] [--json FILE] [--charts FOLDER]
     python -m benchmarks link --rate 20mbit --delay 50ms -- COMMAND ...
 
 `run` takes up where an interrupted run of the same folder ended. Exit codes: 0 done, 1 something
@@ -34,6 +35,7 @@ from benchmarks.documents import DocumentError
 from benchmarks.link import LinkError
 from benchmarks.link.__main__ import NO_LINK
 from benchmarks.link.__main__ import main as link_main
+from benchmarks.soak.__main__ import main as soak_main
 from benchmarks.throughput.__main__ import main as throughput_main
 from benchmarks.transfers.__main__ import main as transfers_main
 
@@ -74,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "transfers", help="whole transfers beside smbclient and rclone", add_help=False
     )
+    commands.add_parser("soak", help="an hour of mixed clients on one server", add_help=False)
     commands.add_parser("link", help="two programs on an emulated link", add_help=False)
     return main
 
@@ -134,6 +137,8 @@ def main(arguments: Sequence[str]) -> int:
         return throughput_main(arguments[1:])
     if arguments[:1] == ["transfers"]:
         return transfers_main(arguments[1:])
+    if arguments[:1] == ["soak"]:
+        return soak_main(arguments[1:])
     main_parser = parser()
     options = main_parser.parse_args(arguments)
     try:

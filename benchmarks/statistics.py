@@ -83,3 +83,11 @@ def jain(rates: Sequence[float]) -> float:
     if not squares:
         raise ValueError("nobody got anything")
     return sum(rates) ** 2 / (len(rates) * squares)
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return by how much y grows where x grows by 1: least squares; 0 for less than two points."""
+    if len({x for x, _ in points}) < 2:
+        return 0.0
+    xs, ys = zip(*points, strict=True)
+    return statistics.linear_regression(xs, ys).slope

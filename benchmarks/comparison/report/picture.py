@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-from benchmarks.comparison.report import svg
-from benchmarks.comparison.report.html import COLOURS, bars
+from benchmarks import svg
+from benchmarks.comparison.report.html import bars
 from benchmarks.comparison.report.summary import Table
 
 WIDTH, GAP, TITLE = 440, 20, 30
@@ -31,6 +31,6 @@ def picture(title: str, panels: Sequence[tuple[str, Table]]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}"><title>{escape(title)}</title>'
-        f"<style>{COLOURS}svg .heading {{ font-weight: 600; font-size: 14px; }}</style>"
+        f"<style>{svg.COLOURS}svg .heading {{ font-weight: 600; font-size: 14px; }}</style>"
         f'<rect width="100%" height="100%" rx="8" fill="var(--paper)"/>{"".join(drawn)}</svg>\n'
     )

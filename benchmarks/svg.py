@@ -10,6 +10,25 @@ CURVES = 280
 """The height of a drawing of curves, in pixels."""
 MARGIN = 2.0
 """Percent of the width left free at both sides."""
+COLOURS = """
+:root { color-scheme: light dark; --ink: #1d2330; --soft: #5a6372; --paper: #fff; --line: #d9dde4;
+  --panel: #f5f6f8; --tcp: #b4541a; --quic: #1a5fb4; --vpn: #7a3fa0; --other: #4d5a66;
+  --negotiate: #26867f; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #9aa4b2; --paper: #14171c;
+  --line: #333a45; --panel: #1c2128; --tcp: #f0a060; --quic: #78aeff; --vpn: #c79bea;
+  --other: #b2bcc8; --negotiate: #5cc4bb; } }
+svg { display: block; font: 12px system-ui, sans-serif; overflow: hidden; }
+svg text { fill: var(--ink); } svg .tick { fill: var(--soft); } svg .value { fill: var(--soft); }
+svg .grid { stroke: var(--line); } svg .range { stroke-width: 3; opacity: .45; }
+svg .curve { stroke-width: 1.5; }
+.tcp line { stroke: var(--tcp); } .tcp circle { fill: var(--tcp); }
+.quic line { stroke: var(--quic); } .quic circle { fill: var(--quic); }
+.vpn line { stroke: var(--vpn); } .vpn circle { fill: var(--vpn); }
+.other line { stroke: var(--other); } .other circle { fill: var(--other); }
+.stage.transport { fill: var(--quic); } .stage.negotiate { fill: var(--negotiate); }
+.stage.session { fill: var(--tcp); } .stage.tree { fill: var(--vpn); }
+"""
+"""The style of drawings, on the page and in files of their own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,184 @@
+"""Charts of a soak: values against time, each in an SVG file that a page can show."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from benchmarks import svg
+from benchmarks.soak.results import MEBIBYTE, Results
+from benchmarks.soak.samples import Sample
+
+WIDTH, HEIGHT = 880, 250
+LEFT, RIGHT, TOP, BOTTOM = 52, 16, 42, 28
+_STYLE = """
+svg .title { font-weight: 600; font-size: 14px; }
+svg polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round; }
+svg .a { stroke: var(--quic); } svg .b { stroke: var(--tcp); } svg .c { stroke: var(--vpn); }
+svg .d { stroke: var(--negotiate); } svg .second { stroke-dasharray: 4 3; }
+svg .key { stroke-width: 3; }
+"""
+_KINDS = "abcd"
+
+Value = Callable[[Sample], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The values of one thing, at times in seconds; `kind` are the classes that colour it."""
+
+    label: str
+    kind: str
+    points: Sequence[tuple[float, float]]
+
+
+def chart(title: str, unit: str, lines: Sequence[Series]) -> str:
+    """Draw values against minutes. Each series is in the key below the title."""
+    times = [seconds for line in lines for seconds, _ in line.points]
+    values = [value for line in lines for _, value in line.points]
+    across, up = svg.steps(max(times, default=60.0) / 60, 6), svg.steps(max(values, default=1.0))
+    last = max(times, default=60.0) / 60
+
+    def x(minutes: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * minutes / last
+
+    def y(value: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / up[-1]
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{WIDTH}" height="{HEIGHT}"'
+        f' viewBox="0 0 {WIDTH} {HEIGHT}"><title>{escape(title)}</title>'
+        f"<style>{svg.COLOURS}{_STYLE}</style>"
+        f'<rect width="100%" height="100%" rx="8" fill="var(--paper)"/>'
+        f'<text class="title" x="{LEFT}" y="18">{escape(title)}</text>',
+        *_key(lines),
+    ]
+    for value in up:
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}"'
+            f' y2="{y(value):.1f}"/><text class="tick" x="{LEFT - 6}" y="{y(value) + 4:.1f}"'
+            f' text-anchor="end">{value:g}</text>'
+        )
+    parts.append(f'<text class="tick" x="8" y="{TOP - 6}">{escape(unit)}</text>')
+    for minutes in across:
+        if minutes <= last:
+            text = f"{minutes:g} min" if minutes == 0 else f"{minutes:g}"
+            parts.append(
+                f'<text class="tick" x="{x(minutes):.1f}" y="{HEIGHT - 9}"'
+                f' text-anchor="middle">{text}</text>'
+            )
+    for line in lines:
+        points = " ".join(f"{x(seconds / 60):.1f},{y(v):.1f}" for seconds, v in line.points)
+        parts.append(
+            f'<polyline class="{line.kind}" points="{points}">'
+            f"<title>{escape(line.label)}</title></polyline>"
+        )
+    return "".join([*parts, "</svg>\n"])
+
+
+def _key(lines: Sequence[Series]) -> Iterator[str]:
+    at = float(LEFT + 300)
+    for line in lines:
+        yield (
+            f'<line class="key {line.kind}" x1="{at:.0f}" x2="{at + 16:.0f}" y1="14" y2="14"/>'
+            f'<text x="{at + 21:.0f}" y="18">{escape(line.label)}</text>'
+        )
+        at += 34 + 6.2 * len(line.label)
+
+
+def _of_server(samples: Sequence[Sample], *values: tuple[str, Value]) -> list[Series]:
+    return [
+        Series(label, kind, [(one.seconds, value(one)) for one in samples])
+        for kind, (label, value) in zip(_KINDS, values, strict=False)
+    ]
+
+
+def _of_transports(results: Results, name: str, factor: float) -> list[Series]:
+    found = []
+    for kind, transport in zip(_KINDS, results.plan.transports, strict=False):
+        points = [
+            (one.seconds, one.transports[transport][name] * factor)
+            for one in results.under_load
+            if transport in one.transports
+        ]
+        found.append(Series(transport, kind, points))
+    return found
+
+
+def charts(results: Results) -> Iterator[tuple[str, str]]:
+    """Yield the charts, each with its name."""
+    loaded = results.under_load
+    yield (
+        "memory",
+        chart(
+            "Memory of the server",
+            "MiB",
+            _of_server(
+                results.samples,
+                ("resident (RSS)", lambda one: one.rss / MEBIBYTE),
+                ("proportional (PSS)", lambda one: one.pss / MEBIBYTE),
+            ),
+        ),
+    )
+    yield (
+        "descriptors",
+        chart(
+            "Descriptors and threads of the server",
+            "",
+            _of_server(
+                results.samples,
+                ("descriptors", lambda one: one.descriptors),
+                ("threads", lambda one: one.threads),
+            ),
+        ),
+    )
+    yield (
+        "held",
+        chart(
+            "What clients hold",
+            "",
+            _of_server(
+                results.samples,
+                ("opens", lambda one: one.held["opens"]),
+                ("leases", lambda one: one.held["leases"]),
+                ("sessions", lambda one: one.held["sessions"]),
+                ("locks", lambda one: one.held["locks"]),
+            ),
+        ),
+    )
+    yield "rate", chart("Operations per second", "", _of_transports(results, "rate", 1))
+    for name, title in (("p50", "Median"), ("p99", "99th percentile")):
+        yield (
+            name,
+            chart(f"{title} of small operations", "ms", _of_transports(results, name, 1000)),
+        )
+    yield (
+        "processors",
+        chart(
+            "Processors in use",
+            "",
+            _of_server(
+                loaded,
+                ("server", lambda one: one.server),
+                ("clients", lambda one: one.clients),
+                ("other programs", lambda one: one.others),
+            ),
+        ),
+    )
+    yield (
+        "lag",
+        chart(
+            "Lag of the server's event loop, mean of an interval",
+            "ms",
+            _of_server(loaded, ("lag", lambda one: one.lag_mean * 1000)),
+        ),
+    )
+
+
+def write_charts(results: Results, folder: Path) -> Iterator[Path]:
+    """Write all of them into a folder, and yield their files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, drawing in charts(results):
+        file = folder / f"{name}.svg"
+        file.write_text(drawing)
+        yield file
