@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
-
 TIMEOUT = 20.0
 HELD = (
     *("connections", "sessions", "tree_connects", "opens", "open_files", "durable_opens"),
@@ -20,6 +18,9 @@ Metrics = Mapping[str, Mapping[Labels, float]]
 
 def parse_metrics(text: str) -> Metrics:
     """Return the values of an exposition, by name and labels."""
+    # Imported here: it is of the extra `web`, which other benchmarks do not need.
+    from prometheus_client.parser import text_string_to_metric_families
+
     found: dict[str, dict[Labels, float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.statistics import estimate, jain, noise_floor, paired_ratio, quantile
+from benchmarks.statistics import estimate, jain, noise_floor, paired_ratio, quantile, slope
 
 SAMPLES = st.lists(st.floats(1, 1e9), min_size=1, max_size=20)
 
@@ -87,3 +87,12 @@ def test_jain(rates: list[float], index: float) -> None:
 def test_nobody_is_treated_fairly_where_nobody_gets_anything() -> None:
     with pytest.raises(ValueError, match="nobody"):
         jain([0, 0])
+
+
+def test_the_slope_of_a_line() -> None:
+    assert slope([(0, 1), (1, 3), (2, 5)]) == pytest.approx(2)
+    assert slope([(0, 1), (1, 3), (2, 2)]) == pytest.approx(0.5)
+
+
+def test_the_slope_of_too_little() -> None:
+    assert slope([]) == slope([(1, 2)]) == slope([(1, 2), (1, 9)]) == 0.0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.comparison.compare import compare
-from benchmarks.comparison.report import html, markdown, readme, svg, write
+from benchmarks.comparison.report import html, markdown, readme, write
 from benchmarks.comparison.report.summary import summarize
 
 MakeResult = Callable[[], dict[str, Any]]
@@ -119,18 +119,6 @@ def test_every_arm_has_a_dot_with_its_interval(make_result: MakeResult) -> None:
     assert drawing.count("<circle") == drawing.count('class="range"') == 4
     places = [float(x) for x in re.findall(r'cx="([\d.]+)%"', drawing)]
     assert all(0 <= place <= 100 for place in places)
-
-
-@pytest.mark.parametrize("top", [0.003, 1, 7.3, 99, 100, 101, 12345])
-def test_an_axis_has_round_numbers_and_room(top: float) -> None:
-    marks = svg.steps(top)
-    assert marks[0] == 0
-    assert marks[-1] >= top * 0.999
-    assert 3 <= len(marks) <= 6
-
-
-def test_an_axis_of_nothing() -> None:
-    assert svg.steps(0) == [0.0, 1.0]
 
 
 def test_all_pages_are_written(tmp_path: Path, make_result: MakeResult) -> None:

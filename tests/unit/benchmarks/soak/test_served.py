@@ -1,0 +1,37 @@
+"""What the log of the soak's server has had."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from benchmarks.soak.served import Served
+
+READY = {"web": "http://127.0.0.1:1", "urls": ["smb+quic://a@h:1/s", "smb://a@h:2/s"]}
+PROCESS: Any = SimpleNamespace(pid=1, returncode=None)
+
+
+def log_line(level: str, message: str, **more: str) -> str:
+    return json.dumps({"level": level, "message": message, **more}) + "\n"
+
+
+def test_only_what_is_wrong_and_each_line_once(tmp_path: Path) -> None:
+    served, log = Served(tmp_path, PROCESS, READY, "secret"), tmp_path / "log.jsonl"
+    log.write_text(
+        log_line("info", "alice logged on")
+        + log_line("warning", "files are served as root: add --run-as USER")
+        + log_line("error", "a task failed", traceback="Traceback: x")
+        + "Segmentation fault\n"
+        + '{"level": "war'
+    )
+    assert served.problems() == ["a task failed Traceback: x", "Segmentation fault"]
+    with log.open("a") as file:
+        file.write('ning", "message": "a client is slow"}\n')
+    assert served.problems() == ["a client is slow"]
+    assert served.problems() == []
+
+
+def test_where_it_is(tmp_path: Path) -> None:
+    served = Served(tmp_path, PROCESS, READY, "secret")
+    assert served.url("smb") == "smb://a@h:2/s"
+    assert served.url("smb+quic") == "smb+quic://a@h:1/s"
