@@ -86,99 +86,103 @@ def _key(lines: Sequence[Series]) -> Iterator[str]:
         at += 34 + 6.2 * len(line.label)
 
 
-def _of_server(samples: Sequence[Sample], *values: tuple[str, Value]) -> list[Series]:
-    return [
-        Series(label, kind, [(one.seconds, value(one)) for one in samples])
-        for kind, (label, value) in zip(_KINDS, values, strict=False)
-    ]
+@dataclass(frozen=True, slots=True)
+class ServerChart:
+    """A chart of values of the server; of `all` samples, or only of those with clients."""
 
+    name: str
+    title: str
+    unit: str
+    values: Sequence[tuple[str, Value]]
+    all: bool = True
 
-def _of_transports(results: Results, name: str, factor: float) -> list[Series]:
-    found = []
-    for kind, transport in zip(_KINDS, results.plan.transports, strict=False):
-        points = [
-            (one.seconds, one.transports[transport][name] * factor)
-            for one in results.under_load
-            if transport in one.transports
+    def draw(self, results: Results) -> str:
+        """Return the drawing."""
+        samples = results.samples if self.all else results.under_load
+        lines = [
+            Series(label, kind, [(one.seconds, value(one)) for one in samples])
+            for kind, (label, value) in zip(_KINDS, self.values, strict=False)
         ]
-        found.append(Series(transport, kind, points))
-    return found
+        return chart(self.title, self.unit, lines)
 
 
-def charts(results: Results) -> Iterator[tuple[str, str]]:
-    """Yield the charts, each with its name."""
-    loaded = results.under_load
-    yield (
+@dataclass(frozen=True, slots=True)
+class TransportChart:
+    """A chart of one figure of each transport."""
+
+    name: str
+    title: str
+    unit: str
+    factor: float
+
+    def draw(self, results: Results) -> str:
+        """Return the drawing."""
+        lines = []
+        for kind, transport in zip(_KINDS, results.plan.transports, strict=False):
+            points = [
+                (one.seconds, one.transports[transport][self.name] * self.factor)
+                for one in results.under_load
+                if transport in one.transports
+            ]
+            lines.append(Series(transport, kind, points))
+        return chart(self.title, self.unit, lines)
+
+
+CHARTS = (
+    ServerChart(
         "memory",
-        chart(
-            "Memory of the server",
-            "MiB",
-            _of_server(
-                results.samples,
-                ("resident (RSS)", lambda one: one.rss / MEBIBYTE),
-                ("proportional (PSS)", lambda one: one.pss / MEBIBYTE),
-            ),
+        "Memory of the server",
+        "MiB",
+        (
+            ("resident (RSS)", lambda one: one.rss / MEBIBYTE),
+            ("proportional (PSS)", lambda one: one.pss / MEBIBYTE),
         ),
-    )
-    yield (
+    ),
+    ServerChart(
         "descriptors",
-        chart(
-            "Descriptors and threads of the server",
-            "",
-            _of_server(
-                results.samples,
-                ("descriptors", lambda one: one.descriptors),
-                ("threads", lambda one: one.threads),
-            ),
-        ),
-    )
-    yield (
+        "Descriptors and threads of the server",
+        "",
+        (("descriptors", lambda one: one.descriptors), ("threads", lambda one: one.threads)),
+    ),
+    ServerChart(
         "held",
-        chart(
-            "What clients hold",
-            "",
-            _of_server(
-                results.samples,
-                ("opens", lambda one: one.held["opens"]),
-                ("leases", lambda one: one.held["leases"]),
-                ("sessions", lambda one: one.held["sessions"]),
-                ("locks", lambda one: one.held["locks"]),
-            ),
+        "What clients hold",
+        "",
+        (
+            ("opens", lambda one: one.held["opens"]),
+            ("leases", lambda one: one.held["leases"]),
+            ("sessions", lambda one: one.held["sessions"]),
+            ("locks", lambda one: one.held["locks"]),
         ),
-    )
-    yield "rate", chart("Operations per second", "", _of_transports(results, "rate", 1))
-    for name, title in (("p50", "Median"), ("p99", "99th percentile")):
-        yield (
-            name,
-            chart(f"{title} of small operations", "ms", _of_transports(results, name, 1000)),
-        )
-    yield (
+    ),
+    TransportChart("rate", "Operations per second", "", 1),
+    TransportChart("p50", "Median of small operations", "ms", 1000),
+    TransportChart("p99", "99th percentile of small operations", "ms", 1000),
+    ServerChart(
         "processors",
-        chart(
-            "Processors in use",
-            "",
-            _of_server(
-                loaded,
-                ("server", lambda one: one.server),
-                ("clients", lambda one: one.clients),
-                ("other programs", lambda one: one.others),
-            ),
+        "Processors in use",
+        "",
+        (
+            ("server", lambda one: one.server),
+            ("clients", lambda one: one.clients),
+            ("other programs", lambda one: one.others),
         ),
-    )
-    yield (
+        all=False,
+    ),
+    ServerChart(
         "lag",
-        chart(
-            "Lag of the server's event loop, mean of an interval",
-            "ms",
-            _of_server(loaded, ("lag", lambda one: one.lag_mean * 1000)),
-        ),
-    )
+        "Lag of the server's event loop, mean of an interval",
+        "ms",
+        (("lag", lambda one: one.lag_mean * 1000),),
+        all=False,
+    ),
+)
 
 
 def write_charts(results: Results, folder: Path) -> Iterator[Path]:
     """Write all of them into a folder, and yield their files."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, drawing in charts(results):
-        file = folder / f"{name}.svg"
-        file.write_text(drawing)
+    for each in CHARTS:
+        file = folder / f"{each.name}.svg"
+        file.write_text(each.draw(results))
         yield file

@@ -14,9 +14,11 @@ import uvloop
 
 from benchmarks.ends.process import emit
 from benchmarks.soak.content import Source
+from benchmarks.soak.meter import Meter
 from benchmarks.soak.pacer import Pacer
+from benchmarks.soak.pages import Pages
 from benchmarks.soak.plan import CLIENTS_FOLDER, ClientOptions
-from benchmarks.soak.session import ClientWork, Meter
+from benchmarks.soak.session import ClientWork
 from smbquic import LeaseCache, TicketCache, connect
 
 FEWEST, MOST = 20, 120
@@ -78,9 +80,8 @@ class Clients:
             )
             async with AsyncExitStack() as stack:
                 cache = await stack.enter_async_context(LeaseCache(share))
-                work = ClientWork(
-                    share, cache, home, self._meter, self._source, generator, versions
-                )
+                pages = Pages(cache, self._meter, generator, versions)
+                work = ClientWork(share, pages, home, self._meter, self._source, generator)
                 await work.begin(stack)
                 if options.holds:
                     await work.hold(stack)

@@ -147,7 +147,7 @@ class Results:
         document = asdict(replace(self, _history=[]))
         document["refused"] = dict(self.refused)
         del document["_history"]
-        write(file, {**description, **document})
+        write(file, {**description, **_rounded(document)}, indent=None)
 
     # --- what it says ---------------------------------------------------------------------------
 
@@ -288,6 +288,15 @@ def _figures(quarter: int, transport: str, report: Report) -> Iterator[Figures]:
     for name, times in groups.items():
         p50, p99 = times.quantile(0.5), times.quantile(0.99)
         yield Figures(quarter, transport, name, times.count, p50, p99, times.longest)
+
+
+def _rounded(value: Any) -> Any:
+    """Return a document whose numbers have no more digits than they are good for."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _tuples(plan: dict[str, Any]) -> dict[str, Any]:

@@ -2,17 +2,17 @@
 
 import asyncio
 import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from typing import TypeVar
 
 from benchmarks.soak import content
+from benchmarks.soak.changes import Changes
 from benchmarks.soak.content import Source
-from benchmarks.soak.pacer import Pacer
-from benchmarks.soak.plan import KILLED_FOLDER, PAGES, PAGES_FOLDER
-from benchmarks.soak.report import DifferenceError, Report
-from smbquic import File, LeaseCache, LockedError, Share, ShareChangeKind
+from benchmarks.soak.meter import Meter
+from benchmarks.soak.pages import Pages
+from benchmarks.soak.report import DifferenceError
+from smbquic import File, LockedError, Share
 
 T = TypeVar("T")
 
@@ -27,77 +27,24 @@ SMALL = (
 """Operations that one client's work takes, and that wait for nobody who is slow."""
 
 
-class Meter:
-    """Has operations begin in turn, and says in `report` how long they took."""
-
-    def __init__(self, pacer: Pacer) -> None:
-        self._pacer = pacer
-        self.report = Report()
-
-    def take_report(self) -> Report:
-        """Return what has been done since the last call."""
-        report, self.report = self.report, Report()
-        return report
-
-    async def timed(self, operation: str, work: Callable[[], Awaitable[T]]) -> T:
-        """Do something when it is its turn."""
-        await self._pacer.turn()
-        begun = time.monotonic()
-        result = await work()
-        self.report.took(operation, time.monotonic() - begun)
-        return result
-
-
-class Changes:
-    """The changes that a watch reports."""
-
-    def __init__(self) -> None:
-        self._awaited: dict[str, asyncio.Event] = {}
-
-    async def receive(self, changes: AsyncIterator[object]) -> None:
-        """Take changes until the watch ends."""
-        async for change in changes:
-            kind, path = getattr(change, "kind", None), getattr(change, "path", "")
-            if kind is ShareChangeKind.OVERFLOW:
-                # It may have been among those that are lost: a reconnection loses some.
-                for event in self._awaited.values():
-                    event.set()
-            elif kind is ShareChangeKind.ADDED and path in self._awaited:
-                self._awaited[path].set()
-
-    @asynccontextmanager
-    async def awaiting(self, path: str) -> AsyncIterator[asyncio.Event]:
-        """Give an event that is set once `path` is reported as new."""
-        event = self._awaited[path] = asyncio.Event()
-        try:
-            yield event
-        finally:
-            del self._awaited[path]
-
-
 class ClientWork:
-    """One session's work, in a folder of its own and on pages that it shares with others.
-
-    `versions` are the newest versions of pages that this client has seen, in former sessions, too.
-    """
+    """One session's work, in a folder of its own and on the pages that it shares with others."""
 
     def __init__(
         self,
         share: Share,
-        cache: LeaseCache,
+        pages: Pages,
         home: str,
         meter: Meter,
         source: Source,
         generator: random.Random,
-        versions: dict[str, int],
     ) -> None:
         self._share = share
-        self._cache = cache
+        self._pages = pages
         self._home = home
         self._meter = meter
         self._source = source
         self._random = generator
-        self._versions = versions
         self._files: dict[str, bytes] = {}
         self._number = 0
         self._changes = Changes()
@@ -112,12 +59,12 @@ class ClientWork:
             "remove": (8, self.remove),
             "folder": (3, self.folder),
             "lock": (4, self.lock),
-            "read page": (10, self.read_page),
-            "write page": (4, self.write_page),
+            "read page": (10, pages.read),
+            "write page": (4, pages.write),
             "notify": (3, self.notify),
             "large": (0.5, self.large),
             "reconnect": (0.5, self.reconnect),
-            "take over": (0.2, self.take_over),
+            "take over": (0.2, pages.take_over),
         }
 
     def choose(self) -> str:
@@ -149,12 +96,7 @@ class ClientWork:
         opening = self._share.open(f"{folder}/locked", "xb", buffering=0)
         locked = await stack.enter_async_context(opening)
         await locked.lock(0, 1)
-        page = self._page(KILLED_FOLDER)
-        await self._unless_locked("hold", lambda: self._read_page(page))
-        held = await stack.enter_async_context(self._cache.share.open(page, "r+b", buffering=0))
-        await self._unless_locked(
-            "hold", lambda: _awaited(held.lock(0, content.PAGE, blocking=False))
-        )
+        await self._pages.hold(stack)
 
     async def finish(self) -> None:
         """Compare all files with what was written, and remove the folder."""
@@ -282,59 +224,6 @@ class ClientWork:
             self._files[path] = data + self._files[path][len(data) :]
         await self._compare(path)
 
-    # --- pages that others have, too --------------------------------------------------------------
-
-    async def read_page(self) -> None:
-        """Read a page through the cache, which has it as long as a lease lasts."""
-        path = self._page(PAGES_FOLDER)
-        await self._unless_locked(
-            "read page", lambda: self._timed("read page", lambda: self._read_page(path))
-        )
-
-    async def write_page(self) -> None:
-        """Write the next version of a page; its lock may have to be waited for."""
-        path, blocking = self._page(PAGES_FOLDER), self._random.random() < 0.5
-        write = self._write_page
-        await self._unless_locked(
-            "write page",
-            lambda: self._timed("write page", lambda: write(path, blocking=blocking)),
-        )
-
-    async def take_over(self) -> None:
-        """Write a page that clients hold which are killed: their lease has to be broken."""
-        path = self._page(KILLED_FOLDER)
-        await self._unless_locked(
-            "take over",
-            lambda: self._timed("take over", lambda: self._write_page(path, blocking=False)),
-        )
-
-    async def _read_page(self, path: str) -> None:
-        async with await self._cache.open(path) as file:
-            version = content.version_of(await file.read(0, content.PAGE))
-        self._see(path, version)
-
-    async def _write_page(self, path: str, *, blocking: bool) -> None:
-        async with (
-            self._cache.share.open(path, "r+b", buffering=0) as file,
-            file.lock(0, content.PAGE, blocking=blocking),
-        ):
-            version = content.version_of(await file.read_at(0, content.PAGE))
-            self._see(path, version)
-            await file.write_at(0, content.page(version + 1))
-            self._see(path, version + 1)
-
-    def _see(self, path: str, version: int) -> None:
-        newest = self._versions.get(path, 0)
-        if version < newest:
-            raise DifferenceError(f"a page has version {version}, and has had {newest} before")
-        self._versions[path] = version
-
-    async def _unless_locked(self, action: str, work: Callable[[], Awaitable[object]]) -> None:
-        try:
-            await work()
-        except LockedError:
-            self._meter.report.refused[action] += 1
-
     # --- what they all need -------------------------------------------------------------------
 
     async def _timed(self, operation: str, work: Callable[[], Awaitable[T]]) -> T:
@@ -357,9 +246,6 @@ class ClientWork:
     def _new_path(self) -> str:
         self._number += 1
         return f"{self._home}/file-{self._number}"
-
-    def _page(self, folder: str) -> str:
-        return f"{folder}/page-{self._random.randrange(PAGES)}"
 
 
 async def _awaited(opening: Awaitable[T]) -> T:

@@ -147,6 +147,15 @@ def test_a_file_of_them(tmp_path: Path) -> None:
     assert (after.plan, after.samples) == (before.plan, before.samples)
 
 
+def test_numbers_in_the_file_are_short(tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    found = Results(PLAN)
+    found.add(sample(1234.567891, load=0.123456789), {})
+    found.save(file, {})
+    [after] = Results.load(file).samples
+    assert (after.seconds, after.load) == (1234.6, 0.12346)
+
+
 @pytest.mark.parametrize("text", ["{}", '{"plan": {"a": 1}}'])
 def test_what_is_no_result(text: str, tmp_path: Path) -> None:
     file = tmp_path / "result.json"
