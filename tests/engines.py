@@ -6,14 +6,17 @@ its module imports.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from smbquic.options.quic import EngineName
 from smbquic.transport.quic import registry
+from smbquic.transport.quic.engine import EngineChoice
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.plugin import Requirements
 
 MODULES = {plugin.name: plugin.module for plugin in registry.ENGINES}
 """The libraries of the engines, the fastest first."""
@@ -22,12 +25,26 @@ MISSING = frozenset(plugin.name for plugin in registry.ENGINES if not plugin.ins
 USING = {"aioquic": r"tests\.flood\b"}
 """Helpers of tests that use a library: they build packets with it."""
 INSTALLED = [name for name in ENGINES if name not in MISSING]
-AUTO, AUTO_REASON = next(
-    (name, "the fastest that is installed" if place else "the fastest")
-    for place, name in enumerate(MODULES)
-    if name not in MISSING
-)
-"""The engine that is taken where nothing special is asked for, and why."""
+CERTIFYING = {plugin.name for plugin in registry.ENGINES if plugin.capabilities.client_certificates}
+"""Those that can ask for a client's certificate, as a server."""
+
+
+def pairings(engines: Iterable[str] = ENGINES) -> list[str]:
+    """Return all pairings of a client and a server: `CLIENT-SERVER`, or one name for both."""
+    return [
+        client if client == server else f"{client}-{server}"
+        for client in engines
+        for server in engines
+    ]
+
+
+def automatic(**options: Any) -> EngineChoice:
+    """Return the engine that is taken where none is asked for, and why."""
+    made = QuicOptions(**options)
+    return registry.choose(made, Requirements(congestion=made.congestion))[0]
+
+
+AUTO, AUTO_REASON = automatic().engine, automatic().reason
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -8,11 +8,11 @@ import pytest
 
 from smbquic.pki import PkiDirectory
 from tests.attacks.quic_packets import UnauthenticatedClient, crypto_frame, packed, stream_frame
+from tests.engines import ENGINES
 from tests.interop.processes import ServerProcess, running_gateway, running_server
 from tests.interop.recording import RecordingBackend, recording
 
 CLIENTS = 24
-ENGINES = ["qh3", "aioquic"]
 
 
 @pytest.fixture(scope="module")

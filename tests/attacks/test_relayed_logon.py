@@ -29,6 +29,7 @@ from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.session_setup import SessionSetupResponse
 from smbquic.wire.tree_connect import TreeConnectRequest
+from tests.engines import ENGINES
 
 ALICE = Credentials("alice", "a secret")
 NO_DELAY = Limits(failed_logon_delay=0.0)
@@ -177,7 +178,7 @@ async def test_without_the_protection_it_is_taken(tmp_path: Path) -> None:
         attacker.transport.close()
 
 
-@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_over_quic_a_logon_is_bound_to_the_servers_certificate(
     tmp_path: Path, pki: PkiDirectory, engine: EngineName, monkeypatch: pytest.MonkeyPatch
 ) -> None:

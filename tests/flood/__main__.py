@@ -28,6 +28,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.engines import ENGINES, INSTALLED
 from tests.flood import cost
 from tests.flood.attack import ATTACKS, DATAGRAMS
 from tests.flood.run import AttackPlan, AttackResult, Gains, Phase, run
@@ -153,7 +154,7 @@ def costs(given: argparse.Namespace) -> tuple[list[dict[str, object]], list[str]
     """Measure what bytes cost: reports, and what is not as it should be."""
     reports, faults = [], []
     print(f"{'attack':<22}{'engine':<9}{'kB':>8}{'us/byte':>10}{'of honest':>11}")
-    for engine in given.engine or ["qh3", "aioquic"]:
+    for engine in given.engine or INSTALLED:
         honest = cost.honest(engine, seconds=given.seconds)
         measured = [honest]
         for attack in given.attack or DATAGRAMS:
@@ -190,8 +191,8 @@ def main() -> int:
     parser.add_argument(
         "--engine",
         action="append",
-        choices=["auto", "qh3", "aioquic"],
-        help="the server's, repeatable; auto, as `serve` has it, or with --cost qh3 and aioquic",
+        choices=["auto", *ENGINES],
+        help="the server's, repeatable; auto, as `serve` has it, or with --cost all of them",
     )
     parser.add_argument(
         "--honest", action="append", choices=["quic", "tcp"], help="clients; else both"

@@ -10,8 +10,9 @@ import uvloop
 from smbquic.pki import PkiDirectory
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, MessageTransport
+from tests.engines import ENGINES
 from tests.integration.handshaking import EchoServer
-from tests.integration.pairing import ENGINES, PAIRINGS, Pairing
+from tests.integration.pairing import PAIRINGS, Pairing
 
 
 @pytest.hookimpl(optionalhook=True)

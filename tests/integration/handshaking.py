@@ -7,9 +7,10 @@ import pytest
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.serving import MAX_CONNECTIONS, Limiter
+from tests.engines import ENGINES
 from tests.integration.pairing import Pairing
 
-one_client = pytest.mark.parametrize("pairing", ["aioquic", "qh3"], indirect=True)
+one_client = pytest.mark.parametrize("pairing", ENGINES, indirect=True)
 """For a client of ours whose server is aioquic's, or is not there."""
 one_server = one_client
 """For a server of ours whose client is aioquic's."""

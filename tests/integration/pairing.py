@@ -1,18 +1,18 @@
 """The QUIC engines at the two ends of a connection."""
 
 from dataclasses import dataclass, replace
-from typing import Self, cast, get_args
+from typing import Self, cast
 
 from smbquic.options.quic import EngineName
 from smbquic.transport import quic
 from smbquic.transport.base import OnConnection
 from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.serving import MAX_CONNECTIONS, Limiter
+from tests import engines
 
-PAIRINGS = ("aioquic", "qh3", "aioquic-qh3", "qh3-aioquic")
+PAIRINGS = engines.pairings()
 """The engines of client and server; one name stands for both."""
-ENGINES = [name for name in get_args(EngineName) if name != "auto"]
-CERTIFYING = ("aioquic", "qh3-aioquic")
+CERTIFYING = [each for each in PAIRINGS if each.rpartition("-")[2] in engines.CERTIFYING]
 """Those whose server can ask for a client's certificate."""
 
 

@@ -35,8 +35,8 @@ from tests.certificates.good import Good
 from tests.certificates.making import NAME, RevocationLists, Shown, world
 from tests.certificates.page import alert
 from tests.certificates.row import Bad
+from tests.engines import ENGINES
 from tests.integration.auditing import AuditRecords
-from tests.integration.pairing import ENGINES
 
 PASSWORD = "correct horse"
 PATIENCE = 60.0

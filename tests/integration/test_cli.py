@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.pki import Fault, FaultyPki, PkiDirectory
-from tests.engines import AUTO, AUTO_REASON
+from tests.engines import AUTO, AUTO_REASON, automatic
 from tests.integration.program import (
     PASSWORD,
     TIMEOUT,
@@ -26,12 +26,6 @@ from tests.integration.program import (
 
 GROUPS = {"qh3": "X25519MLKEM768", "aioquic": "X25519", "native": "X25519"}
 """The groups that two ends on an engine take, if they are not told."""
-WITH_BBR = {
-    "native": "native (the fastest)",
-    "qh3": "aioquic (native is not installed, qh3 has no congestion control bbr)",
-    "aioquic": "aioquic (the fastest that is installed)",
-}
-"""The engines for BBR, beside those for nothing special."""
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +144,8 @@ class TestFiles:
         assert found["tls_cipher"] == ("AES_256_GCM_SHA384" if quic else None)
         assert found["tls_group"] == ("P-384" if quic else None)
         said = served.run("ping", "-c", "1", "--congestion", "bbr", url).stdout
-        assert (f"engine {WITH_BBR[AUTO]}" in said) is quic
+        choice = automatic(congestion="bbr")
+        assert (f"engine {choice.engine} ({choice.reason})" in said) is quic
 
     def test_a_failure_among_several(self, served: Served, transport: str) -> None:
         (served.folder / f"{transport}-there").write_text("x")

@@ -18,6 +18,7 @@ from smbquic.errors import SourceChangedError
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.wire.fscc.attributes import FileAttributes
+from tests.engines import ENGINES, automatic
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ async def test_sessions_are_resumed_with_shares_that_the_server_takes(
                 assert share.peer.resumed is (again and resumed)
 
 
-@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_a_relay_resumes_sessions(root: Path, pki: PkiDirectory, engine: EngineName) -> None:
     async with served(root, pki, "quic://localhost:0") as serving:
         server = serving.listeners[0].rpartition(":")[2]
@@ -123,7 +124,7 @@ async def test_a_relay_resumes_sessions(root: Path, pki: PkiDirectory, engine: E
                 assert any(peer.resumed for peer in peers)
 
 
-@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_the_engine_of_each_end_is_logged_once(
     root: Path, pki: PkiDirectory, engine: EngineName, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -137,14 +138,14 @@ async def test_the_engine_of_each_end_is_logged_once(
     port = listener.rpartition(":")[2]
     chosen = [line for line in caplog.messages if "the QUIC engine is" in line]
     assert chosen == [
-        f"{listener}: the QUIC engine is aioquic: qh3 has no congestion control reno",
+        f"{listener}: the QUIC engine is {automatic(congestion='reno')}",
         *[f"quic://localhost:{port}: the QUIC engine is {engine}: as asked for"] * 2,
     ]
 
 
 async def test_options_that_no_engine_has_are_refused(root: Path, pki: PkiDirectory) -> None:
     serving = served(root, pki, "quic://127.0.0.1:0", client_ca=pki.ca, engine="qh3")
-    with pytest.raises(smbquic.EngineError, match="no client certificates: use the engine aioquic"):
+    with pytest.raises(smbquic.EngineError, match="no client certificates: use the engine"):
         await serving.__aenter__()
 
 

@@ -147,7 +147,7 @@ def test_refusals(port: int, pki: PkiDirectory) -> None:
         register("localhost", port, username="alice", password="wrong", ca=pki.ca)
     with pytest.raises(HandshakeError):
         register("localhost", port, username="alice", password="secret")
-    with pytest.raises(EngineError, match="use the engine aioquic"):
+    with pytest.raises(EngineError, match="use the engine"):
         register("localhost", port, ca=pki.ca, engine="qh3", congestion="bbr")
     assert threading.active_count() == before
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -10,16 +11,17 @@ from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
+from tests.engines import ENGINES
 from tests.integration.using import OURS, Use
 
 
-@pytest.fixture(params=["tcp", "aioquic", "qh3"])
+@pytest.fixture(params=["tcp", *ENGINES])
 async def share(
     request: pytest.FixtureRequest, tmp_path: Path, pki: PkiDirectory
 ) -> AsyncIterator[smbquic.Share]:
     """An empty share."""
     transport: str = request.param
-    engine: EngineName = "qh3" if transport == "qh3" else "aioquic"
+    engine = cast(EngineName, "auto" if transport == "tcp" else transport)
     kind, scheme = ("tcp", "smb") if transport == "tcp" else ("quic", "smb+quic")
     server = pki.server
     storage = LocalStorage(tmp_path, links=True)

@@ -13,8 +13,8 @@ from smbquic.pki import PkiDirectory
 from smbquic.transport import quic
 from smbquic.transport.quic.connection_ids import ConnectionIdFormat
 from smbquic.transport.quic.transport import QuicTransport
+from tests.engines import ENGINES
 from tests.integration.internals import library_of
-from tests.integration.pairing import ENGINES
 from tests.integration.program import is_one_line
 from tests.integration.program import smbquic as run
 from tests.polling import eventually

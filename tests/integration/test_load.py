@@ -6,6 +6,7 @@ from time import sleep
 import pytest
 
 from smbquic.pki import PkiDirectory
+from tests.engines import ENGINES
 from tests.interop.processes import running_server
 from tests.load import gateways, memory
 from tests.load.gateways import GatewayPlan
@@ -20,7 +21,7 @@ def test_nothing_differs(tmp_path: Path, pki: PkiDirectory) -> None:
     assert outcome.operations == 20 * 15
 
 
-@pytest.mark.parametrize("engine", ["qh3", "aioquic"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_memory_comes_back_after_a_crowd(tmp_path: Path, pki: PkiDirectory, engine: str) -> None:
     """Clients that moved 8 MiB each cost little while they are there, and nothing afterwards."""
     crowd = memory.Crowd(clients=40, active=4, size=8 << 20)

@@ -21,11 +21,10 @@ from benchmarks.link.counters import Count
 from benchmarks.link.namespaces import DEVICE, SERVER_ADDRESSES
 from smbquic.auth.users import UserStore
 from smbquic.pki import PkiDirectory, init
+from tests.engines import ENGINES, pairings
 
 pytestmark = pytest.mark.usefixtures("network_namespaces")
 
-PAIRINGS = ["aioquic", "qh3", "aioquic-qh3", "qh3-aioquic"]
-"""The engines of client and server; one name stands for both."""
 HOST = SERVER_ADDRESSES[0][0]
 PASSWORD = "correct horse"
 PROGRAM = (sys.executable, "-m", "smbquic", "--verbose")
@@ -103,7 +102,7 @@ class LinkedEnds:
         return sum(json.loads(line)["event"] == "connection" for line in lines)
 
 
-@pytest.fixture(params=PAIRINGS)
+@pytest.fixture(params=pairings())
 def engines(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -172,7 +171,7 @@ def test_a_path_may_shrink_in_mid_transfer(ends: LinkedEnds, content: bytes, ver
     assert ends.connections == 1
 
 
-@pytest.mark.parametrize("engines", ["aioquic", "qh3"])
+@pytest.mark.parametrize("engines", ENGINES)
 @pytest.mark.parametrize("verb", ["put", "get"])
 def test_an_interface_may_shrink_in_mid_transfer(
     ends: LinkedEnds, content: bytes, verb: str

@@ -9,8 +9,9 @@ from smbquic.errors import HandshakeError
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
 from smbquic.transport import quic
 from tests.integration.handshaking import EchoServer, close
+from tests.integration.pairing import CERTIFYING
 
-certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
+certifying = pytest.mark.parametrize("pairing", CERTIFYING, indirect=True)
 """For a server that asks for a client's certificate, which qh3 cannot."""
 
 

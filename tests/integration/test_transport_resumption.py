@@ -17,11 +17,12 @@ from smbquic.pki import PkiDirectory, Purpose, Trust, init, verify
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport, Peer
 from smbquic.transport.quic.tickets import SERVER_LIFETIME, TicketCache, TicketIssuer
-from tests.integration.pairing import Pairing
+from tests.engines import ENGINES
+from tests.integration.pairing import CERTIFYING, Pairing
 
-certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
+certifying = pytest.mark.parametrize("pairing", CERTIFYING, indirect=True)
 """For a server that asks for a client's certificate, which qh3 cannot."""
-one_server = pytest.mark.parametrize("pairing", ["aioquic", "qh3"], indirect=True)
+one_server = pytest.mark.parametrize("pairing", ENGINES, indirect=True)
 """For a server whose client is none of ours."""
 
 

@@ -20,10 +20,10 @@ from smbquic.options.quic import EngineName, TicketPolicy
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
+from tests.engines import ENGINES
 
 BOTH = [1, 0]
 """Key exchange modes that a TLS library may offer: psk_dhe_ke, and psk_ke, as GnuTLS does."""
-ENGINES: tuple[EngineName, ...] = ("aioquic", "qh3")
 
 
 class Messages(QuicConnectionProtocol):

@@ -34,6 +34,7 @@ from smbquic.pki.files import load_certificates
 from smbquic.pki.issuing import issue, renew, replace_intermediate, revoke
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport import quic
+from tests.engines import ENGINES
 from tests.integration.auditing import AuditRecords
 from tests.polling import eventually
 
@@ -388,7 +389,7 @@ async def test_a_certificate_that_is_for_others_now_ends_connections(
                 await until_it_ends(share)
 
 
-@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_a_handshake_that_fails_is_recorded_with_the_name_asked_for(
     own: PkiDirectory, tmp_path: Path, engine: str
 ) -> None:

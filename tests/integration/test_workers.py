@@ -25,8 +25,8 @@ from smbquic.options.gateway import PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
+from tests.engines import ENGINES
 from tests.integration.auditing import AuditRecords
-from tests.integration.pairing import ENGINES
 from tests.polling import eventually
 
 PASSWORD = "correct horse"

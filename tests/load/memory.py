@@ -21,6 +21,7 @@ import smbquic
 from smbquic.options.limits import DEFAULT_LIMITS
 from smbquic.overload.memory import memory_limit
 from smbquic.pki import init
+from tests.engines import INSTALLED
 from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess, running_server
 
 LIMIT = memory_limit(DEFAULT_LIMITS, quic=1, tcp=1, shares=1, opens=0)
@@ -116,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--active", type=int, default=64, help="that transfer at the same time")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--mebibytes", type=int, default=4, help="of each client's file")
-    parser.add_argument("--engine", nargs="+", default=["qh3", "aioquic"])
+    parser.add_argument("--engine", nargs="+", default=INSTALLED)
     parser.add_argument("--cgroup", type=int, default=0, help="MiB, beyond which the kernel kills")
     given = parser.parse_args(arguments)
     crowd = Crowd(given.clients, given.active, given.mebibytes << 20)

@@ -178,7 +178,7 @@ async def test_what_no_engine_can_do_is_said_before_anything_is_sent() -> None:
     connect = transport_connector(
         SmbUrl.parse("smb+quic://nowhere.invalid"), TransportOptions(engine="qh3", congestion="bbr")
     )
-    with pytest.raises(EngineError, match="no congestion control bbr: use the engine aioquic"):
+    with pytest.raises(EngineError, match="no congestion control bbr: use the engine"):
         await connect()
 
 

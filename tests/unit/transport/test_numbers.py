@@ -58,6 +58,10 @@ DOCUMENTED = {
     "MAX_HEADER": [4 << 10],
     "CLIENT_TIMEOUT": [5.0],
     "_BACKLOG": [16],
+    # Data out of order counts 16 times.
+    "FRAGMENTS": [16],
+    "HEADERS": [64],
+    "LARGEST": [1500],
     "MAX_REFUSING": [256],
     "REFUSAL_TIMEOUT": [2.0],
     "REPORT_INTERVAL": [10.0],
@@ -118,6 +122,7 @@ LINUX = {
     "UDP_GRO": [104],
     "SO_SNDBUFFORCE": [32],
     "SO_RCVBUFFORCE": [33],
+    "IP_TOS": [1],
     "IP_PKTINFO": [8],
     "IP_MTU_DISCOVER": [10],
     "IP_MTU": [14],
@@ -127,6 +132,7 @@ LINUX = {
     "IPV6_PMTUDISC_PROBE": [3],
     "IPV6_RECVPKTINFO": [49],
     "IPV6_PKTINFO": [50],
+    "IPV6_TCLASS": [67],
     "SO_ATTACH_REUSEPORT_CBPF": [51],
     # <linux/bpf_common.h>
     "_LDB": [0x30],
@@ -167,10 +173,6 @@ AIOQUIC = {
     "STREAM": [0],
 }
 QH3 = {
-    # docs/security.md: data out of order counts 16 times
-    "FRAGMENTS": [16],
-    "HEADERS": [64],
-    "LARGEST": [1500],
     "BEFORE_TRIALS": [2],
     "SEARCH_STEP": [1.0],
     "SECOND_TRIAL": [4],
@@ -200,7 +202,12 @@ QH3 = {
 }
 
 
-ENGINES = ("smbquic.transport.quic.aioquic", "smbquic.transport.quic.qh3")
+NATIVE = {
+    "MOST_PATHS": [8],
+    # [RFC9000] 10.2
+    "CLOSED_FOR": [3.0],
+}
+ENGINES = tuple(f"smbquic.transport.quic.{name}" for name in ("aioquic", "qh3", "native"))
 
 
 @pytest.mark.parametrize(("name", "values"), (RFC | DOCUMENTED | MEASURED | LINUX | BBR).items())
@@ -218,6 +225,12 @@ def test_numbers_of_aioquic(name: str, values: list[object]) -> None:
 @pytest.mark.parametrize(("name", "values"), QH3.items())
 def test_numbers_of_qh3(name: str, values: list[object]) -> None:
     assert numbers_of(ENGINES[1])[name] == values
+
+
+@pytest.mark.engine("native")
+@pytest.mark.parametrize(("name", "values"), NATIVE.items())
+def test_numbers_of_the_native_engine(name: str, values: list[object]) -> None:
+    assert numbers_of(ENGINES[2])[name] == values
 
 
 @pytest.mark.parametrize(("family", "headers"), [("AF_INET", 28), ("AF_INET6", 48)])
@@ -267,6 +280,7 @@ DEFAULTS_OF_QH3 = {
     # That of the library.
     "Qh3Context.handle_message(epoch)": -1,
 }
+DEFAULTS_OF_NATIVE = {"NativeEngine.close(application)": True}
 
 
 def test_all_other_defaults_are_zero_or_false() -> None:
@@ -281,3 +295,8 @@ def test_all_other_defaults_of_aioquic_are_zero_or_false() -> None:
 @pytest.mark.engine("qh3")
 def test_all_other_defaults_of_qh3_are_zero_or_false() -> None:
     assert defaults_of(ENGINES[1]) == DEFAULTS_OF_QH3
+
+
+@pytest.mark.engine("native")
+def test_all_other_defaults_of_the_native_engine_are_zero_or_false() -> None:
+    assert defaults_of(ENGINES[2]) == DEFAULTS_OF_NATIVE

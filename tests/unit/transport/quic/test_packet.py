@@ -25,6 +25,7 @@ from smbquic.transport.quic.packet import (
 from smbquic.transport.quic.registry import client_engine
 from smbquic.transport.quic.tls import ClientTls
 from smbquic.transport.quic.udp import single_datagrams
+from tests.engines import ENGINES
 from tests.unit.transport.quic.harness import NoIds
 
 PATH = (("192.0.2.1", 50000), b"")
@@ -63,7 +64,7 @@ def test_an_integrity_tag_is_that_of_other_implementations(
         assert tag == theirs(packet, original_id, version)
 
 
-@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_client_begins_anew_with_the_token(engine: EngineName, pki: PkiDirectory) -> None:
     _, make = client_engine(ClientTls(ca=pki.ca), "localhost", QuicOptions(engine=engine), None)
     client = make(DatagramSizes(1200, 1200), NoIds())

@@ -31,6 +31,7 @@ from smbquic.transport.quic.registry import (
 )
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
+from tests.engines import ENGINES
 
 
 def requirements(options: QuicOptions, **more: Any) -> Requirements:
@@ -301,7 +302,7 @@ def test_a_session_is_resumed_only_with_certificates_that_are_accepted_again(
     assert not resumption.accepts((b"revoked", b"root"))
 
 
-@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_each_is_named(engine: EngineName, pki: PkiDirectory) -> None:
     options = QuicOptions(engine=engine)
     identity = ServerTls(pki.server.certificate, pki.server.key)
