@@ -97,10 +97,14 @@ class ServerTls:
         Clients that have to show a certificate have to show it each time. Tickets for another
         certificate with the same `key` are not accepted. Raises `OSError`.
         """
+        own_key = self.ticket_key(policy, key)
+        return TicketIssuer(own_key, policy=policy) if own_key is not None else None
+
+    def ticket_key(self, policy: TicketPolicy, key: bytes) -> bytes | None:
+        """Return the key of the tickets for this certificate, 32 bytes; see `ticket_issuer`."""
         if self.verify is not None or policy == "never":
             return None
-        own_key = hmac.digest(key, b"smbquic ticket" + pem(self.certificate), hashlib.sha256)
-        return TicketIssuer(own_key, policy=policy)
+        return hmac.digest(key, b"smbquic ticket" + pem(self.certificate), hashlib.sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,10 @@
 """The engine plug-in for smbquic_native, an optional extension in Rust: it is the fastest."""
 
-from importlib import import_module
-
 from smbquic.transport.quic.engine import Verify
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
-
-_CONFIGURATION = "smbquic.transport.quic.native.configuration"
 
 
 def _client(
@@ -18,15 +14,15 @@ def _client(
     verify: Verify | None,
     resumption: Resumption | None,
 ) -> MakeEngine:
-    make: MakeEngine = import_module(_CONFIGURATION).client(
-        trust, server_name, options, verify, resumption
-    )
-    return make
+    from smbquic.transport.quic.native.configuration import client
+
+    return client(trust, server_name, options, verify, resumption)
 
 
 def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> MakeEngine:
-    make: MakeEngine = import_module(_CONFIGURATION).server(identity, options)
-    return make
+    from smbquic.transport.quic.native.configuration import server
+
+    return server(identity, options)
 
 
 NATIVE = EnginePlugin(

@@ -2,7 +2,13 @@
 
 from tests.engines import MISSING
 
-PAIRINGS = ["aioquic", "qh3", "aioquic-qh3", "qh3-aioquic"]
-CERTIFYING = ["aioquic", "qh3-aioquic"]
-ENGINES = ["aioquic", "qh3"]
+ENGINES = ["aioquic", "qh3", "native"]
+PAIRINGS = [
+    client if client == server else f"{client}-{server}" for client in ENGINES for server in ENGINES
+]
+CERTIFYING = [pair for pair in PAIRINGS if not pair.endswith("qh3")]
+"""Pairings whose server can ask for a certificate."""
 INSTALLED_PAIRINGS = [pair for pair in PAIRINGS if MISSING.isdisjoint(pair.split("-"))]
+"""Pairings whose libraries are installed."""
+LIBRARY_IN_PYTHON = [pair for pair in PAIRINGS if not pair.startswith("native")]
+"""Pairings whose client is a library with methods for what no engine has to offer."""

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,9 +79,13 @@ def test_an_engine_that_fails_ends_its_connection_only(
     simulation.establish()
 
     def fail(*_: object) -> None:
-        raise KeyError("a bug in the library")
+        raise RuntimeError("a bug in the library")
 
-    monkeypatch.setattr(library(simulation.server), "receive_datagram", fail)
+    if name == "native":
+        # Methods of a compiled class cannot be replaced.
+        monkeypatch.setitem(vars(simulation.server), "_quic", SimpleNamespace(receive=fail))
+    else:
+        monkeypatch.setattr(library(simulation.server), "receive_datagram", fail)
     with caplog.at_level(logging.ERROR):
         simulation.server.receive(b"\xff", PATH, simulation.now)
 
@@ -144,7 +149,7 @@ def test_abandoning_is_immediate(simulate: Simulate, name: str, fresh: MakeServe
         assert engine.close_reason in (None, CloseReason(1, "", application=False, ours=True))
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", ["aioquic", "qh3"])
 def test_data_of_another_stream_ends_the_connection(
     simulate: Simulate, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +165,21 @@ def test_data_of_another_stream_ends_the_connection(
     # STREAM_LIMIT_ERROR, [RFC9000] 20.1
     expected = CloseReason(0x4, "SMB has one stream", application=True, ours=True)
     assert simulation.close_reason("server") == expected
+    assert simulation.server.read() == []
+
+
+@pytest.mark.engine("aioquic", "native")
+def test_a_second_stream_is_an_error_for_the_native_engine(simulate: Simulate) -> None:
+    simulation = simulate(engines="aioquic-native")
+    simulation.establish()
+    quic = library(simulation.client)
+    quic._remote_max_streams_bidi = 2
+    quic.send_stream_data(4, b"more")
+    simulation.run(lambda: simulation.server.close_reason)
+
+    # STREAM_LIMIT_ERROR, [RFC9000] 20.1
+    assert simulation.close_reason("server").code == 0x4
+    assert simulation.close_reason("server").ours
     assert simulation.server.read() == []
 
 

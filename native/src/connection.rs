@@ -1,0 +1,791 @@
+//! One QUIC connection with one stream, as Python sees it.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+use quinn_proto::{
+    ConnectionError, ConnectionHandle, DatagramEvent, Dir, EcnCodepoint, Endpoint, EndpointConfig,
+    Event, ReadError, ReadableError, StreamEvent, StreamId, Transmit, TransportErrorCode, VarInt,
+    WriteError,
+};
+
+use crate::callbacks::Callbacks;
+use crate::config::{ClientConfig, Settings};
+use crate::ids::{IdSource, NoTokens, ResetTokens};
+use crate::peer::{Judge, Peer};
+use crate::send_queue::SendQueue;
+use crate::session::{ClientTls, Negotiated, ServerTls};
+use crate::tickets::Ticket;
+use crate::verifier::provider;
+
+/// Bytes that quinn is given beyond what the path carries, so that it always has something to send.
+const AHEAD: usize = 64 << 10;
+/// Datagrams and bytes of one segment batch: a little less than the kernel's limits.
+const MAX_SEGMENTS: usize = 60;
+const MAX_SEGMENTED: usize = 64_000;
+/// Bytes that are made in one call, so that nothing else waits for long.
+const MAX_BURST: usize = 2 << 20;
+/// quinn's timers have whole nanoseconds, Python's time has not: a call must not be early.
+const ROUNDING: f64 = 1e-6;
+
+/// Datagrams of one size, of which the last may be shorter: bytes, size, address, ECN bits.
+type SegmentBatch = (Py<PyBytes>, usize, usize, u8);
+/// How the connection has ended: kind, error code, reason phrase.
+type CloseReason = (&'static str, u64, String);
+/// What was negotiated: ALPN, cipher suite, group, resumed, certificates, server name.
+type Security = (String, String, String, bool, Vec<Py<PyBytes>>, String);
+/// Round trip in seconds, datagram size, lost packets, congestion window, bytes and datagrams that
+/// were received, ECN marks that were reported.
+type Statistics = (Option<f64>, u16, u64, u64, u64, u64);
+
+struct Datagrams {
+    content: Vec<u8>,
+    segment: usize,
+    address: SocketAddr,
+    ecn: u8,
+}
+
+impl Datagrams {
+    /// Append what quinn has made, if it fits into the same segment batch.
+    fn append(&mut self, made: &[u8], transmit: &Transmit) -> bool {
+        let segment = transmit.segment_size.unwrap_or(transmit.size);
+        let whole = self.content.len() % self.segment == 0;
+        let joined = self.content.len() + made.len();
+        // Of the segments of a batch, only the last one may be shorter.
+        let fits = whole
+            && segment <= self.segment
+            && (segment == self.segment || made.len() == segment)
+            && joined <= MAX_SEGMENTED
+            && joined.div_ceil(self.segment) <= MAX_SEGMENTS
+            && self.address == transmit.destination
+            && self.ecn == ecn_bits(transmit);
+        if fits {
+            self.content.extend_from_slice(made);
+        }
+        fits
+    }
+}
+
+fn ecn_bits(transmit: &Transmit) -> u8 {
+    transmit.ecn.map_or(0, |ecn| ecn as u8)
+}
+
+/// A connection with the endpoint that it alone has: a failure can end no other one.
+struct State {
+    endpoint: Endpoint,
+    connection: Option<(ConnectionHandle, quinn_proto::Connection)>,
+    peer: Arc<Peer>,
+    window: u64,
+    is_client: bool,
+    /// The settings of a client that has not begun.
+    client: Option<quinn_proto::ClientConfig>,
+    stream: Option<StreamId>,
+    queue: SendQueue,
+    responses: Vec<Datagrams>,
+    addresses: Vec<SocketAddr>,
+    last_address: usize,
+    connected: bool,
+    begun: bool,
+    finished: bool,
+    reset: bool,
+    more: bool,
+    lost: Option<ConnectionError>,
+    scratch: Vec<u8>,
+}
+
+impl State {
+    fn receive(&mut self, data: &[u8], size: usize, address: usize, ecn: u8, now: Instant) {
+        let Some(remote) = self.addresses.get(address).copied() else {
+            return;
+        };
+        self.last_address = address;
+        let ecn = EcnCodepoint::from_bits(ecn);
+        // One copy of all datagrams, of which each is a part: quinn decrypts it in place.
+        let mut rest = BytesMut::from(data);
+        while !rest.is_empty() {
+            let datagram = rest.split_to(size.min(rest.len()));
+            let mut reply = Vec::new();
+            match self.endpoint.handle(now, remote, None, ecn, datagram, &mut reply) {
+                Some(DatagramEvent::ConnectionEvent(_, event)) => {
+                    if let Some((_, connection)) = &mut self.connection {
+                        connection.handle_event(event);
+                    }
+                }
+                Some(DatagramEvent::NewConnection(incoming)) => {
+                    self.accept(incoming, now);
+                }
+                Some(DatagramEvent::Response(transmit)) => self.respond(reply, &transmit),
+                None => {}
+            }
+        }
+        self.advance();
+    }
+
+    fn accept(&mut self, incoming: quinn_proto::Incoming, now: Instant) {
+        if self.connection.is_some() || self.lost.is_some() {
+            self.endpoint.ignore(incoming);
+            return;
+        }
+        let mut reply = Vec::new();
+        match self.endpoint.accept(incoming, now, &mut reply, None) {
+            Ok(accepted) => {
+                self.begun = true;
+                self.connection = Some(accepted);
+            }
+            Err(error) => {
+                if let Some(transmit) = error.response {
+                    self.begun = true;
+                    self.respond(reply, &transmit);
+                }
+                self.lost = Some(error.cause);
+            }
+        }
+    }
+
+    /// Keep a datagram that no connection sends.
+    fn respond(&mut self, mut content: Vec<u8>, transmit: &Transmit) {
+        content.truncate(transmit.size);
+        self.responses.push(Datagrams {
+            content,
+            segment: transmit.size,
+            address: transmit.destination,
+            ecn: 0,
+        });
+    }
+
+    /// Exchange the events of connection and endpoint, and take those that we act on.
+    fn advance(&mut self) {
+        let Some((handle, connection)) = &mut self.connection else {
+            return;
+        };
+        while let Some(event) = connection.poll_endpoint_events() {
+            if let Some(answer) = self.endpoint.handle_event(*handle, event) {
+                connection.handle_event(answer);
+            }
+        }
+        while let Some(event) = connection.poll() {
+            match event {
+                Event::Connected => {
+                    self.connected = true;
+                    if self.is_client {
+                        self.stream = connection.streams().open(Dir::Bi);
+                    }
+                }
+                Event::ConnectionLost { reason } => self.lost = Some(reason),
+                Event::Stream(StreamEvent::Opened { dir: Dir::Bi }) => {
+                    self.stream = self.stream.or_else(|| connection.streams().accept(Dir::Bi));
+                }
+                Event::Stream(StreamEvent::Stopped { .. }) => self.reset = true,
+                _ => {}
+            }
+        }
+        if self.is_client && !self.begun {
+            let received = connection.stats().frame_rx;
+            self.begun = received.crypto + received.acks + received.connection_close > 0;
+        }
+    }
+
+    /// Give quinn as much of the queue as the path carries.
+    fn feed(&mut self) {
+        let (Some((_, connection)), Some(stream)) = (&mut self.connection, self.stream) else {
+            return;
+        };
+        let window = usize::try_from(connection.congestion_state().window()).unwrap_or(usize::MAX);
+        let most = window.saturating_add(AHEAD);
+        while self.queue.given() < most {
+            let Some(piece) = self.queue.next() else {
+                return;
+            };
+            let mut chunks = [piece];
+            match connection.send_stream(stream).write_chunks(&mut chunks) {
+                Ok(_) if chunks[0].is_empty() => {}
+                Ok(_) | Err(WriteError::Blocked) => {
+                    let [rest] = chunks;
+                    self.queue.put_back(rest);
+                    return;
+                }
+                Err(WriteError::Stopped(_) | WriteError::ClosedStream) => {
+                    self.queue.clear();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn datagrams(&mut self, now: Instant) -> Vec<Datagrams> {
+        let mut batches = std::mem::take(&mut self.responses);
+        self.more = false;
+        let mut made = 0;
+        loop {
+            self.feed();
+            let Some((_, connection)) = &mut self.connection else {
+                break;
+            };
+            self.scratch.clear();
+            let Some(transmit) = connection.poll_transmit(now, MAX_SEGMENTS, &mut self.scratch)
+            else {
+                break;
+            };
+            made += transmit.size;
+            let content = &self.scratch[..transmit.size];
+            if !batches.last_mut().is_some_and(|batch| batch.append(content, &transmit)) {
+                let mut batch = Vec::with_capacity(MAX_SEGMENTED.max(transmit.size));
+                batch.extend_from_slice(content);
+                batches.push(Datagrams {
+                    content: batch,
+                    segment: transmit.segment_size.unwrap_or(transmit.size),
+                    address: transmit.destination,
+                    ecn: ecn_bits(&transmit),
+                });
+            }
+            if made >= MAX_BURST {
+                self.more = true;
+                break;
+            }
+        }
+        self.advance();
+        batches
+    }
+
+    /// Return what has arrived in order, up to about `most` bytes.
+    fn read(&mut self, most: usize) -> Vec<Bytes> {
+        let mut pieces = Vec::new();
+        let (Some((_, connection)), Some(stream)) = (&mut self.connection, self.stream) else {
+            return pieces;
+        };
+        let mut stream = connection.recv_stream(stream);
+        let mut chunks = match stream.read(true) {
+            Ok(chunks) => chunks,
+            Err(ReadableError::ClosedStream | ReadableError::IllegalOrderedRead) => return pieces,
+        };
+        let mut left = most;
+        while left > 0 {
+            match chunks.next(left) {
+                Ok(Some(chunk)) => {
+                    left -= chunk.bytes.len();
+                    pieces.push(chunk.bytes);
+                }
+                Ok(None) => {
+                    self.finished = true;
+                    break;
+                }
+                Err(ReadError::Reset(_)) => {
+                    self.reset = true;
+                    break;
+                }
+                Err(ReadError::Blocked) => break,
+            }
+        }
+        let _ = chunks.finalize();
+        pieces
+    }
+
+    fn close_reason(&self) -> Option<CloseReason> {
+        let phrase = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Some(match self.lost.as_ref()? {
+            ConnectionError::TransportError(error) => {
+                ("ours", u64::from(error.code), error.reason.clone())
+            }
+            ConnectionError::ConnectionClosed(close) => {
+                ("transport", u64::from(close.error_code), phrase(&close.reason))
+            }
+            ConnectionError::ApplicationClosed(close) => {
+                ("application", close.error_code.into_inner(), phrase(&close.reason))
+            }
+            ConnectionError::Reset => ("reset", 0, String::new()),
+            ConnectionError::TimedOut => ("idle", 0, String::new()),
+            ConnectionError::VersionMismatch => {
+                ("ours", 0, "the server speaks no version of QUIC that we do".to_owned())
+            }
+            ConnectionError::LocallyClosed => ("local", 0, String::new()),
+            ConnectionError::CidsExhausted => (
+                "ours",
+                u64::from(TransportErrorCode::INTERNAL_ERROR),
+                "there is no connection ID left".to_owned(),
+            ),
+        })
+    }
+
+    /// Whether the handshake is complete at both ends.
+    fn confirmed(&self) -> bool {
+        // A client's is before the server has verified its certificate. If the server has asked
+        // for one, HANDSHAKE_DONE says that it was accepted ([RFC9001] 4.1.2).
+        let asked = self.is_client && self.peer.record().certificate_requested;
+        let done = self
+            .connection
+            .as_ref()
+            .is_some_and(|(_, connection)| connection.stats().frame_rx.handshake_done > 0);
+        self.connected && (!asked || done)
+    }
+}
+
+/// One QUIC connection.
+#[pyclass]
+pub struct Connection {
+    state: Option<State>,
+    /// The first time that Python has told, here and there: both clocks count the same seconds.
+    base: Option<(Instant, f64)>,
+}
+
+impl Connection {
+    fn instant(&mut self, now: f64) -> Instant {
+        let (base, base_now) = *self.base.get_or_insert_with(|| (Instant::now(), now));
+        base + Duration::try_from_secs_f64(now - base_now).unwrap_or_default()
+    }
+
+    /// Run `work` without the interpreter lock. A panic, and an ended connection, are errors.
+    fn run<T: Send>(
+        &mut self,
+        python: Python<'_>,
+        work: impl FnOnce(&mut State) -> T + Send,
+    ) -> PyResult<T> {
+        let ended = || PyRuntimeError::new_err("the connection has ended");
+        let mut state = self.state.take().ok_or_else(ended)?;
+        let result = python.allow_threads(|| catch_unwind(AssertUnwindSafe(|| work(&mut state))));
+        match result {
+            Ok(result) => {
+                self.state = Some(state);
+                Ok(result)
+            }
+            // Nobody knows what the panic has left of the state, so it is not used any more.
+            Err(_) => Err(PyRuntimeError::new_err("the QUIC library has panicked")),
+        }
+    }
+
+    fn state(&self) -> PyResult<&State> {
+        self.state.as_ref().ok_or_else(|| PyRuntimeError::new_err("the connection has ended"))
+    }
+
+    fn make(state: State) -> Self {
+        Self { state: Some(state), base: None }
+    }
+}
+
+fn state_of(endpoint: Endpoint, peer: Arc<Peer>, settings: &Settings, is_client: bool) -> State {
+    State {
+        endpoint,
+        connection: None,
+        peer,
+        window: settings.window,
+        is_client,
+        client: None,
+        stream: None,
+        queue: SendQueue::default(),
+        responses: Vec::new(),
+        addresses: Vec::new(),
+        last_address: 0,
+        connected: false,
+        begun: false,
+        finished: false,
+        reset: false,
+        more: false,
+        lost: None,
+        scratch: Vec::new(),
+    }
+}
+
+fn endpoint_config(callbacks: &Arc<Callbacks>, id_size: usize) -> Arc<EndpointConfig> {
+    let mut config = EndpointConfig::new(Arc::new(ResetTokens(callbacks.clone())));
+    let source = callbacks.clone();
+    config
+        .cid_generator(move || Box::new(IdSource { callbacks: source.clone(), size: id_size }))
+        .supported_versions(vec![1])
+        // Load balancers tell QUIC by this bit.
+        .grease_quic_bit(false);
+    config.max_udp_payload_size(u16::MAX - 8).expect("it is at least 1200");
+    Arc::new(config)
+}
+
+fn socket_address(host: &str, port: u16, scope: u32) -> PyResult<SocketAddr> {
+    // A link-local address has the name of its interface behind it.
+    let host = host.split('%').next().unwrap_or_default();
+    let ip: IpAddr = host.parse().map_err(|_| PyValueError::new_err("it is no IP address"))?;
+    Ok(match ip {
+        IpAddr::V6(ip) => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),
+        IpAddr::V4(_) => SocketAddr::new(ip, port),
+    })
+}
+
+/// Return bytes that do not change any more, uncopied where Python guarantees that.
+fn frozen(buffer: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+    if let Ok(bytes) = buffer.downcast::<PyBytes>() {
+        return Ok(Bytes::from_owner(PyBackedBytes::from(bytes.clone())));
+    }
+    let view: PyBuffer<u8> = PyBuffer::get_bound(buffer)?;
+    Ok(Bytes::from(view.to_vec(buffer.py())?))
+}
+
+#[pymethods]
+impl Connection {
+    /// Prepare a client, which may resume the session of a ticket.
+    #[staticmethod]
+    #[pyo3(signature = (config, settings, answers, ticket))]
+    fn client(
+        config: &ClientConfig,
+        settings: &Settings,
+        answers: PyObject,
+        ticket: Option<&Ticket>,
+    ) -> Self {
+        let callbacks = Arc::new(Callbacks::new(answers));
+        let peer = Arc::new(Peer::new(
+            callbacks.clone(),
+            config.judge.clone(),
+            config.tls.crypto_provider().clone(),
+            config.identity.clone(),
+            ticket.and_then(Ticket::take),
+        ));
+        let settings_of_all = endpoint_config(&callbacks, settings.id_size);
+        let endpoint = Endpoint::new(settings_of_all, None, true, None);
+        let mut quic = quinn_proto::ClientConfig::new(Arc::new(ClientTls {
+            tls: config.tls.clone(),
+            peer: peer.clone(),
+        }));
+        quic.transport_config(settings.transport.clone());
+        let mut state = state_of(endpoint, peer, settings, true);
+        state.client = Some(quic);
+        Self::make(state)
+    }
+
+    /// Begin the handshake as a client, with the server at address 0.
+    fn connect(&mut self, server_name: &str, now: f64) -> PyResult<()> {
+        let begin = self.instant(now);
+        let Some(state) = &mut self.state else {
+            return Ok(());
+        };
+        let invalid = |error: &dyn ToString| PyValueError::new_err(error.to_string());
+        let config = state.client.take().ok_or_else(|| invalid(&"it has begun already"))?;
+        let address = state.addresses.first().ok_or_else(|| invalid(&"there is no address"))?;
+        let connection = state
+            .endpoint
+            .connect(begin, config, *address, server_name)
+            .map_err(|error| invalid(&error))?;
+        state.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Wait for a connection as a server.
+    ///
+    /// `retry` is the connection ID that the client used first, and that of its Retry packet.
+    #[staticmethod]
+    #[pyo3(signature = (ciphers, groups, settings, answers, retry))]
+    fn server(
+        ciphers: Vec<String>,
+        groups: Vec<String>,
+        settings: &Settings,
+        answers: PyObject,
+        retry: Option<(Vec<u8>, Vec<u8>)>,
+    ) -> PyResult<Self> {
+        let callbacks = Arc::new(Callbacks::new(answers));
+        let provider = provider(&ciphers, &groups).map_err(PyValueError::new_err)?;
+        let peer = Arc::new(Peer::new(
+            callbacks.clone(),
+            Judge::Callback,
+            Arc::new(provider),
+            None,
+            None,
+        ));
+        let tls = Arc::new(ServerTls { peer: peer.clone(), retry });
+        let mut quic = quinn_proto::ServerConfig::new(tls, Arc::new(NoTokens));
+        quic.transport_config(settings.transport.clone());
+        let endpoint = Endpoint::new(
+            endpoint_config(&callbacks, settings.id_size),
+            Some(Arc::new(quic)),
+            true,
+            None,
+        );
+        Ok(Self::make(state_of(endpoint, peer, settings, false)))
+    }
+
+    /// Set an address of the peer, by the number that datagrams of it have.
+    fn set_address(&mut self, index: usize, host: &str, port: u16, scope: u32) -> PyResult<()> {
+        let address = socket_address(host, port, scope)?;
+        let Some(state) = &mut self.state else {
+            return Ok(());
+        };
+        if index >= state.addresses.len() {
+            state.addresses.resize(index + 1, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0));
+        }
+        state.addresses[index] = address;
+        Ok(())
+    }
+
+    /// Process datagrams of `size` bytes, of which the last may be shorter.
+    #[pyo3(signature = (data, size, address, now, ecn=0))]
+    fn receive(
+        &mut self,
+        python: Python<'_>,
+        data: PyBackedBytes,
+        size: usize,
+        address: usize,
+        now: f64,
+        ecn: u8,
+    ) -> PyResult<()> {
+        let now = self.instant(now);
+        self.run(python, |state| state.receive(&data, size.max(1), address, ecn, now))
+    }
+
+    /// Return what has arrived on the stream, in order, up to `most` bytes.
+    fn read<'py>(
+        &mut self,
+        python: Python<'py>,
+        most: usize,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let pieces = self.run(python, |state| state.read(most))?;
+        if pieces.is_empty() {
+            return Ok(None);
+        }
+        let size = pieces.iter().map(Bytes::len).sum();
+        let joined = PyBytes::new_bound_with(python, size, |whole| {
+            let mut rest = whole;
+            for piece in &pieces {
+                let (part, after) = rest.split_at_mut(piece.len());
+                part.copy_from_slice(piece);
+                rest = after;
+            }
+            Ok(())
+        })?;
+        Ok(Some(joined))
+    }
+
+    /// Send on the stream.
+    fn write(&mut self, buffer: &Bound<'_, PyAny>) -> PyResult<()> {
+        let data = frozen(buffer)?;
+        if let Some(state) = &mut self.state {
+            state.queue.add(data);
+        }
+        Ok(())
+    }
+
+    /// Return the datagrams that are to be sent now.
+    fn datagrams(&mut self, python: Python<'_>, now: f64) -> PyResult<Vec<SegmentBatch>> {
+        let now = self.instant(now);
+        let batches = self.run(python, |state| state.datagrams(now))?;
+        let state = self.state()?;
+        Ok(batches
+            .into_iter()
+            .map(|batch| {
+                let last = state.addresses.get(state.last_address) == Some(&batch.address);
+                let address = if last {
+                    state.last_address
+                } else {
+                    state.addresses.iter().position(|each| *each == batch.address).unwrap_or(0)
+                };
+                let content = PyBytes::new_bound(python, &batch.content).unbind();
+                (content, batch.segment, address, batch.ecn)
+            })
+            .collect())
+    }
+
+    /// Return when `tick` has to be called, if nothing else happens before.
+    fn timer(&mut self) -> Option<f64> {
+        let (base, base_now) = self.base?;
+        let state = self.state.as_mut()?;
+        if state.more {
+            return Some(base_now);
+        }
+        let (_, connection) = state.connection.as_mut()?;
+        let due = connection.poll_timeout()?;
+        Some(base_now + due.saturating_duration_since(base).as_secs_f64() + ROUNDING)
+    }
+
+    /// Act on the timer.
+    fn tick(&mut self, python: Python<'_>, now: f64) -> PyResult<()> {
+        let now = self.instant(now);
+        self.run(python, |state| {
+            if let Some((_, connection)) = &mut state.connection {
+                connection.handle_timeout(now);
+            }
+            state.advance();
+        })
+    }
+
+    /// Let the peer send more on all streams: `window` bytes ahead.
+    fn set_receive_window(&mut self) {
+        if let Some(state) = &mut self.state {
+            let window = VarInt::from_u64(state.window).unwrap_or(VarInt::MAX);
+            if let Some((_, connection)) = &mut state.connection {
+                connection.set_receive_window(window);
+            }
+        }
+    }
+
+    /// Send a PING.
+    fn ping(&mut self) {
+        if let Some((_, connection)) = self.state.as_mut().and_then(|each| each.connection.as_mut())
+        {
+            connection.ping();
+        }
+    }
+
+    /// Close the connection: only `CONNECTION_CLOSE` is left to be sent.
+    fn close(&mut self, python: Python<'_>, code: u64, reason: &str, now: f64) -> PyResult<()> {
+        let now = self.instant(now);
+        let code = VarInt::from_u64(code).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let reason = Bytes::copy_from_slice(reason.as_bytes());
+        self.run(python, |state| {
+            if let Some((_, connection)) = &mut state.connection {
+                connection.close(now, code, reason);
+            }
+            state.queue.clear();
+            state.advance();
+        })
+    }
+
+    /// Derive new keys for what is sent from now on ([RFC9001] 6).
+    fn update_keys(&mut self) {
+        if let Some((_, connection)) = self.state.as_mut().and_then(|each| each.connection.as_mut())
+        {
+            connection.initiate_key_update();
+        }
+    }
+
+    /// What was negotiated, once the handshake is complete at both ends.
+    #[getter]
+    fn security(&self, python: Python<'_>) -> Option<Security> {
+        let state = self.state.as_ref().filter(|state| state.confirmed())?;
+        let (_, connection) = state.connection.as_ref()?;
+        let data = connection.crypto_session().handshake_data()?;
+        let negotiated = data.downcast::<Negotiated>().ok()?;
+        let record = state.peer.record();
+        let certificates = negotiated
+            .certificates
+            .iter()
+            .map(|each| PyBytes::new_bound(python, each).unbind())
+            .collect();
+        Some((
+            String::from_utf8_lossy(&negotiated.alpn).into_owned(),
+            negotiated.cipher,
+            negotiated.group,
+            negotiated.resumed,
+            certificates,
+            record.server_name.clone(),
+        ))
+    }
+
+    /// The server name that a client has asked for, and the certificates that it has shown.
+    #[getter]
+    fn claims(&self, python: Python<'_>) -> (String, Vec<Py<PyBytes>>) {
+        let Some(state) = &self.state else {
+            return Default::default();
+        };
+        let record = state.peer.record();
+        let certificates = record
+            .certificates
+            .iter()
+            .map(|each| PyBytes::new_bound(python, each).unbind())
+            .collect();
+        (record.server_name.clone(), certificates)
+    }
+
+    /// How the connection has ended: kind, error code and phrase; None as long as it is open.
+    #[getter]
+    fn close_reason(&self) -> Option<CloseReason> {
+        self.state.as_ref()?.close_reason()
+    }
+
+    /// Bytes of UDP payload of a full datagram; 0 before the first packet of a client.
+    #[getter]
+    fn datagram_size(&self) -> u16 {
+        self.state
+            .as_ref()
+            .and_then(|state| state.connection.as_ref())
+            .map_or(0, |(_, connection)| connection.current_mtu())
+    }
+
+    /// Whether the handshake is complete at this end.
+    #[getter]
+    fn connected(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.connected)
+    }
+
+    /// Whether a packet of the peer could be decrypted.
+    #[getter]
+    fn begun(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.begun)
+    }
+
+    /// Whether the closing or draining period is over.
+    #[getter]
+    fn terminated(&self) -> bool {
+        self.state.as_ref().is_none_or(|state| match &state.connection {
+            Some((_, connection)) => connection.is_drained(),
+            None => state.lost.is_some() && state.responses.is_empty(),
+        })
+    }
+
+    /// Whether the peer has ended its side of the stream.
+    #[getter]
+    fn finished(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.finished)
+    }
+
+    /// Whether the peer has reset a side of the stream.
+    #[getter]
+    fn reset(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.reset)
+    }
+
+    /// Bytes of the stream that were not sent, as far as they exceed the congestion window.
+    #[getter]
+    fn unsent(&self) -> usize {
+        self.state.as_ref().map_or(0, |state| {
+            let window = state.connection.as_ref().map_or(0, |(_, connection)| {
+                usize::try_from(connection.congestion_state().window()).unwrap_or(usize::MAX)
+            });
+            state.queue.unsent() + state.queue.given().saturating_sub(window)
+        })
+    }
+
+    /// Bytes of the stream that are not acknowledged, as whole pieces.
+    #[getter]
+    fn unacknowledged(&self) -> usize {
+        self.state.as_ref().map_or(0, |state| state.queue.unsent() + state.queue.given())
+    }
+
+    /// The key phase bit of what is sent.
+    #[getter]
+    fn key_phase(&self) -> u32 {
+        // The first of the later keys are derived together with the first ones.
+        self.state
+            .as_ref()
+            .map_or(0, |state| state.peer.record().derived_keys.saturating_sub(1) % 2)
+    }
+
+    /// Milliseconds of silence after which the peer gives up; 0 if it does not.
+    #[getter]
+    fn peer_idle_timeout(&self) -> u64 {
+        self.state.as_ref().map_or(0, |state| state.peer.record().idle_timeout)
+    }
+
+    /// What was measured on the path.
+    fn statistics(&self) -> Statistics {
+        let Some((_, connection)) = self.state.as_ref().and_then(|each| each.connection.as_ref())
+        else {
+            return (None, 0, 0, 0, 0, 0);
+        };
+        let measured = connection.stats();
+        // Before the first acknowledgement the round trip is only assumed.
+        let round_trip = (measured.frame_rx.acks > 0).then(|| measured.path.rtt.as_secs_f64());
+        (
+            round_trip,
+            measured.path.current_mtu,
+            measured.path.lost_packets,
+            measured.path.cwnd,
+            measured.udp_rx.bytes,
+            measured.udp_rx.datagrams,
+        )
+    }
+
+    /// Free everything; the connection cannot be used any more.
+    fn free(&mut self) {
+        self.state = None;
+    }
+}

@@ -1,0 +1,426 @@
+"""The adapter of the native engine, whose connection is a state machine of quinn-proto.
+
+Each connection has an endpoint of the library for itself, so that a failure ends no other one. The
+library has packets, streams, loss recovery and TLS; here are its windows, addresses and the end.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+from smbquic_native import ClientConfig, Connection, Settings, Ticket
+
+from smbquic.transport.base import ClientHello, PathStatistics
+from smbquic.transport.quic.engine import (
+    INTERNAL_ERROR,
+    STATELESS_RESET,
+    UNAUTHENTICATED_WINDOW,
+    Acceptance,
+    CloseReason,
+    ConnectionIds,
+    DatagramSizes,
+    Security,
+    Verify,
+)
+from smbquic.transport.quic.native.answers import Answers, Choose
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.receive_estimate import ReceiveEstimate
+from smbquic.transport.quic.tickets import LONGEST, Resumption
+from smbquic.transport.quic.udp import Batch, Path, Segments
+from smbquic.wire.cursor import Buffer
+
+MOST_PATHS = 8
+"""Addresses of a peer that are known at once: packets from others change nothing before they are
+authenticated, and an address that is used takes the place of one that is not."""
+CLOSED_FOR = 3.0
+"""Seconds for which a handshake that failed with its first packet answers no other one."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSide:
+    """A client's TLS for one server."""
+
+    config: ClientConfig
+    server_name: str
+    verify: Verify | None
+    resumption: Resumption | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSide:
+    """A server's TLS, which is chosen by the name that a client asks for."""
+
+    choose: Choose
+
+
+@dataclass(slots=True)
+class NativeSession:
+    """A ticket of the library, with the attributes that `Resumption.keep` uses."""
+
+    ticket: Ticket
+    not_valid_before: datetime
+    not_valid_after: datetime
+    max_early_data_size: int | None = None
+
+
+class NativeEngine:
+    """An `Engine` on the native extension."""
+
+    def __init__(
+        self,
+        side: ClientSide | ServerSide,
+        options: QuicOptions,
+        sizes: DatagramSizes,
+        ids: ConnectionIds,
+        acceptance: Acceptance | None = None,
+    ) -> None:
+        self.security: Security | None = None
+        self.close_reason: CloseReason | None = None
+        self.finished = False
+        self.resized: tuple[int, int] | None = None
+        # What was read counts as fetched for the library, which lets the peer send more: at most a
+        # window, besides this.
+        self.capacity = options.window * 3 // 4
+        self._side = side
+        self._options = options
+        self._sizes = sizes
+        self._acceptance = acceptance
+        self._restricted = acceptance is not None and acceptance.restricted
+        self._answers = Answers(
+            ids,
+            acceptance.connection_ids if acceptance is not None else None,
+            acceptance.reset_token if acceptance is not None else None,
+            side.verify if isinstance(side, ClientSide) else None,
+            side.choose if isinstance(side, ServerSide) else None,
+        )
+        self.connection_id = self._answers.first_id
+        self._quic = self._connection()
+        self._paths: list[Path] = []
+        self._path = 0
+        self._now = 0.0
+        self._unread = 0
+        self._pieces: list[bytes] = []
+        self._datagram_size = sizes.start
+        self._estimate = ReceiveEstimate(restricted=self._restricted)
+        self._closing: tuple[int, str] | None = None
+        self._closed_until: float | None = None
+        self._abandoned = False
+
+    def _connection(self) -> Connection:
+        side, options, sizes, acceptance = self._side, self._options, self._sizes, self._acceptance
+        settings = Settings(
+            is_client=isinstance(side, ClientSide),
+            window=options.window,
+            receive_window=self._limit if self._restricted else options.window,
+            idle_timeout=options.idle_timeout,
+            congestion=options.congestion,
+            datagram_size=sizes.start,
+            smallest_datagram=sizes.start if sizes.certain else 1200,
+            largest_datagram=sizes.most,
+            id_size=self._answers.id_size,
+        )
+        if isinstance(side, ClientSide):
+            ticket = side.resumption.take() if side.resumption is not None else None
+            return Connection.client(
+                side.config, settings, self._answers, ticket.session.ticket if ticket else None
+            )
+        retry = None
+        if acceptance is not None and acceptance.retry_id is not None:
+            retry = (acceptance.original_id, acceptance.retry_id)
+        return Connection.server(
+            list(options.tls_ciphers), list(options.tls_groups), settings, self._answers, retry
+        )
+
+    @property
+    def _limit(self) -> int:
+        """Bytes that may be read before they are released."""
+        return UNAUTHENTICATED_WINDOW // 2 if self._restricted else self.capacity
+
+    # What is known of the connection.
+
+    @property
+    def client_hello(self) -> ClientHello:
+        """See `Engine`."""
+        name, chain = self._quic.claims
+        return ClientHello(name, tuple(chain))
+
+    @property
+    def key_phase(self) -> int:
+        """See `Engine`."""
+        return self._quic.key_phase
+
+    @property
+    def begun(self) -> bool:
+        """See `Engine`."""
+        return self._quic.begun
+
+    @property
+    def terminated(self) -> bool:
+        """See `Engine`."""
+        return self._abandoned or (self._closed_until is None and self._quic.terminated)
+
+    @property
+    def held(self) -> int:
+        """See `Engine`: an estimate, as the library does not report it."""
+        return self._estimate.held
+
+    @property
+    def unsent(self) -> int:
+        """See `Engine`: what the library has counts as sent up to the congestion window."""
+        return self._quic.unsent
+
+    @property
+    def unacknowledged(self) -> int:
+        """See `Engine`: in pieces of 64 KiB, which are acknowledged as a whole."""
+        return self._quic.unacknowledged
+
+    @property
+    def idle_timeout(self) -> float:
+        """See `Engine`: the lesser of both ends' ([RFC9000] 10.1)."""
+        own, peers = self._options.idle_timeout, self._quic.peer_idle_timeout
+        # A peer that announces none, or 0, has none ([RFC9000] 18.2).
+        return min(own, peers / 1000) if peers else own
+
+    def statistics(self) -> PathStatistics:
+        """See `Engine`."""
+        round_trip, size, lost, window, _, _ = self._quic.statistics()
+        return PathStatistics(
+            round_trip, size or self._sizes.start, lost, congestion_window=window or None
+        )
+
+    # Receiving.
+
+    def connect(self, path: Path, now: float) -> None:
+        """See `Engine`."""
+        assert isinstance(self._side, ClientSide), "only a client connects"
+        self._now = now
+        self._number_of(path)
+        self._quic.connect(self._side.server_name, now)
+
+    def receive(self, datagram: bytes, path: Path, now: float) -> None:
+        """See `Engine`."""
+        self.receive_segments(datagram, len(datagram), path, now)
+
+    def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
+        """See `Engine`."""
+        self._now = now
+        if not segments:
+            return
+        self._estimate.arrived(len(segments), -(-len(segments) // size))
+        try:
+            self._quic.receive(segments, size, self._number_of(path), now)
+        except RuntimeError:
+            self._fail()
+        self._take_events()
+
+    def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
+        """See `Engine`: the library recognizes a stateless reset by itself."""
+        self.receive(datagram, path, now)
+
+    def _number_of(self, path: Path) -> int:
+        """Return the number that the library knows the peer's address by."""
+        paths = self._paths
+        if paths and paths[self._path] == path:
+            return self._path
+        if path in paths:
+            self._path = paths.index(path)
+            return self._path
+        if len(paths) < MOST_PATHS:
+            number = len(paths)
+            paths.append(path)
+        else:
+            # The present one stays: datagrams are sent to it.
+            number = (self._path + 1) % MOST_PATHS
+            paths[number] = path
+        host, port, *more = path[0]
+        self._quic.set_address(number, host, port, more[1] if len(more) > 1 else 0)
+        self._path = number
+        return number
+
+    def read(self) -> list[bytes]:
+        """See `Engine`."""
+        self._take()
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def _take(self) -> None:
+        """Take what has arrived: for the library it is fetched then, so that the window moves."""
+        room = self._limit - self._unread
+        if room <= 0:
+            return
+        try:
+            piece = self._quic.read(room)
+        except RuntimeError:
+            self._fail()
+            return
+        self.finished = self._quic.finished
+        if piece is not None:
+            self._pieces.append(piece)
+            self._unread += len(piece)
+            self._estimate.read(len(piece))
+
+    def release(self, count: int) -> bool:
+        """See `Engine`."""
+        was_full = self._unread >= self._limit
+        self._unread -= count
+        if not was_full or self._unread >= self._limit:
+            return False
+        self._take()
+        return True
+
+    def authenticated(self) -> None:
+        """See `Engine`."""
+        self._restricted = self._estimate.restricted = False
+        self._quic.set_receive_window()
+
+    # Sending.
+
+    def write(self, *buffers: Buffer) -> None:
+        """See `Engine`."""
+        if self.close_reason is None:
+            for buffer in buffers:
+                self._quic.write(buffer)
+
+    def ping(self) -> None:
+        """See `Engine`."""
+        if self.close_reason is None:
+            self._quic.ping()
+
+    def datagrams(self, now: float) -> list[Batch]:
+        """See `Engine`."""
+        self._now = now
+        if self.terminated:
+            return []
+        try:
+            if self._closing is not None:
+                # Only now: the closing period begins when the peer is told.
+                code, phrase = self._closing
+                self._closing = None
+                self._quic.close(code, phrase, now)
+            made = self._quic.datagrams(now)
+        except RuntimeError:
+            self._fail()
+            return []
+        if not made:
+            return []
+        self._check_size()
+        if self.security is None and self._quic.begun and self._quic.terminated:
+            # The first packet was refused, so that the library has no connection: no late one of
+            # the same handshake is to begin another.
+            self._closed_until = now + CLOSED_FOR
+        self._take_events()
+        by_path = groupby(made, key=lambda each: self._paths[each[2]])
+        return [
+            ([_sendable(content, size) for content, size, _, _ in each], path)
+            for path, each in by_path
+        ]
+
+    def _check_size(self) -> None:
+        size = self._quic.datagram_size
+        if size and size != self._datagram_size:
+            self.resized = (self._datagram_size, size)
+            self._datagram_size = size
+
+    # Time.
+
+    def timer(self) -> float | None:
+        """See `Engine`."""
+        if self.terminated:
+            return None
+        if self._closing is not None:
+            return self._now
+        return self._closed_until or self._quic.timer()
+
+    def tick(self, now: float) -> None:
+        """See `Engine`."""
+        self._now = now
+        if self._closed_until is not None and now >= self._closed_until:
+            self._closed_until = None
+        try:
+            self._quic.tick(now)
+        except RuntimeError:
+            self._fail()
+        self._take_events()
+
+    # The end of the connection, and what the library reports.
+
+    def close(self, code: int, reason: str, *, application: bool = True) -> None:
+        """See `Engine`: the library has a CONNECTION_CLOSE of the application only."""
+        if self.close_reason is None:
+            self._end(CloseReason(code, reason, application, ours=True, cause=self._answers.cause))
+            self._closing = (code, reason)
+
+    def abandon(self) -> None:
+        """See `Engine`."""
+        self.close(INTERNAL_ERROR, "", application=False)
+        self._abandoned = True
+
+    def free(self) -> None:
+        """See `Engine`."""
+        self._abandoned = True
+        self._pieces.clear()
+        self._quic.free()
+
+    def _fail(self) -> None:
+        """End the connection, and no other, where the library fails on what a peer has sent."""
+        logger.exception("the QUIC engine failed")
+        self._end(CloseReason(INTERNAL_ERROR, "", ours=True))
+        self._abandoned = True
+
+    def _take_events(self) -> None:
+        if self.security is None and self.close_reason is None:
+            self._check_handshake()
+        if self._answers.tickets:
+            self._keep_tickets()
+        if self.close_reason is None:
+            self._check_closed()
+
+    def _check_handshake(self) -> None:
+        security = self._quic.security
+        if security is None:
+            return
+        alpn, cipher, group, resumed, certificates, asked_for = security
+        side = self._side
+        name = side.server_name if isinstance(side, ClientSide) else asked_for
+        self.security = Security(alpn, cipher, name, tuple(certificates), resumed, group)
+
+    def _keep_tickets(self) -> None:
+        tickets, self._answers.tickets = self._answers.tickets, []
+        side = self._side
+        if isinstance(side, ClientSide) and side.resumption is not None:
+            chain = self.security.certificates if self.security else tuple(self._quic.claims[1])
+            now = datetime.now(UTC)
+            for ticket in tickets:
+                # The library knows when a ticket expires, and does not use it any more then.
+                session = NativeSession(ticket, now, now + timedelta(seconds=LONGEST))
+                side.resumption.keep(session, chain)
+
+    def _check_closed(self) -> None:
+        ended = self._quic.close_reason
+        if ended is None:
+            if self._quic.reset:
+                # SMB has one stream for everything: without either direction nothing can go on.
+                self.close(0, "the stream was reset")
+            return
+        kind, code, phrase = ended
+        match kind:
+            case "ours":
+                reason = CloseReason(code, phrase, ours=True, cause=self._answers.cause)
+            case "idle":
+                reason = CloseReason(code, "Idle timeout", ours=True, idle=True)
+            case "reset":
+                reason = CloseReason(code, STATELESS_RESET)
+            case _:
+                reason = CloseReason(code, phrase, application=kind == "application")
+        self._end(reason)
+
+    def _end(self, reason: CloseReason) -> None:
+        if self.close_reason is None:
+            self.close_reason = reason
+
+
+def _sendable(content: bytes, size: int) -> bytes | Segments:
+    return content if len(content) <= size else Segments(content, size)
