@@ -200,8 +200,8 @@ async def test_nothing_is_left_of_a_connection(
     loop = asyncio.get_running_loop()
     call_later, timers = loop.call_later, []
 
-    def note(delay: float, *arguments: Any) -> asyncio.TimerHandle:
-        timer = call_later(delay, *arguments)
+    def note(delay: float, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
+        timer = call_later(delay, *arguments, **options)
         if delay == server.limits.logon_seconds:
             timers.append(timer)
         return timer
