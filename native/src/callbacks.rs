@@ -41,11 +41,8 @@ impl Callbacks {
     pub fn reset_token(&self, id: &[u8]) -> [u8; 16] {
         let made = Python::with_gil(|python| {
             let id = PyBytes::new_bound(python, id);
-            let made: PyResult<[u8; 16]> = self
-                .0
-                .bind(python)
-                .call_method1(intern!(python, "reset_token"), (id,))?
-                .extract();
+            let made: PyResult<[u8; 16]> =
+                self.0.bind(python).call_method1(intern!(python, "reset_token"), (id,))?.extract();
             made
         });
         made.unwrap_or_else(|error| {
@@ -63,11 +60,8 @@ impl Callbacks {
                 python,
                 chain.iter().map(|certificate| PyBytes::new_bound(python, certificate)),
             );
-            let refused: PyResult<Option<(u8, String)>> = self
-                .0
-                .bind(python)
-                .call_method1(intern!(python, "verify"), (chain,))?
-                .extract();
+            let refused: PyResult<Option<(u8, String)>> =
+                self.0.bind(python).call_method1(intern!(python, "verify"), (chain,))?.extract();
             refused
         });
         match refused {
@@ -102,10 +96,8 @@ impl Callbacks {
     /// Return the certificate for the name that a client asks for, or why there is none.
     pub fn choose(&self, server_name: &str) -> Result<Py<ServerConfig>, Refusal> {
         let chosen = Python::with_gil(|python| {
-            let chosen = self
-                .0
-                .bind(python)
-                .call_method1(intern!(python, "choose"), (server_name,))?;
+            let chosen =
+                self.0.bind(python).call_method1(intern!(python, "choose"), (server_name,))?;
             match chosen.extract::<(u8, String)>() {
                 Ok((alert, phrase)) => Ok(Err(Refusal::new(alert, phrase))),
                 Err(_) => chosen.extract::<Py<ServerConfig>>().map(Ok),

@@ -35,9 +35,8 @@ impl std::fmt::Debug for SecretsLog {
 
 impl rustls::KeyLog for SecretsLog {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let hexadecimal = |bytes: &[u8]| -> String {
-            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-        };
+        let hexadecimal =
+            |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
         let line = format!("{label} {} {}\n", hexadecimal(client_random), hexadecimal(secret));
         Python::with_gil(|python| {
             if let Err(error) = self.0.call1(python, (line,)) {

@@ -485,13 +485,8 @@ impl Connection {
     ) -> PyResult<Self> {
         let callbacks = Arc::new(Callbacks::new(answers));
         let provider = provider(&ciphers, &groups).map_err(PyValueError::new_err)?;
-        let peer = Arc::new(Peer::new(
-            callbacks.clone(),
-            Judge::Callback,
-            Arc::new(provider),
-            None,
-            None,
-        ));
+        let peer =
+            Arc::new(Peer::new(callbacks.clone(), Judge::Callback, Arc::new(provider), None, None));
         let tls = Arc::new(ServerTls { peer: peer.clone(), retry });
         let mut quic = quinn_proto::ServerConfig::new(tls, Arc::new(NoTokens));
         quic.transport_config(settings.transport.clone());
@@ -628,7 +623,8 @@ impl Connection {
     /// Close the connection: only `CONNECTION_CLOSE` is left to be sent.
     fn close(&mut self, python: Python<'_>, code: u64, reason: &str, now: f64) -> PyResult<()> {
         let now = self.instant(now);
-        let code = VarInt::from_u64(code).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let code =
+            VarInt::from_u64(code).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let reason = Bytes::copy_from_slice(reason.as_bytes());
         self.run(python, |state| {
             if let Some((_, connection)) = &mut state.connection {

@@ -46,7 +46,10 @@ pub struct Negotiated {
 /// TLS before and after the first message.
 enum State {
     /// A server waits for the rest of the `ClientHello`; it has its own transport parameters.
-    Waiting { parameters: Vec<u8>, hello: Vec<u8> },
+    Waiting {
+        parameters: Vec<u8>,
+        hello: Vec<u8>,
+    },
     Begun(Box<Connection>),
 }
 

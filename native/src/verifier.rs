@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
+use rustls::client::Tls13ClientSessionValue;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientSessionStore, ResolvesClientCert, Tls12ClientSessionValue};
-use rustls::client::Tls13ClientSessionValue;
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
