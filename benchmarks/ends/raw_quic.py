@@ -63,7 +63,9 @@ class End:
         self.engine.connect(path, time.monotonic())
         self.flush()
 
-    def datagram_received(self, datagram: bytes, path: NetworkPath, now: float) -> None:
+    def datagram_received(
+        self, datagram: bytes, path: NetworkPath, now: float, ecn: int = 0
+    ) -> None:
         """See `DatagramReceiver`."""
         if self.engine is None:
             chosen = datagram[6 : 6 + datagram[5]]
@@ -72,15 +74,17 @@ class End:
                 self,
                 Acceptance(original_id=chosen, first_datagram=len(datagram)),
             )
-        self.engine.receive(datagram, path, now)
+        self.engine.receive(datagram, path, now, ecn)
 
-    def segments_received(self, run: bytes, size: int, path: NetworkPath, now: float) -> None:
+    def segments_received(
+        self, run: bytes, size: int, path: NetworkPath, now: float, ecn: int = 0
+    ) -> None:
         """See `DatagramReceiver`."""
         if self.engine is None:
             for start in range(0, len(run), size):
-                self.datagram_received(run[start : start + size], path, now)
+                self.datagram_received(run[start : start + size], path, now, ecn)
         else:
-            self.engine.receive_segments(run, size, path, now)
+            self.engine.receive_segments(run, size, path, now, ecn)
 
     def batch_received(self, now: float) -> None:
         """See `DatagramReceiver`."""

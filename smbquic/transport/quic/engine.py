@@ -180,10 +180,16 @@ class Engine(Protocol):
     def connect(self, path: Path, now: float) -> None:
         """Begin the handshake, as a client."""
 
-    def receive(self, datagram: bytes, path: Path, now: float) -> None:
-        """Process a datagram, whatever bytes it has; never raises."""
+    def receive(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
+        """Process a datagram, whatever bytes it has; never raises.
 
-    def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
+        `ecn` is the codepoint in its IP header, which says whether the path is congested ([RFC9000]
+        13.4). An engine without the capability ignores it.
+        """
+
+    def receive_segments(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         """Process datagrams of `size` bytes, of which the last may be shorter; never raises."""
 
     def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:

@@ -191,7 +191,7 @@ class QuicListener:
     # Methods that the router calls.
 
     def _accept(
-        self, datagram: bytes, connection_id: bytes, path: Path, now: float
+        self, datagram: bytes, connection_id: bytes, path: Path, now: float, ecn: int
     ) -> Destination | None:
         """Return a new connection; None if its client has to wait or is not accepted.
 
@@ -209,7 +209,7 @@ class QuicListener:
             accepted = self._begin(datagram, connection_id, original_id, path, now)
         else:
             begin = partial(
-                self._begin_postponed, limiter, datagram, connection_id, original_id, path
+                self._begin_postponed, limiter, datagram, connection_id, original_id, path, ecn
             )
             limiter.postpone(endpoint(path[0])[0], len(datagram), begin)
         if limiter is not None:
@@ -231,6 +231,7 @@ class QuicListener:
         connection_id: bytes,
         original_id: bytes | None,
         path: Path,
+        ecn: int,
     ) -> None:
         """Make the connection of a datagram that had to wait, unless an earlier one has made it."""
         started, now = perf_counter(), monotonic()
@@ -239,7 +240,7 @@ class QuicListener:
             destination = self._begin(datagram, connection_id, original_id, path, now)
         limiter.charge(perf_counter() - started)
         if destination is not None:
-            destination.datagram_received(datagram, path, now)
+            destination.datagram_received(datagram, path, now, ecn)
 
     def _begin(
         self,

@@ -59,20 +59,22 @@ class DatagramReceiver:
         else:
             self._unauthenticated.charge(work)
 
-    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+    def datagram_received(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         """Process one datagram, whatever bytes it has."""
         if self._unauthenticated is None:
-            self._engine.receive(datagram, path, now)
+            self._engine.receive(datagram, path, now, ecn)
         else:
-            receive = partial(self._engine.receive, datagram, path)
+            receive = partial(self._engine.receive, datagram, path, ecn=ecn)
             self._schedule(self._unauthenticated, len(datagram), path, receive)
 
-    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def segments_received(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         """Process a segment batch, whatever bytes it has."""
         if self._unauthenticated is None:
-            self._engine.receive_segments(segments, size, path, now)
+            self._engine.receive_segments(segments, size, path, now, ecn)
         else:
-            receive = partial(self._engine.receive_segments, segments, size, path)
+            receive = partial(self._engine.receive_segments, segments, size, path, ecn=ecn)
             self._schedule(self._unauthenticated, len(segments), path, receive)
 
     def _schedule(

@@ -19,10 +19,12 @@ from smbquic.transport.quic.udp import Path
 class Destination(Protocol):
     """A connection that receives datagrams."""
 
-    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+    def datagram_received(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         """Process one datagram, whatever bytes it has."""
 
-    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def segments_received(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         """Process datagrams of `size` bytes, of which the last may be shorter."""
 
     def batch_received(self, now: float) -> None:
@@ -32,9 +34,9 @@ class Destination(Protocol):
         """Act on an error that the network reports about datagrams that were sent."""
 
 
-Accept = Callable[[bytes, bytes, Path, float], Destination | None]
-"""Called with a new client's first datagram, the connection ID that it has chosen, the path and the
-time; returns None if the client is not accepted."""
+Accept = Callable[[bytes, bytes, Path, float, int], Destination | None]
+"""Called with a new client's first datagram, the connection ID that it has chosen, the path, the
+time, and the codepoint of ECN; returns None if the client is not accepted."""
 Versions = Callable[[bytes], tuple[int, ...]]
 """Called with a new client's first datagram; returns the versions of QUIC that it may use."""
 Reply = Callable[[bytes, Path], None]
@@ -81,7 +83,7 @@ class Router:
         """Pass on no more datagrams with this connection ID."""
         self._destinations.pop(connection_id, None)
 
-    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+    def datagram_received(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         """Pass a datagram to its connection."""
         if not datagram:
             return
@@ -92,25 +94,27 @@ class Router:
                 return
             connection_id = datagram[6 : 6 + datagram[5]]
             destination = self._destinations.get(connection_id) or self._new_connection(
-                datagram, connection_id, path, now
+                datagram, connection_id, path, now, ecn
             )
         else:
             destination = self._destinations.get(datagram[1 : self._id_end])
             if destination is None and self._on_unmatched is not None:
                 self._on_unmatched(datagram, path, now)
         if destination is not None:
-            destination.datagram_received(datagram, path, now)
+            destination.datagram_received(datagram, path, now, ecn)
             self._active[destination] = None
 
-    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def segments_received(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         """Pass on a segment batch, at once if all of it is for one connection."""
         destination = self._destination_of_segments(segments, size)
         if destination is not None:
-            destination.segments_received(segments, size, path, now)
+            destination.segments_received(segments, size, path, now, ecn)
             self._active[destination] = None
             return
         for start in range(0, len(segments), size):
-            self.datagram_received(segments[start : start + size], path, now)
+            self.datagram_received(segments[start : start + size], path, now, ecn)
 
     def _destination_of_segments(self, segments: bytes, size: int) -> Destination | None:
         # The same byte of all datagrams in one slice: several times as fast as one datagram after
@@ -137,7 +141,7 @@ class Router:
                 destination.error_received(error)
 
     def _new_connection(
-        self, datagram: bytes, connection_id: bytes, path: Path, now: float
+        self, datagram: bytes, connection_id: bytes, path: Path, now: float, ecn: int
     ) -> Destination | None:
         # A server drops an Initial packet in a smaller datagram ([RFC9000] 14.1): its answer would
         # amplify it. A client chooses an ID of 8 bytes at least ([RFC9000] 7.2).
@@ -151,7 +155,7 @@ class Router:
         versions = self._versions(datagram)
         if version in versions:
             if is_initial(datagram, version):
-                return self._accept(datagram, connection_id, path, now)
+                return self._accept(datagram, connection_id, path, now, ecn)
             return None
         # Version 0 is that of a Version Negotiation packet, which gets no answer ([RFC9000] 6.1).
         if version and self._reply is not None:

@@ -11,6 +11,7 @@ import logging
 import select
 import socket
 import struct
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
@@ -23,7 +24,7 @@ from smbquic.wire.cursor import Buffer
 
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
 IP_PKTINFO, IP_MTU_DISCOVER, IP_MTU, IP_PMTUDISC_PROBE = 8, 10, 14, 3
-IP_TOS, IPV6_TCLASS = 1, 67
+IP_TOS, IP_RECVTOS, IPV6_RECVTCLASS, IPV6_TCLASS = 1, 13, 66, 67
 IPV6_MTU_DISCOVER, IPV6_MTU, IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_PKTINFO = 23, 24, 3, 49, 50
 
 ETHERNET_MTU = 1500
@@ -35,6 +36,8 @@ LARGEST_READ = 65535
 READS_PER_WAKE_UP = 16
 """System calls until other callbacks of the event loop run."""
 ANCILLARY_SIZE = 128
+ECN_MASK = 0b11
+"""The bits of the traffic class that are for ECN ([RFC3168] 5)."""
 MAX_SEGMENTS = 60
 MAX_SEGMENTED = 64000
 """Segments, and bytes, of one system call: a little less than the kernel's limits of 64 and 65,507.
@@ -77,12 +80,17 @@ def single_datagrams(datagrams: Iterable[bytes | Segments]) -> Iterator[bytes]:
 
 
 class UdpReceiver(Protocol):
-    """A receiver of the datagrams of a socket."""
+    """A receiver of the datagrams of a socket.
 
-    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+    `ecn` is the codepoint in their IP headers ([RFC3168] 5), 0 where the system does not report it.
+    """
+
+    def datagram_received(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         """Process one datagram, whatever bytes it has."""
 
-    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def segments_received(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         """Process datagrams of `size` bytes, of which the last may be shorter."""
 
     def batch_received(self, now: float) -> None:
@@ -322,17 +330,21 @@ class UdpEndpoint:
             except OSError as error:
                 receiver.error_received(error)
                 break
-            size, source = len(data), b""
+            size, source, ecn = len(data), b"", 0
             for level, kind, value in ancillary:
                 if level == SOL_UDP and kind == UDP_GRO:
                     (size,) = _GRO_SIZE.unpack_from(value)
+                elif kind == self._traffic_class[1] and level == self._traffic_class[0]:
+                    # IPv4 reports one byte, IPv6 an integer of the machine. The kernel makes no
+                    # segment batch of datagrams that differ in it.
+                    ecn = int.from_bytes(value, sys.byteorder) & ECN_MASK
                 else:
                     source = _source_of(level, kind, value)
             path = (self._remote.socket_address if self._remote else address, source)
             if size >= len(data):
-                receiver.datagram_received(data, path, now)
+                receiver.datagram_received(data, path, now, ecn)
             else:
-                receiver.segments_received(data, size, path, now)
+                receiver.segments_received(data, size, path, now, ecn)
             if self._closed:
                 return
             # Asking whether more waits is cheaper than a failed attempt, and its exception.
@@ -399,7 +411,10 @@ def _open(local: Address | None, remote: Address | None, *, shared: bool = False
 
 
 def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
-    """Ask for large buffers and segment batches, and for no fragments ([RFC9000] 14)."""
+    """Ask for large buffers, segment batches, and codepoints of ECN; and for no fragments.
+
+    [RFC9000] 14, 13.4.
+    """
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         request_buffer(sock, option, SOCKET_BUFFER)
     if LINUX:
@@ -407,8 +422,10 @@ def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
         # Probes of the path MTU may be larger than what ICMP messages have reported.
         if family == socket.AF_INET6:
             try_option(sock, socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
+            try_option(sock, socket.IPPROTO_IPV6, IPV6_RECVTCLASS, 1)
         else:
             try_option(sock, socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+            try_option(sock, socket.IPPROTO_IP, IP_RECVTOS, 1)
 
 
 def _check_buffers(sock: socket.socket, level: int) -> None:

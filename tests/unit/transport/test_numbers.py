@@ -123,6 +123,7 @@ LINUX = {
     "SO_SNDBUFFORCE": [32],
     "SO_RCVBUFFORCE": [33],
     "IP_TOS": [1],
+    "IP_RECVTOS": [13],
     "IP_PKTINFO": [8],
     "IP_MTU_DISCOVER": [10],
     "IP_MTU": [14],
@@ -132,7 +133,10 @@ LINUX = {
     "IPV6_PMTUDISC_PROBE": [3],
     "IPV6_RECVPKTINFO": [49],
     "IPV6_PKTINFO": [50],
+    "IPV6_RECVTCLASS": [66],
     "IPV6_TCLASS": [67],
+    # [RFC3168] 5
+    "ECN_MASK": [0b11],
     "SO_ATTACH_REUSEPORT_CBPF": [51],
     # <linux/bpf_common.h>
     "_LDB": [0x30],

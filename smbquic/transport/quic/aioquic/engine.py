@@ -106,7 +106,7 @@ class AioquicEngine(AioquicStatus):
         """See `Engine`."""
         self._quic.connect(path, now)
 
-    def receive(self, datagram: bytes, path: Path, now: float) -> None:
+    def receive(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         """See `Engine`."""
         try:
             self._quic.receive_datagram(datagram, path, now)
@@ -116,7 +116,9 @@ class AioquicEngine(AioquicStatus):
             self.close(INTERNAL_ERROR, "", application=False)
         self._take_events()
 
-    def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def receive_segments(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         """See `Engine`."""
         # The library takes one datagram at a time.
         for start in range(0, len(segments), size):

@@ -200,18 +200,20 @@ class NativeEngine:
         self._number_of(path)
         self._quic.connect(self._side.server_name, now)
 
-    def receive(self, datagram: bytes, path: Path, now: float) -> None:
+    def receive(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         """See `Engine`."""
-        self.receive_segments(datagram, len(datagram), path, now)
+        self.receive_segments(datagram, len(datagram), path, now, ecn)
 
-    def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def receive_segments(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         """See `Engine`."""
         self._now = now
         if not segments:
             return
         self._estimate.arrived(len(segments), -(-len(segments) // size))
         try:
-            self._quic.receive(segments, size, self._number_of(path), now)
+            self._quic.receive(segments, size, self._number_of(path), now, ecn)
         except RuntimeError:
             self._fail()
         self._take_events()
@@ -314,7 +316,7 @@ class NativeEngine:
         self._take_events()
         by_path = groupby(made, key=lambda each: self._paths[each[2]])
         return [
-            ([_sendable(content, size) for content, size, _, _ in each], path)
+            ([_sendable(content, size, ecn) for content, size, _, ecn in each], path)
             for path, each in by_path
         ]
 
@@ -422,5 +424,5 @@ class NativeEngine:
             self.close_reason = reason
 
 
-def _sendable(content: bytes, size: int) -> bytes | Segments:
-    return content if len(content) <= size else Segments(content, size)
+def _sendable(content: bytes, size: int, ecn: int) -> bytes | Segments:
+    return Segments(content, size, ecn) if ecn or len(content) > size else content

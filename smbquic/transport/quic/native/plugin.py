@@ -38,6 +38,7 @@ NATIVE = EnginePlugin(
         version_2=False,
         any_group=True,
         qlog=False,
+        ecn=True,
     ),
     _client,
     _server,

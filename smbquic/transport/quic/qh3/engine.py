@@ -127,7 +127,7 @@ class Qh3Engine(Qh3Status):
         self._core_address = CORE_ADDRESS[6 if ":" in str(path[0][0]) else 4]
         self._paths.received(path, 0)
 
-    def receive(self, datagram: bytes, path: Path, now: float) -> None:
+    def receive(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         """See `Engine`."""
         if self._paths.current is None:
             self._begin(path)
@@ -140,7 +140,9 @@ class Qh3Engine(Qh3Status):
             has_events = True
         self._received(path, len(datagram), has_events=has_events)
 
-    def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def receive_segments(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         """See `Engine`."""
         if self._paths.current is None:
             self._begin(path)

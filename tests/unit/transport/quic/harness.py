@@ -46,6 +46,7 @@ class FakeEngine:
         self.resized: tuple[int, int] | None = None
         self.connection_id = bytes(8)
         self.pieces: list[bytes] = []
+        self.codepoints: list[int] = []
         self.written = b""
         self.released = 0
         self.freed = 0
@@ -67,12 +68,16 @@ class FakeEngine:
         self.takes()
         self.outgoing.append(b"hello")
 
-    def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def receive_segments(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         self.takes()
+        self.codepoints.append(ecn)
 
-    def receive(self, datagram: bytes, path: Path, now: float) -> None:
+    def receive(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         self.takes()
         self.pieces.append(datagram)
+        self.codepoints.append(ecn)
 
     def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
         self.takes()

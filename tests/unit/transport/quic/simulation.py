@@ -12,12 +12,13 @@ from smbquic.transport.quic.engine import Acceptance, CloseReason, DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
-from smbquic.transport.quic.udp import Path, single_datagrams
+from smbquic.transport.quic.udp import Path, Segments, single_datagrams
 from tests.engines import INSTALLED
 
 CLIENT = (("192.0.2.1", 50000), b"")
 SERVER = (("192.0.2.2", 443), b"")
 DELAY = 0.005
+CONGESTION_EXPERIENCED = 0b11
 
 
 class Ids:
@@ -37,7 +38,8 @@ class Simulation:
     """A client and a server whose datagrams take 5 ms, if they arrive at all.
 
     `engines` names those of client and server; one name stands for both. Datagrams above `mtu`
-    bytes are lost without a word. The client is at `client_path`, as the server sees it.
+    bytes are lost without a word. The client is at `client_path`, as the server sees it. While it
+    is `congested`, the network marks what may be marked; one that `removes_marks` clears all.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class Simulation:
         self.random = random.Random(7)
         self.loss = 0.0
         self.jitter = 0.0
+        self.congested = self.removes_marks = False
         self.sent: dict[str, list[int]] = {"client": [], "server": []}
+        self.codepoints: dict[str, list[int]] = {"client": [], "server": []}
         self.destinations: list[Path] = []
         self.client_ids, self.server_ids = Ids(), Ids()
         check = trust.verify
@@ -73,7 +77,7 @@ class Simulation:
         self.client = make(self.sizes, self.client_ids)
         self._server: Engine | None = None
         self.received: dict[str, bytearray] = {"client": bytearray(), "server": bytearray()}
-        self._flying: list[tuple[float, int, str, bytes]] = []
+        self._flying: list[tuple[float, int, str, bytes, int]] = []
         self._sequence = 0
         self._limit = float("inf")
         self.client.connect(SERVER, self.now)
@@ -120,15 +124,19 @@ class Simulation:
 
     def outgoing(self, name: str) -> list[tuple[bytes, Path]]:
         """Return the datagrams that an engine has to send now, one by one."""
-        batches = self.engine(name).datagrams(self.now)
-        return [
-            (datagram, path)
-            for datagrams, path in batches
-            for datagram in single_datagrams(datagrams)
-        ]
+        sent: list[tuple[bytes, Path]] = []
+        for datagrams, path in self.engine(name).datagrams(self.now):
+            for each in datagrams:
+                ecn = each.ecn if isinstance(each, Segments) else 0
+                for datagram in single_datagrams([each]):
+                    sent.append((datagram, path))
+                    self.codepoints[name].append(ecn)
+        return sent
 
     def _send(self, name: str) -> None:
-        for datagram, path in self.outgoing(name):
+        before = len(self.codepoints[name])
+        sent = self.outgoing(name)
+        for (datagram, path), ecn in zip(sent, self.codepoints[name][before:], strict=True):
             self.sent[name].append(len(datagram))
             if name == "server":
                 self.destinations.append(path)
@@ -137,9 +145,14 @@ class Simulation:
                 at = self.now + DELAY + self.random.random() * self.jitter
                 other = "server" if name == "client" else "client"
                 self._sequence += 1
-                self._flying.append((at, self._sequence, other, datagram))
+                # A congested router marks what it would drop otherwise ([RFC3168] 5).
+                if ecn and self.congested:
+                    ecn = CONGESTION_EXPERIENCED
+                if self.removes_marks:
+                    ecn = 0
+                self._flying.append((at, self._sequence, other, datagram, ecn))
 
-    def _deliver(self, name: str, datagram: bytes) -> None:
+    def _deliver(self, name: str, datagram: bytes, ecn: int) -> None:
         if name == "server" and self._server is None:
             make = server_engine(self.identity, self.server_options)[1]
             self._server = make(
@@ -152,7 +165,7 @@ class Simulation:
                 ),
             )
         path = self.client_path if name == "server" else SERVER
-        self.engine(name).receive(datagram, path, self.now)
+        self.engine(name).receive(datagram, path, self.now, ecn)
 
     def step(self) -> None:
         """Let the next thing happen."""
@@ -172,7 +185,7 @@ class Simulation:
             flight = min(self._flying)
             self._flying.remove(flight)
             self.now = max(self.now, flight[0])
-            self._deliver(flight[2], flight[3])
+            self._deliver(*flight[2:])
         else:
             # Time never stands still, and nobody is called in the very moment that is due.
             self.now = max(self.now, next_timer) + 1e-6

@@ -66,7 +66,7 @@ class ClientEngine(FakeEngine):
         self.received: list[bytes] = []
         self.unmatched: list[bytes] = []
 
-    def receive(self, datagram: bytes, path: Path, now: float) -> None:
+    def receive(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         self.received.append(datagram)
 
     def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:

@@ -191,11 +191,11 @@ class Listening:
         await transport.receive()
 
     def receive(
-        self, datagram: bytes, address: tuple[str, int] = ONE, now: float = 10.0
+        self, datagram: bytes, address: tuple[str, int] = ONE, now: float = 10.0, ecn: int = 0
     ) -> list[bytes]:
         """Receive a datagram from an address; return what is sent because of it."""
         before = len(self.endpoint.sent)
-        self.router.datagram_received(datagram, (address, b""), now)
+        self.router.datagram_received(datagram, (address, b""), now, ecn)
         self.router.batch_received(now)
         return self.endpoint.sent[before:]
 
@@ -339,7 +339,7 @@ async def test_a_handshake_that_is_complete_leaves_its_place_to_others(listen: L
     for number in range(3):
         assert listening.receive(initial(b"client %d" % number)) == []
         engine = listening.engines[number]
-        engine.receive = lambda datagram, path, now: None  # type: ignore[method-assign]
+        engine.receive = lambda datagram, path, now, ecn=0: None  # type: ignore[method-assign]
         await listening.establish(engine)
     assert not any(engine.terminated for engine in listening.engines)
     await listening.listener.close()
@@ -414,8 +414,8 @@ async def test_a_limiter_decides_when_a_client_is_accepted(
     monkeypatch.setattr(listener, "perf_counter", lambda: next(times))
     limiter = CountingLimiter()
     listening = listen(limiter=limiter)
-    listening.receive(initial())
-    listening.receive(initial(size=1300))
+    listening.receive(initial(), ecn=2)
+    listening.receive(initial(size=1300), ecn=1)
     assert listening.engines == []
     assert limiter.charged == [0.5, 1.5]
     assert [each[:2] for each in limiter.postponed] == [("192.0.2.1", 1200), ("192.0.2.1", 1300)]
@@ -431,6 +431,8 @@ async def test_a_limiter_decides_when_a_client_is_accepted(
     limiter.postponed[2][2]()
     limiter.postponed[3][2]()
     assert engine.pieces == [initial(), initial(size=1300)]
+    # Whoever has sent them takes a codepoint that is not acknowledged for a fault of the path.
+    assert engine.codepoints == [2, 1]
 
 
 async def test_a_limiter_refuses_a_client(listen: Listen) -> None:

@@ -3,7 +3,7 @@
 import errno
 
 from smbquic.errors import ConnectError, ConnectionClosed
-from tests.unit.transport.quic.harness import TransportHarness
+from tests.unit.transport.quic.harness import PATH, TransportHarness
 from tests.unit.transport.quic.test_unauthenticated import Limiter
 
 
@@ -14,6 +14,20 @@ async def test_an_error_about_the_size_of_a_datagram_is_a_loss(harness: Transpor
     assert harness.engine.close_reason is None
     harness.receiver.error_received(OSError(errno.ENETUNREACH, "unreachable"))
     assert (harness.endpoint.rebound, harness.engine.pings) == (1, 1)
+
+
+async def test_the_engine_learns_the_codepoint_of_each_datagram() -> None:
+    harness, limiter = TransportHarness(is_client=False), Limiter()
+    harness.establish()
+    harness.receiver.datagram_received(b"one", PATH, 1.0, 1)
+    harness.receiver.segments_received(b"twothree", 3, PATH, 1.0, 2)
+    harness.receiver.restrict(limiter)
+    harness.receiver.datagram_received(b"four", PATH, 1.0, 3)
+    harness.receiver.segments_received(b"fivesix", 4, PATH, 1.0, 1)
+    assert harness.engine.codepoints == [1, 2]
+    limiter.go_on()
+
+    assert harness.engine.codepoints == [1, 2, 3, 1]
 
 
 async def test_an_error_during_the_handshake_ends_it() -> None:

@@ -20,14 +20,19 @@ class FakeDestination:
 
     def __init__(self) -> None:
         self.got: list[tuple[object, ...]] = []
+        self.codepoints: list[int] = []
         self.batches = 0
         self.errors: list[OSError] = []
 
-    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+    def datagram_received(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         self.got.append((datagram, path, now))
+        self.codepoints.append(ecn)
 
-    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def segments_received(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         self.got.append((segments, size, path, now))
+        self.codepoints.append(ecn)
 
     def batch_received(self, now: float) -> None:
         self.batches += 1
@@ -41,6 +46,7 @@ class RoutingServer:
 
     def __init__(self, *, accepts: bool = True, versions: tuple[int, ...] = VERSIONS) -> None:
         self.asked: list[bytes] = []
+        self.asked_with: list[int] = []
         self.replies: list[bytes] = []
         self.accepted = FakeDestination() if accepts else None
         self.router = Router(
@@ -50,9 +56,10 @@ class RoutingServer:
         )
 
     def accept(
-        self, datagram: bytes, connection_id: bytes, path: Path, now: float
+        self, datagram: bytes, connection_id: bytes, path: Path, now: float, ecn: int
     ) -> FakeDestination | None:
         self.asked.append(connection_id)
+        self.asked_with.append(ecn)
         return self.accepted
 
     def feed(self, datagram: bytes) -> None:
@@ -78,6 +85,21 @@ def test_short_headers_go_by_their_first_eight_bytes() -> None:
         (b"\x40" + ID, OTHER_PATH, 2.0),
     ]
     assert server.asked == []
+
+
+def test_codepoints_stay_with_their_datagrams() -> None:
+    server, destination = RoutingServer(), FakeDestination()
+    server.router.add(ID, destination)
+    datagram = short_header(ID, b"1111")
+    server.router.datagram_received(datagram, PATH, 1.0, 1)
+    server.router.segments_received(datagram + datagram, len(datagram), PATH, 1.0, 2)
+    other = short_header(bytes(8), b"1111")
+    server.router.segments_received(datagram + other, len(datagram), PATH, 1.0, 3)
+    server.router.datagram_received(long_header(destination=b"another!"), PATH, 1.0, 2)
+
+    assert destination.codepoints == [1, 2, 3]
+    assert server.accepted is not None
+    assert (server.accepted.codepoints, server.asked_with) == ([2], [2])
 
 
 def test_long_headers_go_by_the_id_they_name() -> None:

@@ -33,17 +33,21 @@ class FakeReceiver:
     def __init__(self) -> None:
         self.datagrams: list[bytes] = []
         self.paths: list[Path] = []
+        self.codepoints: list[int] = []
         self.batches = 0
         self.errors: list[OSError] = []
         self.news = asyncio.Event()
 
-    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+    def datagram_received(self, datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
         self.datagrams.append(datagram)
         self.paths.append(path)
+        self.codepoints.append(ecn)
 
-    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def segments_received(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         for start in range(0, len(segments), size):
-            self.datagram_received(segments[start : start + size], path, now)
+            self.datagram_received(segments[start : start + size], path, now, ecn)
 
     def batch_received(self, now: float) -> None:
         self.batches += 1
@@ -313,6 +317,33 @@ async def test_datagrams_leave_with_the_codepoint_of_their_batch(
     assert sock.control == [[(*control, struct.pack("=i", 2))], [], []]
 
 
+@pytest.mark.parametrize(
+    ("family", "host"),
+    [
+        (socket.AF_INET, "127.0.0.1"),
+        (socket.AF_INET, "0.0.0.0"),
+        (socket.AF_INET6, "::1"),
+        (socket.AF_INET6, "::"),
+    ],
+)
+async def test_codepoints_arrive_as_they_were_sent(
+    open_endpoint: Open, family: socket.AddressFamily, host: str
+) -> None:
+    receiver, back = FakeReceiver(), FakeReceiver()
+    server = open_endpoint(receiver, local=Address(family, (host, 0)))
+    one = "127.0.0.1" if family == socket.AF_INET else "::1"
+    remote = Address(family, (one, server.local[1]))
+    client = open_endpoint(back, remote=remote)
+    for ecn in range(4):
+        client.send([Segments(bytes(3000), 1000, ecn), b"none"], (remote.socket_address, b""))
+    await receiver.receives(16)
+    assert receiver.codepoints == [0, 0, 0, 0, 1, 1, 1, 0, 2, 2, 2, 0, 3, 3, 3, 0]
+    server.send([Segments(bytes(3000), 1000, 2)], receiver.paths[0])
+    await back.receives(3)
+
+    assert back.codepoints == [2, 2, 2]
+
+
 @pytest.mark.parametrize(("code", "taken", "errors"), [(errno.EINVAL, 2, 0), (errno.EPERM, 1, 1)])
 async def test_a_kernel_that_refuses_codepoints_gets_none(
     open_endpoint: Open, code: int, taken: int, errors: int
@@ -411,8 +442,8 @@ async def test_a_receiver_may_close_its_endpoint(open_endpoint: Open) -> None:
     client = open_endpoint(FakeReceiver(), remote=at(server))
     received = receiver.datagram_received
 
-    def close_at_once(datagram: bytes, path: Path, now: float) -> None:
-        received(datagram, path, now)
+    def close_at_once(datagram: bytes, path: Path, now: float, ecn: int = 0) -> None:
+        received(datagram, path, now, ecn)
         server.close()
         receiver.news.set()
 
@@ -607,10 +638,10 @@ GRO = (17, 104, 1)
 @pytest.mark.parametrize(
     ("family", "linux", "unknown", "options"),
     [
-        (socket.AF_INET, True, (), [*FORCED, GRO, (0, 10, 3)]),
-        (socket.AF_INET, True, (32, 33), [*PLAIN, GRO, (0, 10, 3)]),
-        (socket.AF_INET, True, (33,), [PLAIN[0], FORCED[1], GRO, (0, 10, 3)]),
-        (socket.AF_INET6, True, (), [*FORCED, GRO, (41, 23, 3)]),
+        (socket.AF_INET, True, (), [*FORCED, GRO, (0, 10, 3), (0, 13, 1)]),
+        (socket.AF_INET, True, (32, 33), [*PLAIN, GRO, (0, 10, 3), (0, 13, 1)]),
+        (socket.AF_INET, True, (33,), [PLAIN[0], FORCED[1], GRO, (0, 10, 3), (0, 13, 1)]),
+        (socket.AF_INET6, True, (), [*FORCED, GRO, (41, 23, 3), (41, 66, 1)]),
         (socket.AF_INET6, False, (), PLAIN),
         (socket.AF_INET, False, (), PLAIN),
     ],
@@ -708,8 +739,11 @@ class SegmentReceiver(FakeReceiver):
         super().__init__()
         self.segments: list[tuple[bytes, int]] = []
 
-    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
+    def segments_received(
+        self, segments: bytes, size: int, path: Path, now: float, ecn: int = 0
+    ) -> None:
         self.segments.append((segments, size))
+        self.codepoints.append(ecn)
 
 
 def gro(size: int) -> list[tuple[int, int, bytes]]:
@@ -745,6 +779,21 @@ async def test_segment_batches_are_told_from_datagrams(open_endpoint: Open) -> N
     assert receiver.paths == [(ADDRESS, b"")] * 2
     assert receiver.batches == 1
     assert sock.sizes == [(65_535, 128)] * 3
+
+
+async def test_the_codepoint_is_told_from_the_rest_of_the_traffic_class(
+    open_endpoint: Open,
+) -> None:
+    receiver, _ = await reading(
+        open_endpoint,
+        (b"none", [], 0, ADDRESS),
+        (b"marked", [(0, 1, b"\xb9")], 0, ADDRESS),
+        (b"two of a kind", [*gro(8), (0, 1, b"\x03")], 0, ADDRESS),
+    )
+
+    assert receiver.codepoints == [0, 1, 3]
+    assert receiver.datagrams == [b"none", b"marked"]
+    assert receiver.segments == [(b"two of a kind", 8)]
 
 
 async def test_other_work_gets_its_turn_after_sixteen_reads(open_endpoint: Open) -> None:
