@@ -16,8 +16,8 @@ IPV4, UDP, TCP, TIMESTAMPS = 20, 8, 20, 12
 AEAD_TAG, FLAGS, CONNECTION_ID = 16, 1, 8
 # [RFC9000] 19.8: type, stream id, offset (four bytes from 16 KiB on), length.
 STREAM_FRAME = 1 + 1 + 4 + 2
-PACKET_NUMBER = {"aioquic": 2, "qh3": 4}
-"""Bytes of the packet number, which each engine writes in one length."""
+PACKET_NUMBER = {"aioquic": 2, "qh3": 4, "native": 2}
+"""Bytes of the packet number; the native engine writes one where that is enough."""
 # [MS-SMB2] 2.1, 2.2.1, 2.2.20 (READ response), 2.2.21 (WRITE request), 2.2.41.
 PREFIX, SMB2_HEADER, READ_RESPONSE, WRITE_REQUEST, TRANSFORM_HEADER = 4, 64, 16, 48, 52
 
@@ -37,7 +37,7 @@ class Headers:
         return cls(MTU, MTU - headers, f"{MTU} - IP {IPV4} - TCP {TCP + TIMESTAMPS}")
 
     @classmethod
-    def quic(cls, datagram: int, engine: Literal["aioquic", "qh3"]) -> Self:
+    def quic(cls, datagram: int, engine: Literal["aioquic", "qh3", "native"]) -> Self:
         """One stream in datagrams of this size."""
         short = FLAGS + CONNECTION_ID + PACKET_NUMBER[engine]
         size = IPV4 + UDP + datagram

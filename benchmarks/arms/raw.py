@@ -54,7 +54,7 @@ class RawQuic(Arm):
 
     name: str
     title: str
-    engine: Literal["aioquic", "qh3", "stock"]
+    engine: Literal["aioquic", "qh3", "native", "stock"]
     datagram_size: int = 1200
     part: int = 1
 

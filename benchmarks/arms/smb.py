@@ -29,7 +29,7 @@ class SmbArm(Arm):
     name: str
     title: str
     transport: Literal["quic", "tcp"]
-    engine: Literal["aioquic", "qh3"] = "qh3"
+    engine: Literal["aioquic", "qh3", "native"] = "qh3"
     congestion: Literal["cubic", "bbr", "reno"] = "cubic"
     datagram_size: int = 0
     encrypt: bool = False

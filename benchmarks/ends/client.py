@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 
 import uvloop
 
@@ -18,9 +19,6 @@ from benchmarks.ends import connecting, operations, transfers
 from benchmarks.ends.options import EndOptions
 from benchmarks.ends.process import emit, raise_descriptor_limit
 from benchmarks.ends.session import Client, Figures, Request
-
-# Loaded when the first connection is made, if it was not before; that is no part of connecting.
-from smbquic.transport.quic.qh3 import engine  # noqa: F401
 
 WORKS: dict[str, Callable[[Client, Request], Awaitable[Figures]]] = {
     work.__name__.replace("_", "-"): work
@@ -47,6 +45,8 @@ WORKS: dict[str, Callable[[Client, Request], Awaitable[Figures]]] = {
 
 async def main(options: EndOptions) -> None:
     """Do what is asked until nothing more is."""
+    # Loaded when the first connection is made, if it was not before; that is no part of connecting.
+    import_module(f"smbquic.transport.quic.{options.engine}.engine")
     client = Client(options)
     loop = asyncio.get_running_loop()
     emit(ready=True)

@@ -20,7 +20,7 @@ class EndOptions:
     user: str = USER
     encrypt: bool = False
     double: bool = False
-    engine: Literal["aioquic", "qh3"] = "qh3"
+    engine: Literal["aioquic", "qh3", "native"] = "qh3"
     congestion: Literal["cubic", "bbr", "reno"] = "cubic"
     datagram_size: int = 0
     """Bytes; 0 leaves it to the transport."""

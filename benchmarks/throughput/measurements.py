@@ -57,11 +57,13 @@ class Measurement:
 # The machine's own congestion control, and a port that needs no root.
 _smb = partial(SmbArm, name="", title="", tcp=None, port=0)
 _tcp = partial(_smb, transport="tcp")
+_native = partial(_smb, transport="quic", engine="native", datagram_size=ORDINARY)
 _qh3 = partial(_smb, transport="quic", engine="qh3", datagram_size=ORDINARY)
 _aioquic = partial(_smb, transport="quic", engine="aioquic", datagram_size=ORDINARY)
 _raw = partial(RawQuic, name="", title="", datagram_size=ORDINARY)
 _samba = partial(SambaArm, name="", title="", protection="sign", tcp=None, port=SMBD_PORT)
 _smbd = partial(SmbdArm, name="", title="", transport="tcp", tcp=None, smbd_port=SMBD_PORT)
+_gateway_native = partial(_smbd, transport="quic", engine="native", datagram_size=ORDINARY)
 _gateway_qh3 = partial(_smbd, transport="quic", engine="qh3", datagram_size=ORDINARY)
 _gateway_aioquic = partial(_smbd, transport="quic", engine="aioquic", datagram_size=ORDINARY)
 
@@ -77,6 +79,7 @@ def all_measurements() -> list[Measurement]:
 def _streams() -> list[Measurement]:
     """One QUIC stream, without SMB."""
     return [
+        Measurement("raw-native", "engine native, one stream, 1472", stream, _raw(engine="native")),
         Measurement("raw-qh3", "engine qh3, one stream, 1472", stream, _raw(engine="qh3")),
         Measurement(
             "raw-aioquic",
@@ -89,6 +92,12 @@ def _streams() -> list[Measurement]:
             "aioquic's own server and client, 1472",
             stream,
             _raw(engine="stock", part=8),
+        ),
+        _jumbo(
+            "raw-native-jumbo",
+            "engine native, one stream, 8972",
+            stream,
+            _raw(engine="native", datagram_size=JUMBO),
         ),
         _jumbo(
             "raw-qh3-jumbo",
@@ -108,6 +117,7 @@ def _streams() -> list[Measurement]:
 def _transfers() -> list[Measurement]:
     """Large files, over SMB."""
     return [
+        Measurement("quic-native", "SMB over QUIC, native, 1472", transfers, _native()),
         Measurement("quic-qh3", "SMB over QUIC, qh3, 1472", transfers, _qh3()),
         Measurement("quic-aioquic", "SMB over QUIC, aioquic, 1472", transfers, _aioquic()),
         Measurement(
@@ -116,12 +126,21 @@ def _transfers() -> list[Measurement]:
         Measurement(
             "quic-qh3-workers", "SMB over QUIC, qh3, 1472, two workers", transfers, _qh3(workers=2)
         ),
+        _jumbo(
+            "quic-native-jumbo",
+            "SMB over QUIC, native, 8972",
+            transfers,
+            _native(datagram_size=JUMBO),
+        ),
         _jumbo("quic-qh3-jumbo", "SMB over QUIC, qh3, 8972", transfers, _qh3(datagram_size=JUMBO)),
         _jumbo(
             "quic-aioquic-jumbo",
             "SMB over QUIC, aioquic, 8972",
             transfers,
             _aioquic(datagram_size=JUMBO),
+        ),
+        Measurement(
+            "gateway-native", "smbd behind our gateway, native", transfers, _gateway_native()
         ),
         Measurement("gateway-qh3", "smbd behind our gateway, qh3", transfers, _gateway_qh3()),
         Measurement(
@@ -160,7 +179,7 @@ def _workers() -> list[Measurement]:
             several_clients,
             server(workers=count),
         )
-        for engine, server in (("qh3", _qh3), ("aioquic", _aioquic))
+        for engine, server in (("native", _native), ("qh3", _qh3), ("aioquic", _aioquic))
         for count, suffix, title in (
             (0, "", "no worker"),
             (1, "-worker", "a worker"),
@@ -173,6 +192,7 @@ def _requests() -> list[Measurement]:
     """Many small requests."""
     return [
         Measurement("small-tcp", "our client and server, TCP", latencies, _tcp()),
+        Measurement("small-quic-native", "our client and server, native", latencies, _native()),
         Measurement("small-quic-qh3", "our client and server, qh3", latencies, _qh3()),
         Measurement("small-quic-aioquic", "our client and server, aioquic", latencies, _aioquic()),
         Measurement("small-smbd", "our client and smbd, TCP", latencies, _smbd()),
@@ -187,9 +207,11 @@ def _requests() -> list[Measurement]:
 def _connections() -> list[Measurement]:
     """Return the measurements of connections that move little or nothing."""
     return [
+        _once("slow-native", "slow reader, native", slow_reader, _native()),
         _once("slow-qh3", "slow reader, qh3", slow_reader, _qh3()),
         _once("slow-aioquic", "slow reader, aioquic", slow_reader, _aioquic()),
         _once("slow-tcp", "slow reader, TCP", slow_reader, _tcp()),
+        _once("idle-native", "idle connections, native", idle, _native()),
         _once("idle-qh3", "idle connections, qh3", idle, _qh3()),
         _once("idle-aioquic", "idle connections, aioquic", idle, _aioquic()),
         _once("idle-tcp", "idle connections, TCP", idle, _tcp()),

@@ -31,6 +31,8 @@ const AHEAD: usize = 64 << 10;
 /// Datagrams and bytes of one segment batch: a little less than the kernel's limits.
 const MAX_SEGMENTS: usize = 60;
 const MAX_SEGMENTED: usize = 64_000;
+/// Bytes of the pieces that are read, at most: what our transport takes in one go.
+const READ_PIECE: usize = 64 << 10;
 /// Bytes that are made in one call, so that nothing else waits for long.
 const MAX_BURST: usize = 2 << 20;
 /// quinn's timers have whole nanoseconds, Python's time has not: a call must not be early.
@@ -47,35 +49,36 @@ type Security = (String, String, String, bool, Vec<Py<PyBytes>>, String);
 type Statistics = (Option<f64>, u16, u64, u64, u64, u64);
 
 struct Datagrams {
-    content: Vec<u8>,
+    parts: Vec<Vec<u8>>,
+    size: usize,
     segment: usize,
     address: SocketAddr,
     ecn: u8,
 }
 
 impl Datagrams {
-    /// Append what quinn has made, if it fits into the same segment batch.
-    fn append(&mut self, made: &[u8], transmit: &Transmit) -> bool {
-        let segment = transmit.segment_size.unwrap_or(transmit.size);
-        let whole = self.content.len() % self.segment == 0;
-        let joined = self.content.len() + made.len();
+    fn new(content: Vec<u8>, transmit: &Transmit) -> Self {
+        Self {
+            size: content.len(),
+            segment: transmit.segment_size.unwrap_or(transmit.size),
+            address: transmit.destination,
+            ecn: transmit.ecn.map_or(0, |ecn| ecn as u8),
+            parts: vec![content],
+        }
+    }
+
+    /// Whether `other` fits into the same segment batch, behind what is there.
+    fn takes(&self, other: &Self) -> bool {
+        let joined = self.size + other.size;
         // Of the segments of a batch, only the last one may be shorter.
-        let fits = whole
-            && segment <= self.segment
-            && (segment == self.segment || made.len() == segment)
+        self.size % self.segment == 0
+            && other.segment <= self.segment
+            && (other.segment == self.segment || other.size == other.segment)
             && joined <= MAX_SEGMENTED
             && joined.div_ceil(self.segment) <= MAX_SEGMENTS
-            && self.address == transmit.destination
-            && self.ecn == ecn_bits(transmit);
-        if fits {
-            self.content.extend_from_slice(made);
-        }
-        fits
+            && self.address == other.address
+            && self.ecn == other.ecn
     }
-}
-
-fn ecn_bits(transmit: &Transmit) -> u8 {
-    transmit.ecn.map_or(0, |ecn| ecn as u8)
 }
 
 /// A connection with the endpoint that it alone has: a failure can end no other one.
@@ -98,7 +101,6 @@ struct State {
     reset: bool,
     more: bool,
     lost: Option<ConnectionError>,
-    scratch: Vec<u8>,
 }
 
 impl State {
@@ -153,12 +155,7 @@ impl State {
     /// Keep a datagram that no connection sends.
     fn respond(&mut self, mut content: Vec<u8>, transmit: &Transmit) {
         content.truncate(transmit.size);
-        self.responses.push(Datagrams {
-            content,
-            segment: transmit.size,
-            address: transmit.destination,
-            ecn: 0,
-        });
+        self.responses.push(Datagrams::new(content, transmit));
     }
 
     /// Exchange the events of connection and endpoint, and take those that we act on.
@@ -229,22 +226,19 @@ impl State {
             let Some((_, connection)) = &mut self.connection else {
                 break;
             };
-            self.scratch.clear();
-            let Some(transmit) = connection.poll_transmit(now, MAX_SEGMENTS, &mut self.scratch)
-            else {
+            let mut content = Vec::new();
+            let Some(transmit) = connection.poll_transmit(now, MAX_SEGMENTS, &mut content) else {
                 break;
             };
             made += transmit.size;
-            let content = &self.scratch[..transmit.size];
-            if !batches.last_mut().is_some_and(|batch| batch.append(content, &transmit)) {
-                let mut batch = Vec::with_capacity(MAX_SEGMENTED.max(transmit.size));
-                batch.extend_from_slice(content);
-                batches.push(Datagrams {
-                    content: batch,
-                    segment: transmit.segment_size.unwrap_or(transmit.size),
-                    address: transmit.destination,
-                    ecn: ecn_bits(&transmit),
-                });
+            content.truncate(transmit.size);
+            let next = Datagrams::new(content, &transmit);
+            match batches.last_mut() {
+                Some(batch) if batch.takes(&next) => {
+                    batch.size += next.size;
+                    batch.parts.extend(next.parts);
+                }
+                _ => batches.push(next),
             }
             if made >= MAX_BURST {
                 self.more = true;
@@ -388,7 +382,6 @@ fn state_of(endpoint: Endpoint, peer: Arc<Peer>, settings: &Settings, is_client:
         reset: false,
         more: false,
         lost: None,
-        scratch: Vec::new(),
     }
 }
 
@@ -412,6 +405,21 @@ fn socket_address(host: &str, port: u16, scope: u32) -> PyResult<SocketAddr> {
         IpAddr::V6(ip) => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),
         IpAddr::V4(_) => SocketAddr::new(ip, port),
     })
+}
+
+/// Return chunks as one object, in a single copy.
+fn joined(python: Python<'_>, chunks: &[impl AsRef<[u8]>]) -> PyResult<Py<PyBytes>> {
+    let size = chunks.iter().map(|chunk| chunk.as_ref().len()).sum();
+    let whole = PyBytes::new_bound_with(python, size, |whole| {
+        let mut rest = whole;
+        for chunk in chunks {
+            let (part, after) = rest.split_at_mut(chunk.as_ref().len());
+            part.copy_from_slice(chunk.as_ref());
+            rest = after;
+        }
+        Ok(())
+    })?;
+    Ok(whole.unbind())
 }
 
 /// Return bytes that do not change any more, uncopied where Python guarantees that.
@@ -527,27 +535,26 @@ impl Connection {
         self.run(python, |state| state.receive(&data, size.max(1), address, ecn, now))
     }
 
-    /// Return what has arrived on the stream, in order, up to `most` bytes.
-    fn read<'py>(
-        &mut self,
-        python: Python<'py>,
-        most: usize,
-    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let pieces = self.run(python, |state| state.read(most))?;
-        if pieces.is_empty() {
-            return Ok(None);
+    /// Return what has arrived on the stream, in order, up to `most` bytes, in large pieces.
+    fn read(&mut self, python: Python<'_>, most: usize) -> PyResult<Vec<Py<PyBytes>>> {
+        let chunks = self.run(python, |state| state.read(most))?;
+        let mut pieces = Vec::new();
+        let mut rest = chunks.as_slice();
+        while !rest.is_empty() {
+            let mut size = 0;
+            let count = rest
+                .iter()
+                .take_while(|chunk| {
+                    size += chunk.len();
+                    size <= READ_PIECE
+                })
+                .count()
+                .max(1);
+            let (together, after) = rest.split_at(count);
+            pieces.push(joined(python, together)?);
+            rest = after;
         }
-        let size = pieces.iter().map(Bytes::len).sum();
-        let joined = PyBytes::new_bound_with(python, size, |whole| {
-            let mut rest = whole;
-            for piece in &pieces {
-                let (part, after) = rest.split_at_mut(piece.len());
-                part.copy_from_slice(piece);
-                rest = after;
-            }
-            Ok(())
-        })?;
-        Ok(Some(joined))
+        Ok(pieces)
     }
 
     /// Send on the stream.
@@ -564,7 +571,7 @@ impl Connection {
         let now = self.instant(now);
         let batches = self.run(python, |state| state.datagrams(now))?;
         let state = self.state()?;
-        Ok(batches
+        batches
             .into_iter()
             .map(|batch| {
                 let last = state.addresses.get(state.last_address) == Some(&batch.address);
@@ -573,10 +580,10 @@ impl Connection {
                 } else {
                     state.addresses.iter().position(|each| *each == batch.address).unwrap_or(0)
                 };
-                let content = PyBytes::new_bound(python, &batch.content).unbind();
-                (content, batch.segment, address, batch.ecn)
+                let content = joined(python, &batch.parts)?;
+                Ok((content, batch.segment, address, batch.ecn))
             })
-            .collect())
+            .collect()
     }
 
     /// Return when `tick` has to be called, if nothing else happens before.

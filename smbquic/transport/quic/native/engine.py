@@ -254,15 +254,16 @@ class NativeEngine:
         if room <= 0:
             return
         try:
-            piece = self._quic.read(room)
+            pieces = self._quic.read(room)
         except RuntimeError:
             self._fail()
             return
         self.finished = self._quic.finished
-        if piece is not None:
-            self._pieces.append(piece)
-            self._unread += len(piece)
-            self._estimate.read(len(piece))
+        if pieces:
+            size = sum(map(len, pieces))
+            self._pieces += pieces
+            self._unread += size
+            self._estimate.read(size)
 
     def release(self, count: int) -> bool:
         """See `Engine`."""
