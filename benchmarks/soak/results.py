@@ -20,6 +20,8 @@ MEMORY_TREND = 0.05
 """How much of its memory the server may gain in an hour, by the second half of the load."""
 SLOWER = {"p50": 1.25, "p99": 1.5}
 """How much slower the last quarter may be than the first one."""
+COSTLIER = 1.15
+"""How much more of the server's processor time an operation may take then."""
 ALL_SMALL = "small operations"
 MOST_PROBLEMS = 50
 NOT_KEPT = "CREATE STATUS_OBJECT_NAME_NOT_FOUND"
@@ -105,7 +107,7 @@ class Results:
         """Make `quarters` of what the clients have done."""
         merged: dict[tuple[int, str], Report] = {}
         for seconds, reports in self._history:
-            quarter = min(int(4 * seconds / self.loaded), 3) if self.loaded else 0
+            quarter = self._quarter(seconds)
             for transport, report in reports.items():
                 merged.setdefault((quarter, transport), Report()).update(report)
         self.quarters = [
@@ -162,6 +164,18 @@ class Results:
         half = self.under_load[len(self.under_load) // 2 :]
         return slope([(one.seconds / 3600, float(one.rss)) for one in half])
 
+    def cost(self, quarter: int) -> float:
+        """Return the server's processor seconds for an operation in a quarter; 0 without any.
+
+        Other programs on the machine make operations slower, and change little of this.
+        """
+        samples = [one for one in self.under_load if self._quarter(one.seconds) == quarter]
+        rate = sum(each["rate"] for one in samples for each in one.transports.values())
+        return sum(one.server for one in samples) / rate if rate else 0.0
+
+    def _quarter(self, seconds: float) -> int:
+        return min(int(4 * seconds / self.loaded), 3) if self.loaded else 0
+
     def figures(self, quarter: int, transport: str, operation: str) -> Figures | None:
         """Return the times of an operation; None if there were none."""
         wanted = (quarter, transport, operation)
@@ -192,6 +206,12 @@ class Results:
             grown <= MEMORY_TREND * size,
             f"memory in the second half: {grown / MEBIBYTE:+.2f} MiB per hour of"
             f" {size / MEBIBYTE:.1f} MiB, at most {MEMORY_TREND:.0%}",
+        )
+        costs = self.cost(0), self.cost(3)
+        yield (
+            costs[1] <= COSTLIER * costs[0],
+            "processor time of the server for an operation in the first and the last quarter:"
+            f" {costs[0] * 1000:.2f} and {costs[1] * 1000:.2f} ms, at most {COSTLIER} times",
         )
         for transport in self.plan.transports:
             first = self.figures(0, transport, ALL_SMALL)

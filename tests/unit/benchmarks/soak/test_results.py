@@ -66,6 +66,18 @@ def test_operations_that_become_slower() -> None:
     assert len(missed(results(slower=2.0))) == 6
 
 
+def test_operations_that_cost_more() -> None:
+    found = results()
+    for each in found.samples[50:]:
+        each.server *= 2
+    assert found.cost(0) == pytest.approx(0.25 / 30)
+    assert only(missed(found)) == (
+        "processor time of the server for an operation in the first and the last quarter:"
+        " 8.33 and 14.44 ms, at most 1.15 times"
+    )
+    assert Results(PLAN).cost(0) == 0.0
+
+
 def test_trends_of_minutes_are_not_held_against_marks() -> None:
     found = results(minutes=5, growth=500.0, slower=5.0)
     assert missed(found) == []
