@@ -19,6 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, NamedTuple
 
 from smbquic.storage.errors import NotReady
@@ -32,13 +33,19 @@ GRACE: Final = 0.25
 AT_ONCE: Final = 500
 """Names that are read without a thread: about a millisecond."""
 CAPACITY: Final = 128 << 20
-"""Bytes of names that are kept at most, of all folders together: some four million names.
+"""Bytes that the kept names of all folders take at most: some four million names.
 
 A larger folder is read again for each name that is searched."""
 
 _BUCKETS: Final = 4096
 _ENTRY: Final = 2
 """Separators of one name in a bucket."""
+_BUCKET: Final = 128
+"""Bytes that a bucket takes besides its names."""
+_FOLDER: Final = 512
+"""Bytes that a folder takes besides its buckets: without names, too, as a client may make many."""
+_DROPPED: Final = 2
+"""Folders that go, if they are of no use any more, for each one that comes."""
 
 
 class Stamp(NamedTuple):
@@ -59,7 +66,7 @@ class NameTable:
 
     A bucket is a row of ``NUL folded / raw``, so that a name is found by one search for bytes;
     where both are the same, the second is left out. Neither NUL nor ``/`` is in any name. `size` is
-    in bytes, `count` in names.
+    in bytes of memory, nearly, and `count` in names.
     """
 
     __slots__ = ("_buckets", "count", "size")
@@ -72,7 +79,11 @@ class NameTable:
     def add(self, raw: bytes) -> None:
         """Add a name as it is on the disk."""
         folded = _encode(fold(from_disk(raw)))
-        bucket = self._buckets.setdefault(hash(folded) % _BUCKETS, bytearray())
+        number = hash(folded) % _BUCKETS
+        if number not in self._buckets:
+            self._buckets[number] = bytearray()
+            self.size += _BUCKET
+        bucket = self._buckets[number]
         spelled = b"" if raw == folded else raw
         bucket += b"\0%b/%b" % (folded, spelled)
         self.count += 1
@@ -112,6 +123,15 @@ class _Listing:
     only: str | None = None
     believed_until: float = 0.0
     failure: OSError | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it takes, nearly."""
+        return _FOLDER + self.table.size
+
+    def is_expired(self, now: float) -> bool:
+        """Return whether no search can use it any more."""
+        return now >= max(self.expires, self.believed_until)
 
     def counts(self, stamp: Stamp, folded: str, now: float) -> bool:
         if self.only not in (None, folded):
@@ -165,9 +185,9 @@ class CaseIndex:
                 return
             listing.changed = changed
             if added:
-                size = listing.table.size
+                size = listing.size
                 listing.table.add(added)
-                self._size += listing.table.size - size
+                self._size += listing.size - size
                 self._trim()
 
     def prepare(self, directory: int, folded: str) -> None:
@@ -238,9 +258,19 @@ class CaseIndex:
     def _keep(self, folder: tuple[int, int], listing: _Listing) -> None:
         with self._lock:
             self._drop(folder)
+            self._drop_expired()
             self._listings[folder] = listing
-            self._size += listing.table.size
+            self._size += listing.size
             self._trim()
+
+    def _drop_expired(self) -> None:
+        """Drop what is of no use any more among the folders that were used the longest ago."""
+        now = self._clock()
+        for folder in list(islice(self._listings, _DROPPED)):
+            listing = self._listings[folder]
+            # That a folder is large is to be known until it is read again: see `_is_large`.
+            if listing.is_expired(now) and listing.table.count <= AT_ONCE:
+                self._drop(folder)
 
     def _trim(self) -> None:
         while self._size > CAPACITY:
@@ -249,7 +279,7 @@ class CaseIndex:
     def _drop(self, folder: tuple[int, int]) -> None:
         listing = self._listings.pop(folder, None)
         if listing is not None:
-            self._size -= listing.table.size
+            self._size -= listing.size
 
 
 def _take_in(listing: _Listing, raw: bytes, folded: str) -> None:

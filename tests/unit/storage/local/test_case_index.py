@@ -1,6 +1,7 @@
 import errno
 import os
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,7 +14,13 @@ from hypothesis import strategies as st
 
 from smbquic.storage import NotReady
 from smbquic.storage.local import case_index
-from smbquic.storage.local.case_index import CAPACITY, CaseIndex, NameTable, Stamp
+from smbquic.storage.local.case_index import (
+    CAPACITY,
+    LIFETIME,
+    CaseIndex,
+    NameTable,
+    Stamp,
+)
 from smbquic.storage.names import fold, from_disk
 from tests.unit.clock import Clock
 
@@ -21,6 +28,13 @@ from tests.unit.clock import Clock
 @pytest.fixture
 def index(clock: Clock) -> CaseIndex:
     return CaseIndex(clock)
+
+
+@pytest.fixture
+def only_names_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let folders and buckets take no memory, and names as much as in the test's sums."""
+    monkeypatch.setattr(case_index, "_FOLDER", 0)
+    monkeypatch.setattr(case_index, "_BUCKET", 0)
 
 
 @pytest.fixture
@@ -203,6 +217,7 @@ def test_a_folder_that_is_gone_or_closed_to_us_has_nothing(
         os.close(fd)
 
 
+@pytest.mark.usefixtures("only_names_count")
 def test_a_folder_that_is_too_large_to_be_kept_is_searched_to_its_end(
     root: Path, index: CaseIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +233,7 @@ def test_a_folder_that_is_too_large_to_be_kept_is_searched_to_its_end(
         os.close(fd)
 
 
+@pytest.mark.usefixtures("only_names_count")
 def test_what_is_kept_is_bounded(
     root: Path, index: CaseIndex, scans: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -466,3 +482,73 @@ def test_a_folder_that_was_large_is_not_begun_to_be_read_for_each_search(
     assert found(index, folder, "C") == b"c"
     clock.advance(2)
     assert found(index, folder, "C") == b"c"  # it is small by now
+
+
+def kept(index: CaseIndex) -> int:
+    """Return of how many folders the names are kept."""
+    return len(index._listings)
+
+
+def search_new_folders(root: Path, index: CaseIndex, count: int) -> None:
+    """Search a name in each of so many folders, which are made for it and stay."""
+    for _ in range(count):
+        folder = root / f"folder{sum(1 for _ in root.iterdir())}"
+        folder.mkdir()
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            assert index.find(fd, "x") is None
+        finally:
+            os.close(fd)
+
+
+def test_empty_folders_take_memory_too(
+    root: Path, index: CaseIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_index, "CAPACITY", 10 * 512)
+    search_new_folders(root, index, 30)
+    assert kept(index) == 10
+
+
+@pytest.mark.parametrize("names", [0, 1, 30, 2000])
+def test_the_size_is_nearly_that_in_memory(names: int) -> None:
+    # The first one imports and caches, and the memory of many small ones is rounded.
+    measured = []
+    for _ in range(2):
+        tracemalloc.start()
+        try:
+            listings = [case_index._Listing(2**60 + n, 1e5 + n) for n in range(20)]
+            for listing in listings:
+                for number in range(names):
+                    listing.table.add(b"name-%05d" % number)
+            measured.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    counted = sum(listing.size for listing in listings)
+    assert 0.5 < counted / measured[1] < 3
+
+
+def test_what_is_expired_is_dropped_when_others_come(
+    root: Path, index: CaseIndex, clock: Clock
+) -> None:
+    search_new_folders(root, index, 8)
+    assert kept(index) == 8
+    clock.now += LIFETIME
+    # Two go for each that comes.
+    search_new_folders(root, index, 3)
+    assert kept(index) == 8 - 6 + 3
+    search_new_folders(root, index, 3)
+    assert kept(index) == 6
+
+
+def test_that_a_folder_is_large_is_remembered(
+    root: Path, folder: int, index: CaseIndex, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_index, "AT_ONCE", 2)
+    for number in range(3):
+        (root / f"name{number}").touch()
+    index.prepare(folder, "x")
+    clock.now += 2 * LIFETIME
+    other = root.parent / "other"
+    other.mkdir()
+    search_new_folders(other, index, 4)
+    assert index._is_large(Stamp.of(folder).folder)
