@@ -14,7 +14,7 @@ from benchmarks.programs import STOPPING, missing_programs
 from benchmarks.soak.content import Source
 from benchmarks.soak.plan import CLIENTS_FOLDER, SHARE, ClientOptions, SoakPlan, Transport
 from benchmarks.soak.report import DifferenceError, Report
-from benchmarks.soak.served import USER, Served
+from benchmarks.soak.served import KILLED_USER, USER, Served
 
 SMBCLIENT = "smbclient"
 SMBCLIENT_SECONDS = 60.0
@@ -77,7 +77,9 @@ class Crowd:
             await asyncio.wait(pending, timeout=STOPPING)
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                self._failed("stop", "all", outcome)
 
     def _report(self, transport: str) -> Report:
         return self._reports.setdefault(transport, Report())
@@ -128,7 +130,9 @@ class Crowd:
         scheme, _, engine = transport.partition("-")
         return ClientOptions(
             name=name,
-            url=self._served.url("smb" if scheme == "tcp" else "smb+quic"),
+            url=self._served.url(
+                "smb" if scheme == "tcp" else "smb+quic", KILLED_USER if holds else USER
+            ),
             engine="aioquic" if engine == "aioquic" else "qh3" if engine == "qh3" else "auto",
             ca=str(self._served.ca),
             password=self._served.password,

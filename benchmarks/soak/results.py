@@ -70,6 +70,8 @@ class Results:
     quarters: list[Figures] = field(default_factory=list)
     loaded: float = 0.0
     """Seconds of load."""
+    cut_off: int = 0
+    """Killed clients that the server has disconnected, as they took no responses."""
     interrupted: bool = False
     server_failures: int = 0
     descriptors_after: int = 0
@@ -128,7 +130,13 @@ class Results:
                 name: document[name]
                 for name in (
                     *("killed", "given_back", "left", "requests", "problems", "loaded"),
-                    *("interrupted", "server_failures", "descriptors_after", "threads_after"),
+                    *(
+                        "cut_off",
+                        "interrupted",
+                        "server_failures",
+                        "descriptors_after",
+                        "threads_after",
+                    ),
                     "rss_after",
                 )
             }
@@ -251,6 +259,8 @@ class Results:
         for problem in self.problems:
             yield f"log: {problem}"
         refused = ", ".join(f"{count} x {name}" for name, count in sorted(self.refused.items()))
+        if self.cut_off:
+            yield f"killed clients that were disconnected as they took no responses: {self.cut_off}"
         yield f"refused because of another client's lock: {refused or 'none'}"
         statuses = [f"{n} x {name}" for name, n in self.requests.items() if "SUCCESS" not in name]
         yield f"answers of the server other than success: {', '.join(statuses) or 'none'}"

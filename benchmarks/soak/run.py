@@ -117,6 +117,7 @@ async def soak(plan: SoakPlan, place: Path | None, stopping: asyncio.Event, show
             if code:
                 results.problems.append(f"the server has ended with exit code {code}")
             results.note_problems(served.problems())
+            results.cut_off = served.cut_off
     return results
 
 

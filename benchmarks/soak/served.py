@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import secrets
 import signal
 import sys
@@ -24,9 +25,11 @@ from benchmarks.soak.plan import (
 from smbquic import UserStore
 from smbquic.pki import init
 
-USER = "alice"
+USER, KILLED_USER = "alice", "bob"
+"""The user of clients that are killed is another one, so that the server's records tell them."""
 STOPPING = 45.0
 """Seconds that it may take to end: it drains for 30."""
+_CUT_OFF = re.compile(r"\w+://(?P<address>\S+) was disconnected: it does not take its responses")
 _AS_ROOT = "files are served as root"
 """What the server warns of if the soak is run by root."""
 _CONFIGURATION = """\
@@ -54,7 +57,10 @@ listen = "127.0.0.1:0"
 
 
 class Served:
-    """A running server. `password` is that of `USER`."""
+    """A running server. `password` is that of both users.
+
+    `cut_off` counts the killed clients that it has disconnected, as they took no responses.
+    """
 
     def __init__(
         self,
@@ -67,8 +73,9 @@ class Served:
         self.process = process
         self.password = password
         self.web: str = ready["web"]
-        self._urls: list[str] = ready["urls"]
+        self._listeners: list[str] = ready["listeners"]
         self._read = 0
+        self.cut_off = 0
 
     @property
     def ca(self) -> Path:
@@ -85,13 +92,21 @@ class Served:
         """Its process."""
         return self.process.pid
 
-    def url(self, scheme: str) -> str:
+    def url(self, scheme: str, user: str = USER) -> str:
         """Return the URL of the share over a transport."""
-        [found] = (url for url in self._urls if url.startswith(f"{scheme}://"))
-        return found
+        transport = "quic" if scheme == "smb+quic" else "tcp"
+        [address] = (
+            url.removeprefix(f"{transport}://")
+            for url in self._listeners
+            if url.startswith(f"{transport}://")
+        )
+        return f"{scheme}://{user}@{address}/{SHARE}"
 
     def problems(self) -> list[str]:
-        """Return what the log has had of warnings and errors since the last call."""
+        """Return what the log has had of warnings and errors since the last call.
+
+        What has to be is not among them: that a killed client is disconnected.
+        """
         with (self.folder / "log.jsonl").open("rb") as file:
             file.seek(self._read)
             lines = file.read().splitlines(keepends=True)
@@ -101,9 +116,19 @@ class Served:
                 break  # the rest of it comes later
             self._read += len(line)
             problem = _problem(line.decode(errors="replace"))
-            if problem:
+            cut_off = _CUT_OFF.match(problem)
+            if cut_off and self._user_at(cut_off["address"]) == KILLED_USER:
+                self.cut_off += 1
+            elif problem:
                 found.append(problem)
         return found
+
+    def _user_at(self, address: str) -> str | None:
+        """Return who has logged on last from an address, by the audit records."""
+        lines = (self.folder / "audit.jsonl").read_text().splitlines()
+        records = (json.loads(line) for line in reversed(lines) if address in line)
+        logons = (one["user"] for one in records if one["event"] == "logon")
+        return next(logons, None)
 
 
 def _problem(line: str) -> str:
@@ -152,6 +177,7 @@ def _prepare(folder: Path, plan: SoakPlan, password: str) -> None:
     init(folder / "pki")
     users = UserStore()
     users.add(USER, password)
+    users.add(KILLED_USER, password)
     users.save(folder / "users.txt")
     (folder / "server.toml").write_text(
         _CONFIGURATION.format(share=SHARE, durable_seconds=plan.durable_seconds)

@@ -119,7 +119,9 @@ def test_the_tables() -> None:
     found = results()
     found.killed = {"tcp": 3}
     found.refused["write page"] = 4
+    found.cut_off = 2
     lines = list(found.lines())
+    assert "killed clients that were disconnected as they took no responses: 2" in lines
     assert lines[0] == (
         "60.0 minutes, 18,000 operations, 5 per second; killed processes: 3 over tcp"
     )
