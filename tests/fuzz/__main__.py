@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.engines import ENGINES
 from tests.fuzz import corpus, live
 from tests.fuzz.processes import Process, schedule
 from tests.fuzz.rows import Row, table
@@ -31,8 +32,11 @@ _TELL = 15.0
 class Run:
     """All of it: some targets, for so many seconds in all."""
 
-    def __init__(self, names: list[str], seconds: float, seed: int, folder: Path) -> None:
+    def __init__(
+        self, names: list[str], seconds: float, seed: int, folder: Path, *, engine: str
+    ) -> None:
         self._seed = seed
+        self._engine = engine
         self._end = time.monotonic() + seconds
         self._processes = {
             name: Process(name, folder / name, seed) for name in names if name in WEIGHTS
@@ -57,7 +61,9 @@ class Run:
         if self._live:
             scripts = self._scripts()
             seconds = max(self._end - time.monotonic() - _ENDS, 1)
-            self.visits = await live.fuzz(self._live, seconds, self._seed, scripts)
+            self.visits = await live.fuzz(
+                self._live, seconds, self._seed, scripts, engine=self._engine
+            )
         telling.cancel()
 
     def keep(self) -> None:
@@ -96,14 +102,18 @@ def main() -> int:
     parser.add_argument(
         "--target", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names)
     )
+    parser.add_argument(
+        "--engine", choices=["auto", *ENGINES], default="auto", help="of the live server"
+    )
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--json", type=Path, help="write the figures and findings to this file")
     parser.add_argument("--keep", action="store_true", help="renew tests/fuzz/corpus afterwards")
     given = parser.parse_args()
     if importlib.util.find_spec("atheris") is None and any(n in WEIGHTS for n in given.target):
         sys.exit(MISSING)
-    with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
-        run = Run(given.target, given.minutes * 60, given.seed, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="fuzz") as name:
+        seconds, folder = given.minutes * 60, Path(name)
+        run = Run(given.target, seconds, given.seed, folder, engine=given.engine)
         started = time.monotonic()
         asyncio.run(run.run())
         code = _report(run, time.monotonic() - started, given.seed, given.json)

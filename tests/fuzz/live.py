@@ -243,7 +243,7 @@ class Live:
 
 
 @contextlib.contextmanager
-def _server(folder: Path) -> Iterator[tuple[ServerProcess, FuzzPlace]]:
+def _server(folder: Path, engine: str) -> Iterator[tuple[ServerProcess, FuzzPlace]]:
     steady = folder / "steady"
     steady.mkdir()
     (steady / "known").write_bytes(KNOWN)
@@ -251,19 +251,21 @@ def _server(folder: Path) -> Iterator[tuple[ServerProcess, FuzzPlace]]:
     config.write_text(_CONFIG)
     pki = init(folder / "pki")
     options = ("-c", str(config), "--share", f"steady={steady}:ro", "--pipes-over-quic")
-    with running_server(folder, pki, *options) as server:
+    with running_server(folder, pki, *options, "--engine", engine) as server:
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
         yield server, FuzzPlace(folder)
 
 
-async def fuzz(rows: dict[str, Row], seconds: float, seed: int, kept: Sequence[bytes]) -> str:
+async def fuzz(
+    rows: dict[str, Row], seconds: float, seed: int, kept: Sequence[bytes], *, engine: str
+) -> str:
     """Let players loose on a server for so long; what to say of the honest clients."""
     until = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="fuzz") as name:
         folder = Path(name)
         findings = Findings("live", folder / "findings")
         (folder / "server").mkdir()
-        with _server(folder / "server") as (server, place):
+        with _server(folder / "server", engine) as (server, place):
             live = Live(server, place, findings, until, rows)
             await live.run(seed, kept)
         for row in rows.values():

@@ -15,6 +15,7 @@ import pytest
 
 from smbquic.errors import WireError
 from smbquic.wire.messages import REQUESTS, RESPONSES
+from tests.engines import ENGINES
 from tests.fuzz import __main__ as command
 from tests.fuzz import corpus, datagrams, decoders, live, servers
 from tests.fuzz.bodies import Bodies
@@ -227,9 +228,10 @@ def test_packets_fit_into_datagrams_whatever_the_script_says() -> None:
     assert len({each[:5] for each in firsts}) > 20
 
 
-async def test_a_moment_of_a_live_server() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_moment_of_a_live_server(engine: str) -> None:
     rows = {name: Row(name) for name in live.NAMES}
-    visits = await live.fuzz(rows, 0.0, 1, corpus.load("server"))
+    visits = await live.fuzz(rows, 0.0, 1, corpus.load("server"), engine=engine)
     assert [finding for row in rows.values() for finding in row.findings] == []
     assert all(row.executions for row in rows.values())
     assert visits
