@@ -10,7 +10,7 @@ use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyByteArray, PyBytes};
 use quinn_proto::{
     ConnectionError, ConnectionHandle, DatagramEvent, Dir, EcnCodepoint, Endpoint, EndpointConfig,
     Event, ReadError, ReadableError, StreamEvent, StreamId, Transmit, TransportErrorCode, VarInt,
@@ -19,6 +19,7 @@ use quinn_proto::{
 
 use crate::callbacks::Callbacks;
 use crate::config::{ClientConfig, Settings};
+use crate::framer::{Framer, Piece};
 use crate::ids::{IdSource, NoTokens, ResetTokens};
 use crate::peer::{Judge, Peer};
 use crate::send_queue::SendQueue;
@@ -31,8 +32,6 @@ const AHEAD: usize = 64 << 10;
 /// Datagrams and bytes of one segment batch: a little less than the kernel's limits.
 const MAX_SEGMENTS: usize = 60;
 const MAX_SEGMENTED: usize = 64_000;
-/// Bytes of the pieces that are read, at most: what our transport takes in one go.
-const READ_PIECE: usize = 64 << 10;
 /// Bytes that are made in one call, so that nothing else waits for long.
 const MAX_BURST: usize = 2 << 20;
 /// quinn's timers have whole nanoseconds, Python's time has not: a call must not be early.
@@ -91,6 +90,7 @@ struct State {
     /// The settings of a client that has not begun.
     client: Option<quinn_proto::ClientConfig>,
     stream: Option<StreamId>,
+    framer: Framer,
     queue: SendQueue,
     responses: Vec<Datagrams>,
     addresses: Vec<SocketAddr>,
@@ -249,23 +249,24 @@ impl State {
         batches
     }
 
-    /// Return what has arrived in order, up to about `most` bytes.
-    fn read(&mut self, most: usize) -> Vec<Bytes> {
-        let mut pieces = Vec::new();
+    /// Return what has arrived in order and can be passed on, and how many bytes were read for it.
+    fn read(&mut self, most: usize, largest: usize) -> (Vec<Piece>, usize) {
         let (Some((_, connection)), Some(stream)) = (&mut self.connection, self.stream) else {
-            return pieces;
+            return (Vec::new(), 0);
         };
         let mut stream = connection.recv_stream(stream);
         let mut chunks = match stream.read(true) {
             Ok(chunks) => chunks,
-            Err(ReadableError::ClosedStream | ReadableError::IllegalOrderedRead) => return pieces,
+            Err(ReadableError::ClosedStream | ReadableError::IllegalOrderedRead) => {
+                return (Vec::new(), 0);
+            }
         };
         let mut left = most;
         while left > 0 {
             match chunks.next(left) {
                 Ok(Some(chunk)) => {
                     left -= chunk.bytes.len();
-                    pieces.push(chunk.bytes);
+                    self.framer.push(chunk.bytes);
                 }
                 Ok(None) => {
                     self.finished = true;
@@ -279,7 +280,7 @@ impl State {
             }
         }
         let _ = chunks.finalize();
-        pieces
+        (self.framer.pieces(largest), most - left)
     }
 
     fn close_reason(&self) -> Option<CloseReason> {
@@ -372,6 +373,7 @@ fn state_of(endpoint: Endpoint, peer: Arc<Peer>, settings: &Settings, is_client:
         is_client,
         client: None,
         stream: None,
+        framer: Framer::default(),
         queue: SendQueue::default(),
         responses: Vec::new(),
         addresses: Vec::new(),
@@ -411,15 +413,20 @@ fn socket_address(host: &str, port: u16, scope: u32) -> PyResult<SocketAddr> {
 fn joined(python: Python<'_>, chunks: &[impl AsRef<[u8]>]) -> PyResult<Py<PyBytes>> {
     let size = chunks.iter().map(|chunk| chunk.as_ref().len()).sum();
     let whole = PyBytes::new_bound_with(python, size, |whole| {
-        let mut rest = whole;
-        for chunk in chunks {
-            let (part, after) = rest.split_at_mut(chunk.as_ref().len());
-            part.copy_from_slice(chunk.as_ref());
-            rest = after;
-        }
+        copy(chunks, whole);
         Ok(())
     })?;
     Ok(whole.unbind())
+}
+
+/// Fill `whole` with chunks, which have as many bytes together.
+fn copy(chunks: &[impl AsRef<[u8]>], whole: &mut [u8]) {
+    let mut rest = whole;
+    for chunk in chunks {
+        let (part, after) = rest.split_at_mut(chunk.as_ref().len());
+        part.copy_from_slice(chunk.as_ref());
+        rest = after;
+    }
 }
 
 /// Return bytes that do not change any more, uncopied where Python guarantees that.
@@ -535,26 +542,39 @@ impl Connection {
         self.run(python, |state| state.receive(&data, size.max(1), address, ecn, now))
     }
 
-    /// Return what has arrived on the stream, in order, up to `most` bytes, in large pieces.
-    fn read(&mut self, python: Python<'_>, most: usize) -> PyResult<Vec<Py<PyBytes>>> {
-        let chunks = self.run(python, |state| state.read(most))?;
-        let mut pieces = Vec::new();
-        let mut rest = chunks.as_slice();
-        while !rest.is_empty() {
-            let mut size = 0;
-            let count = rest
-                .iter()
-                .take_while(|chunk| {
-                    size += chunk.len();
-                    size <= READ_PIECE
-                })
-                .count()
-                .max(1);
-            let (together, after) = rest.split_at(count);
-            pieces.push(joined(python, together)?);
-            rest = after;
-        }
-        Ok(pieces)
+    /// Read up to `most` bytes of the stream; return whole messages, and how many bytes were read.
+    ///
+    /// A large message is a `bytearray`, several small ones are `bytes`. Where there are no messages
+    /// of up to `largest` bytes, it is what has arrived, from then on.
+    fn read(
+        &mut self,
+        python: Python<'_>,
+        most: usize,
+        largest: usize,
+    ) -> PyResult<(Vec<PyObject>, usize)> {
+        let (pieces, count) = self.run(python, |state| state.read(most, largest))?;
+        let objects = pieces
+            .iter()
+            .map(|piece| {
+                if piece.whole {
+                    let fill = |whole: &mut [u8]| {
+                        copy(&piece.chunks, whole);
+                        Ok(())
+                    };
+                    let message = PyByteArray::new_bound_with(python, piece.size, fill)?;
+                    Ok(message.into_any().unbind())
+                } else {
+                    Ok(joined(python, &piece.chunks)?.into_any())
+                }
+            })
+            .collect::<PyResult<_>>()?;
+        Ok((objects, count))
+    }
+
+    /// Bytes of a message that were read and of which the rest is awaited.
+    #[getter]
+    fn partial(&self) -> usize {
+        self.state.as_ref().map_or(0, |state| state.framer.partial())
     }
 
     /// Send on the stream.

@@ -8,6 +8,7 @@ mod callbacks;
 mod client_hello;
 mod config;
 mod connection;
+mod framer;
 mod ids;
 mod parameters;
 mod peer;

@@ -88,6 +88,8 @@ class Assembler:
     def feed(self, data: Buffer, limit: int) -> None:
         """Process the next piece; messages may have up to `limit` bytes.
 
+        A `bytearray` that is one whole message becomes its memory.
+
         Raises `RemoteProtocolError` as `message_length` does; the rest of the stream is lost then.
         """
         size = len(data)
@@ -100,7 +102,8 @@ class Assembler:
             and message_length(data, limit) == size - PREFIX_SIZE
         ):
             # Mostly a small message arrives alone and whole: one copy, and no cutting.
-            self._deliver(memoryview(bytearray(data))[PREFIX_SIZE:])
+            whole = data if isinstance(data, bytearray) else bytearray(data)
+            self._deliver(memoryview(whole)[PREFIX_SIZE:])
         else:
             self._cut(memoryview(data), limit)
 

@@ -102,12 +102,12 @@ class QuicConnection:
             return self._final_statistics
         return self._engine.statistics()
 
-    def buffered(self) -> tuple[int, int]:
-        """Return how many bytes wait to be acknowledged, and how many came out of order."""
+    def buffered(self) -> tuple[int, int, int]:
+        """Return how many bytes wait to be acknowledged, came out of order, and miss their rest."""
         # An engine that was freed must not be asked.
         if self.lifecycle.is_terminated():
-            return 0, 0
-        return self._engine.unacknowledged, self._engine.held
+            return 0, 0, 0
+        return self._engine.unacknowledged, self._engine.held, self._engine.partial
 
     def start(self) -> None:
         """Begin the handshake, as a client."""
@@ -272,6 +272,8 @@ class QuicConnection:
             self._events.closed(self)
 
     def _in_message(self) -> bool:
+        if self._engine.partial:
+            return True
         return self.inbound is not None and self.inbound.in_message
 
     def _error_of(self, close_reason: CloseReason) -> TransportError | RemoteProtocolError:

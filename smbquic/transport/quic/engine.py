@@ -4,7 +4,7 @@ Datagrams and the time go in, datagrams and the bytes of stream 0 come out. An a
 library hides everything else, such as further streams, which SMB does not use.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -163,6 +163,10 @@ class Engine(Protocol):
         """Bytes of memory, or an estimate, for what was received out of order."""
 
     @property
+    def partial(self) -> int:
+        """Bytes of a message that wait for its rest here, as it is passed on as a whole."""
+
+    @property
     def unsent(self) -> int:
         """Bytes of the stream that were written and never sent."""
 
@@ -198,8 +202,11 @@ class Engine(Protocol):
         It may be a stateless reset ([RFC9000] 10.3).
         """
 
-    def read(self) -> list[bytes]:
-        """Return what has arrived on the stream since the last call, in order."""
+    def read(self) -> Sequence[bytes | bytearray]:
+        """Return what has arrived on the stream since the last call, in order.
+
+        A `bytearray` is one whole message with its prefix, in memory of its own.
+        """
 
     def release(self, count: int) -> bool:
         """Let the peer send `count` bytes more; return whether that is to be announced now."""

@@ -49,12 +49,13 @@ class InboundStream:
         """Whether the peer has to send the rest of a message, and nothing waits to be processed."""
         return self._assembler.unfinished and not self._receive_buffer
 
-    def take(self, piece: bytes) -> None:
-        """Process the next bytes of the stream."""
+    def take(self, piece: bytes | bytearray) -> None:
+        """Process the next bytes of the stream; a `bytearray` is one whole message."""
         if self._end is not None:
             return
         # A large piece may have many small messages, for not all of which there is room.
-        if self._receive_buffer or len(piece) > SLICE or self.inbox.full:
+        many = len(piece) > SLICE and not isinstance(piece, bytearray)
+        if self._receive_buffer or many or self.inbox.full:
             self._receive_buffer += piece
             self._process_buffer()
         else:
@@ -83,7 +84,7 @@ class InboundStream:
         if self._end is not None and not self._receive_buffer:
             self.inbox.end(self._end)
 
-    def _assemble(self, piece: bytes) -> None:
+    def _assemble(self, piece: bytes | bytearray) -> None:
         # A larger message than the engine's capacity would wait forever for its rest.
         limit = min(self.max_message_size, self._capacity - framing.PREFIX_SIZE)
         try:

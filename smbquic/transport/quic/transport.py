@@ -64,8 +64,9 @@ class QuicTransport:
 
     def flow(self) -> Flow:
         """Return how far the messages have got; see `MessageTransport.flow`."""
-        inbound, inbox, partial = self._inbound, self._inbox, self._inbound.partial
-        untaken, held = self.connection.buffered()
+        inbound, inbox = self._inbound, self._inbox
+        untaken, held, in_engine = self.connection.buffered()
+        partial = inbound.partial + in_engine
         return Flow(
             sent=self._sent,
             untaken=untaken,
@@ -73,7 +74,7 @@ class QuicTransport:
             received=inbox.received + partial,
             unfetched=inbox.cost + partial + held,
             messages=inbox.count,
-            unfinished=inbound.awaits_rest,
+            unfinished=inbound.awaits_rest or (in_engine > 0 and not inbound.partial),
         )
 
     def send_now(self, *buffers: Buffer) -> bool:

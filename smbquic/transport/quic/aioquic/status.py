@@ -56,6 +56,11 @@ class AioquicStatus:
         return self._quic.held
 
     @property
+    def partial(self) -> int:
+        """See `Engine`: the stream is passed on as it arrives."""
+        return 0
+
+    @property
     def unsent(self) -> int:
         """See `Engine`."""
         stream = self._quic._streams.get(STREAM)

@@ -12,6 +12,7 @@ from itertools import groupby
 from smbquic_native import ClientConfig, Connection, Settings, Ticket
 
 from smbquic.transport.base import ClientHello, PathStatistics
+from smbquic.transport.framing import PREFIX_SIZE
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
     STATELESS_RESET,
@@ -102,7 +103,7 @@ class NativeEngine:
         self._path = 0
         self._now = 0.0
         self._unread = 0
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | bytearray] = []
         self._datagram_size = sizes.start
         self._estimate = ReceiveEstimate(restricted=self._restricted)
         self._closing: tuple[int, str] | None = None
@@ -166,6 +167,11 @@ class NativeEngine:
     def held(self) -> int:
         """See `Engine`: an estimate, as the library does not report it."""
         return self._estimate.held
+
+    @property
+    def partial(self) -> int:
+        """See `Engine`."""
+        return self._quic.partial
 
     @property
     def unsent(self) -> int:
@@ -242,7 +248,7 @@ class NativeEngine:
         self._path = number
         return number
 
-    def read(self) -> list[bytes]:
+    def read(self) -> list[bytes | bytearray]:
         """See `Engine`."""
         self._take()
         pieces, self._pieces = self._pieces, []
@@ -254,16 +260,15 @@ class NativeEngine:
         if room <= 0:
             return
         try:
-            pieces = self._quic.read(room)
+            pieces, count = self._quic.read(room, self._limit - PREFIX_SIZE)
         except RuntimeError:
             self._fail()
             return
         self.finished = self._quic.finished
-        if pieces:
-            size = sum(map(len, pieces))
-            self._pieces += pieces
-            self._unread += size
-            self._estimate.read(size)
+        self._pieces += pieces
+        if count:
+            self._unread += count
+            self._estimate.read(count)
 
     def release(self, count: int) -> bool:
         """See `Engine`."""

@@ -67,6 +67,11 @@ class Qh3Status:
         return self._estimate.held
 
     @property
+    def partial(self) -> int:
+        """See `Engine`: the stream is passed on as it arrives."""
+        return 0
+
+    @property
     def unsent(self) -> int:
         """See `Engine`."""
         return self._sender.unsent

@@ -45,12 +45,13 @@ class FakeEngine:
         self.path = PathStatistics(0.04, 1200, 3)
         self.resized: tuple[int, int] | None = None
         self.connection_id = bytes(8)
-        self.pieces: list[bytes] = []
+        self.pieces: list[bytes | bytearray] = []
         self.codepoints: list[int] = []
         self.written = b""
         self.released = 0
         self.freed = 0
         self.held = 0
+        self.partial = 0
         self.known = False
         self.pings = 0
         self.pinged = asyncio.Event()
@@ -82,7 +83,7 @@ class FakeEngine:
     def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
         self.takes()
 
-    def read(self) -> list[bytes]:
+    def read(self) -> list[bytes | bytearray]:
         pieces, self.pieces = self.pieces, []
         return pieces
 
@@ -198,9 +199,13 @@ class TransportHarness:
         self.engine.security = SECURITY
         self.receiver.batch_received(now)
 
-    def feed(self, *pieces: bytes) -> None:
+    def feed(self, *pieces: bytes | bytearray) -> None:
         for piece in pieces:
-            self.receiver.datagram_received(piece, PATH, 1.0)
+            if isinstance(piece, bytearray):
+                # A whole message is no datagram: it is what an engine makes of several.
+                self.engine.pieces.append(piece)
+            else:
+                self.receiver.datagram_received(piece, PATH, 1.0)
         self.receiver.batch_received(1.0)
 
 

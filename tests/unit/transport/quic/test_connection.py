@@ -276,11 +276,11 @@ async def test_what_is_buffered_is_what_the_engine_has_until_it_is_freed(
     harness: TransportHarness,
 ) -> None:
     harness.engine.unacknowledged, harness.engine.held = 7, 9
-    assert harness.connection.buffered() == (7, 9)
+    assert harness.connection.buffered() == (7, 9, 0)
     harness.engine.terminated = True
     harness.connection.abort(ConnectionClosed("enough"))
 
-    assert harness.connection.buffered() == (0, 0)
+    assert harness.connection.buffered() == (0, 0, 0)
 
 
 async def test_a_handshake_that_the_peer_refuses_has_failed() -> None:

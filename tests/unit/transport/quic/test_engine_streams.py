@@ -217,3 +217,24 @@ def test_aioquic_announces_an_eighth_of_the_window_at_once(simulate: Simulate) -
     assert not simulation.server.release((1 << 15) - 1)
     assert simulation.server.release(1)
     assert not simulation.server.release(1)
+
+
+@pytest.mark.engine("native")
+def test_the_native_engine_gives_large_messages_as_a_whole(simulate: Simulate) -> None:
+    simulation = simulate(engines="native")
+    simulation.establish()
+    message = (100_000).to_bytes(4, "big") + random.Random(5).randbytes(100_000)
+    pieces: list[bytes | bytearray] = []
+    engine = simulation.server
+    read = engine.read
+
+    def keep() -> list[bytes | bytearray]:
+        pieces.extend(read())
+        return []
+
+    vars(engine)["read"] = keep
+    simulation.client.write(message, (5).to_bytes(4, "big"), b"small", message[:50_000])
+    simulation.run(lambda: engine.partial == 50_000)
+
+    assert pieces == [message, b"\0\0\0\5small"]
+    assert [type(piece) for piece in pieces] == [bytearray, bytes]

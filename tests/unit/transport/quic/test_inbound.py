@@ -79,3 +79,35 @@ async def test_a_peer_whose_messages_wait_for_us_is_not_said_to_be_late(
 
     assert harness.transport.flow().received == 6
     assert not harness.transport.flow().unfinished
+
+
+async def test_a_whole_message_of_the_engine_is_not_copied(harness: TransportHarness) -> None:
+    message = bytearray(prefix(100_000) + bytes(100_000))
+    harness.feed(message)
+    received = await harness.transport.receive()
+
+    assert received.obj is message
+    assert received == bytes(100_000)
+
+
+async def test_whole_messages_wait_for_room_as_all_others_do(harness: TransportHarness) -> None:
+    size = QUEUE_LIMIT // 4
+    for number in range(8):
+        harness.feed(bytearray(prefix(size) + bytes([number]) * size))
+    assert harness.transport.flow().messages < 8
+    for number in range(8):
+        assert (await harness.transport.receive())[0] == number
+
+
+async def test_what_the_engine_keeps_of_a_message_is_progress(harness: TransportHarness) -> None:
+    before = harness.transport.flow()
+    harness.engine.partial = 1000
+    flow = harness.transport.flow()
+
+    assert not before.unfinished
+    assert flow.unfinished
+    assert (flow.received, flow.unfetched) == (before.received + 1000, before.unfetched + 1000)
+    harness.engine.close_reason = CloseReason(0, "bye")
+    harness.receiver.batch_received(2.0)
+    with pytest.raises(ConnectionClosed, match="in the middle of a message"):
+        await harness.transport.receive()
