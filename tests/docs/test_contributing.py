@@ -14,6 +14,7 @@ def test_contributing(machine: ReaderMachine) -> None:
     with Reader(machine, "CONTRIBUTING.md") as reader:
         reader.leave_out("python3.11 -m venv --upgrade-deps .venv", why=CI)
         reader.leave_out(".venv/bin/ruff format .", why=CI)
+        reader.leave_out("cd native", why=CI)
         reader.leave_out("@pytest.mark.debian", why="shows how a test is written")
         reader.leave_out("apt install", why="needs root, and Debian's archive")
         reader.leave_out(".venv/bin/pip install -e . --group test --group fuzz", why=LONG)
