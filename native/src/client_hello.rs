@@ -90,7 +90,7 @@ fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
 
 fn number(rest: &mut &[u8], size: usize) -> Option<usize> {
     let bytes = take(rest, size)?;
-    Some(bytes.iter().fold(0, |value, byte| value << 8 | usize::from(*byte)))
+    Some(bytes.iter().fold(0, |value, byte| (value << 8) | usize::from(*byte)))
 }
 
 /// Read a vector with a length of `size` bytes before it ([RFC8446] 3.4).

@@ -796,7 +796,7 @@ impl Connection {
         };
         let measured = connection.stats();
         // Before the first acknowledgement the round trip is only assumed.
-        let round_trip = (measured.frame_rx.acks > 0).then(|| measured.path.rtt.as_secs_f64());
+        let round_trip = (measured.frame_rx.acks > 0).then_some(measured.path.rtt.as_secs_f64());
         (
             round_trip,
             measured.path.current_mtu,

@@ -80,7 +80,7 @@ impl Framer {
         let mut prefix = self.chunks.iter().flat_map(|chunk| chunk.iter());
         let mut length = 0;
         for _ in 0..PREFIX_SIZE {
-            length = length << 8 | usize::from(*prefix.next()?);
+            length = (length << 8) | usize::from(*prefix.next()?);
         }
         Some(length)
     }
@@ -133,8 +133,7 @@ mod tests {
             let pieces = framer.pieces(1 << 20);
             assert_eq!(sizes(&pieces), [(18, false), (LARGE + 4, true), (5, false)]);
             assert_eq!(framer.partial(), 0);
-            let joined: Vec<u8> =
-                pieces.iter().flat_map(|piece| piece.chunks.concat()).collect();
+            let joined: Vec<u8> = pieces.iter().flat_map(|piece| piece.chunks.concat()).collect();
             assert_eq!(joined, stream);
         }
     }
