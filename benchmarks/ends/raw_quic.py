@@ -4,7 +4,7 @@
     python -m benchmarks.ends.raw_quic client ENGINE DATAGRAM HOST MEBIBYTES PORT
 
 The server prints {"port": PORT}, the client what it measured, as JSON. One connection; the client
-sends zeros, the server counts them and says so when all have come. ENGINE `stock` is aioquic's own
+sends bytes, the server counts them and says so when all have come. ENGINE `stock` is aioquic's own
 asyncio server and client with its default windows, and datagrams of the given size.
 """
 
@@ -31,7 +31,8 @@ from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.udp import Path as NetworkPath
 from smbquic.transport.quic.udp import UdpEndpoint
 
-BLOCK = bytes(1 << 20)
+BLOCK = b"\xff" * (1 << 20)
+"""No messages: zeros would be very many empty ones."""
 AHEAD = 1 << 20
 """Unsent bytes that the sender keeps in the engine, as our transport does."""
 DONE = b"everything has arrived"

@@ -1,6 +1,6 @@
 //! One QUIC connection with one stream, as Python sees it.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +27,9 @@ use crate::session::{ClientTls, Negotiated, ServerTls};
 use crate::tickets::Ticket;
 use crate::verifier::provider;
 
+/// Addresses of the peer that are known at once. Packets from others change nothing before they are
+/// authenticated.
+const MAX_ADDRESSES: usize = 8;
 /// Bytes that quinn is given beyond what the path carries, so that it always has something to send.
 const AHEAD: usize = 64 << 10;
 /// Datagrams and bytes of one segment batch: a little less than the kernel's limits.
@@ -95,6 +98,7 @@ struct State {
     responses: Vec<Datagrams>,
     addresses: Vec<SocketAddr>,
     last_address: usize,
+    next_address: usize,
     connected: bool,
     begun: bool,
     finished: bool,
@@ -378,6 +382,7 @@ fn state_of(endpoint: Endpoint, peer: Arc<Peer>, settings: &Settings, is_client:
         responses: Vec::new(),
         addresses: Vec::new(),
         last_address: 0,
+        next_address: 0,
         connected: false,
         begun: false,
         finished: false,
@@ -514,17 +519,24 @@ impl Connection {
         Ok(Self::make(state_of(endpoint, peer, settings, false)))
     }
 
-    /// Set an address of the peer, by the number that datagrams of it have.
-    fn set_address(&mut self, index: usize, host: &str, port: u16, scope: u32) -> PyResult<()> {
+    /// Return the number of a new address of the peer, which may be that of one not used any more.
+    fn add_address(&mut self, host: &str, port: u16, scope: u32) -> PyResult<usize> {
         let address = socket_address(host, port, scope)?;
         let Some(state) = &mut self.state else {
-            return Ok(());
+            return Ok(0);
         };
-        if index >= state.addresses.len() {
-            state.addresses.resize(index + 1, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0));
+        if state.addresses.len() < MAX_ADDRESSES {
+            state.addresses.push(address);
+            return Ok(state.addresses.len() - 1);
         }
-        state.addresses[index] = address;
-        Ok(())
+        // The one that datagrams are sent to stays: anybody can send from as many as he likes.
+        let used = state.connection.as_ref().map(|(_, connection)| connection.remote_address());
+        state.next_address = (state.next_address + 1) % MAX_ADDRESSES;
+        if used == Some(state.addresses[state.next_address]) {
+            state.next_address = (state.next_address + 1) % MAX_ADDRESSES;
+        }
+        state.addresses[state.next_address] = address;
+        Ok(state.next_address)
     }
 
     /// Process datagrams of `size` bytes, of which the last may be shorter.

@@ -208,7 +208,6 @@ QH3 = {
 
 NATIVE = {
     "MOST_IDS": [64],
-    "MOST_PATHS": [8],
     # [RFC9000] 10.2
     "CLOSED_FOR": [3.0],
 }

@@ -31,9 +31,6 @@ from smbquic.transport.quic.tickets import LONGEST, Resumption
 from smbquic.transport.quic.udp import Batch, Path, Segments
 from smbquic.wire.cursor import Buffer
 
-MOST_PATHS = 8
-"""Addresses of a peer that are known at once: packets from others change nothing before they are
-authenticated, and an address that is used takes the place of one that is not."""
 CLOSED_FOR = 3.0
 """Seconds for which a handshake that failed with its first packet answers no other one."""
 
@@ -99,8 +96,9 @@ class NativeEngine:
         )
         self.connection_id = self._answers.first_id
         self._quic = self._connection()
-        self._paths: list[Path] = []
-        self._path = 0
+        # The addresses of the peer by their numbers, and the number of the last one.
+        self._paths: dict[int, Path] = {}
+        self._path: int | None = None
         self._now = 0.0
         self._unread = 0
         self._pieces: list[bytes | bytearray] = []
@@ -231,20 +229,13 @@ class NativeEngine:
     def _number_of(self, path: Path) -> int:
         """Return the number that the library knows the peer's address by."""
         paths = self._paths
-        if paths and paths[self._path] == path:
+        if self._path is not None and paths[self._path] == path:
             return self._path
-        if path in paths:
-            self._path = paths.index(path)
-            return self._path
-        if len(paths) < MOST_PATHS:
-            number = len(paths)
-            paths.append(path)
-        else:
-            # The present one stays: datagrams are sent to it.
-            number = (self._path + 1) % MOST_PATHS
+        number = next((number for number, known in paths.items() if known == path), None)
+        if number is None:
+            host, port, *more = path[0]
+            number = self._quic.add_address(host, port, more[1] if len(more) > 1 else 0)
             paths[number] = path
-        host, port, *more = path[0]
-        self._quic.set_address(number, host, port, more[1] if len(more) > 1 else 0)
         self._path = number
         return number
 

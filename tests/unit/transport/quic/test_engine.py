@@ -330,3 +330,20 @@ def test_nothing_is_logged_about_a_connection_that_lives_and_ends(
     simulation.run(lambda: simulation.client.terminated and simulation.server.terminated)
 
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.engine("native")
+def test_strangers_with_many_addresses_do_not_displace_the_peer(simulate: Simulate) -> None:
+    simulation = simulate(engines="native")
+    simulation.establish()
+    simulation.client.write(b"open")
+    simulation.run(lambda: simulation.received["server"])
+    for number in range(50):
+        stranger = ((f"198.51.100.{number}", 7), b"")
+        simulation.server.receive(b"\x40" + bytes(50), stranger, simulation.now)
+    simulation.destinations.clear()
+    simulation.server.write(b"answer")
+    simulation.run(lambda: simulation.received["client"])
+
+    assert set(simulation.destinations) == {simulation.client_path}
+    assert len(vars(simulation.server)["_paths"]) <= 8

@@ -4,7 +4,7 @@ import pytest
 
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic.engine import Acceptance, DatagramSizes
-from smbquic.transport.quic.native.engine import CLOSED_FOR, MOST_PATHS, NativeEngine
+from smbquic.transport.quic.native.engine import CLOSED_FOR, NativeEngine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ServerTls
@@ -12,6 +12,8 @@ from tests.attacks.quic_packets import InitialPackets, crypto_frame
 from tests.unit.transport.quic.harness import NoIds
 
 PATH = (("192.0.2.1", 50000), b"")
+MOST_ADDRESSES = 8
+"""That the compiled part knows at once."""
 
 
 @pytest.fixture
@@ -28,9 +30,11 @@ def server(pki: PkiDirectory) -> NativeEngine:
 
 
 def test_only_so_many_addresses_of_a_peer_are_known(server: NativeEngine) -> None:
-    numbers = {server._number_of((("192.0.2.1", port), b"")) for port in range(1, 10 * MOST_PATHS)}
-    assert numbers == set(range(MOST_PATHS))
-    assert len(server._paths) == MOST_PATHS
+    numbers = {
+        server._number_of((("192.0.2.1", port), b"")) for port in range(1, 10 * MOST_ADDRESSES)
+    }
+    assert numbers == set(range(MOST_ADDRESSES))
+    assert len(server._paths) == MOST_ADDRESSES
 
 
 def test_a_client_hello_that_is_said_to_be_large_is_refused(server: NativeEngine) -> None:
