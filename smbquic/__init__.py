@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     )
     from smbquic.ntstatus import NtStatus
     from smbquic.options.acme import AcmeOptions
+    from smbquic.options.certificate import IdentityFiles
     from smbquic.options.client import SessionOptions
     from smbquic.options.connection_ids import ConnectionIdOptions
     from smbquic.options.filter import FilterOptions
@@ -107,6 +108,7 @@ __all__ = [
     "FileExpectedError",
     "FilterOptions",
     "HandshakeError",
+    "IdentityFiles",
     "IdleTimeout",
     "LeaseCache",
     "Limits",
@@ -240,6 +242,7 @@ _load = lazy_names(
         "smbquic.ntstatus": ("NtStatus",),
         "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
         "smbquic.options.acme": ("AcmeOptions",),
+        "smbquic.options.certificate": ("IdentityFiles",),
         "smbquic.options.client": ("SessionOptions",),
         "smbquic.options.filter": ("FilterOptions",),
         "smbquic.options.connection_ids": ("ConnectionIdOptions",),

@@ -16,6 +16,7 @@ from benchmarks.ports import QUIC_PORT, TCP_PORT
 from benchmarks.programs import STARTING, Figures, Perform, Program, run
 from benchmarks.vpn.base import Tunnel
 from benchmarks.workspace import Workspace
+from smbquic.pki import PkiDirectory
 
 
 @dataclass(eq=False, kw_only=True)
@@ -23,7 +24,8 @@ class SmbArm(Arm):
     """smbquic at both ends.
 
     `congestion` is QUIC's congestion control, `tcp` the kernel's; None leaves it to the machine.
-    `port` is the usual one; 0 lets the server choose. The server has so many `workers`.
+    `port` is the usual one; 0 lets the server choose. The server has so many `workers`. If it is
+    `mutual`, clients have to show a certificate, and the server has two, by name.
     """
 
     name: str
@@ -38,6 +40,7 @@ class SmbArm(Arm):
     tcp: str | None = "cubic"
     port: int | None = None
     workers: int = 0
+    mutual: bool = False
 
     def __post_init__(self) -> None:
         self.quic = self.transport == "quic"
@@ -75,6 +78,8 @@ class SmbArm(Arm):
                 key=str(workspace.pki.server.key),
                 workers=self.workers,
             )
+            if self.mutual:
+                options = _mutual(options, workspace.pki)
             command = [sys.executable, "-m", "benchmarks.ends.server", options.to_json()]
             environment = tcp_congestion.environment(self.tcp)
             with closing(Program(network.server, command, environment)) as server:
@@ -101,6 +106,18 @@ class SmbArm(Arm):
         with closing(Program(network.client, command, environment)) as client:
             client.answer(STARTING)
             yield client.perform
+
+
+def _mutual(options: EndOptions, pki: PkiDirectory) -> EndOptions:
+    """Return options with certificates for another name of the server, and for the client."""
+    return replace(
+        options,
+        other_certificate=str(pki.server.certificate),
+        other_key=str(pki.server.key),
+        client_ca=str(pki.ca),
+        client_certificate=str(pki.client.certificate),
+        client_key=str(pki.client.key),
+    )
 
 
 def _lost_packets(server: Program) -> int:

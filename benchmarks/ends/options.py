@@ -29,6 +29,12 @@ class EndOptions:
     certificate: str = ""
     """The server's, and at the client the CA's."""
     key: str = ""
+    other_certificate: str = ""
+    """The server's for another name; with it clients have to show theirs."""
+    other_key: str = ""
+    client_ca: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
     workers: int = 0
     """Worker processes of the server."""
 

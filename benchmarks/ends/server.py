@@ -8,15 +8,43 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from benchmarks.ends.options import SHARE, USER, EndOptions
 from benchmarks.ends.process import emit, raise_descriptor_limit
-from smbquic import EncryptionOverQuic, EncryptionPolicy, Limits, serve, stop_signal
+from smbquic import (
+    EncryptionOverQuic,
+    EncryptionPolicy,
+    IdentityFiles,
+    Limits,
+    serve,
+    stop_signal,
+)
 
 MAX_CONNECTIONS = 1 << 16
 """More than any measurement opens; all of them come from one address."""
+
+
+def _certificates(options: EndOptions) -> dict[str, Any]:
+    """Return one certificate, or two for two names, with which clients have to show theirs."""
+    if not options.other_certificate:
+        return {"certificate": options.certificate, "key": options.key}
+    own = IdentityFiles(
+        certificate=Path(options.certificate),
+        key=Path(options.key),
+        default=True,
+        client_ca=Path(options.client_ca),
+    )
+    other = IdentityFiles(
+        certificate=Path(options.other_certificate),
+        key=Path(options.other_key),
+        names=("other.example",),
+        client_ca=Path(options.client_ca),
+    )
+    return {"certificates": (own, other)}
 
 
 async def main(options: EndOptions) -> None:
@@ -26,8 +54,7 @@ async def main(options: EndOptions) -> None:
         {SHARE: options.folder},
         {USER: options.password},
         [f"{options.transport}://{options.host}:{options.port}"],
-        certificate=options.certificate,
-        key=options.key,
+        **_certificates(options),
         server_name="bench",
         encryption=EncryptionPolicy.REQUIRED if encrypted else EncryptionPolicy.ALLOWED,
         encryption_over_quic=(

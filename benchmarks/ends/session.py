@@ -48,6 +48,8 @@ class Client:
             f"{scheme}://{options.user}@{options.host}:{options.port}/{SHARE}",
             password=options.password,
             ca=options.certificate,
+            client_certificate=options.client_certificate or None,
+            client_key=options.client_key or None,
             engine=options.engine,
             congestion=options.congestion,
             datagram_size=options.datagram_size or None,

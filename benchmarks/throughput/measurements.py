@@ -118,6 +118,12 @@ def _transfers() -> list[Measurement]:
     """Large files, over SMB."""
     return [
         Measurement("quic-native", "SMB over QUIC, native, 1472", transfers, _native()),
+        Measurement(
+            "quic-native-mutual",
+            "SMB over QUIC, native, 1472, client certificates, two names",
+            transfers,
+            _native(mutual=True),
+        ),
         Measurement("quic-qh3", "SMB over QUIC, qh3, 1472", transfers, _qh3()),
         Measurement("quic-aioquic", "SMB over QUIC, aioquic, 1472", transfers, _aioquic()),
         Measurement(

@@ -35,8 +35,29 @@ def _ratio(
     return lambda results: results.ratio(above, below)
 
 
+def _native_targets() -> Iterable[Target]:
+    """Yield how much faster than the others the native engine has to be."""
+    stream = ("raw-native", "stream", "rate")
+    yield Target("one stream, native / qh3", _ratio(stream, ("raw-qh3", "stream", "rate")), 1.5)
+    for way in ("get", "put"):
+        ours, jumbo = ("quic-native-mutual", way, "rate"), ("quic-native-jumbo", way, "rate")
+        for arm, times in (("quic-qh3", 1.4), ("samba-wireguard", 2), ("quic-aioquic", 8)):
+            yield Target(f"{way}, native / {arm}", _ratio(ours, (arm, way, "rate")), times)
+        yield Target(
+            f"{way}, native / qh3, jumbo", _ratio(jumbo, ("quic-qh3-jumbo", way, "rate")), 1.2
+        )
+    for work, times in (("read", 1.3), ("echo", 1.5)):
+        yield Target(
+            f"p50 of {work}, native / TCP",
+            _ratio(("small-quic-native", work, "p50"), ("small-tcp", work, "p50")),
+            times,
+            at_least=False,
+        )
+
+
 def targets() -> Iterable[Target]:
     """Yield the targets of the project."""
+    yield from _native_targets()
     for way in ("get", "put"):
         ours = ("quic-qh3", way, "rate")
         slow = ("quic-aioquic", way, "rate")
