@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from benchmarks.link import Host
@@ -40,6 +41,12 @@ def missing_programs(programs: Mapping[str, str]) -> list[str]:
         for program, package in programs.items()
         if shutil.which(program, path=SEARCH_PATH) is None
     ]
+
+
+def missing_engine(engine: str) -> list[str]:
+    """Return as a sentence that a QUIC engine is not installed, if it is not."""
+    module = {"native": "smbquic_native", "stock": "aioquic"}.get(engine, engine)
+    return [] if find_spec(module) else [f"the engine {engine} is not installed"]
 
 
 class Program:

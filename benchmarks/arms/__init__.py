@@ -27,6 +27,13 @@ _ARMS: tuple[Arm, ...] = (
     _quic(
         name="quic-bbr", title="SMB over QUIC (aioquic, BBR)", engine="aioquic", congestion="bbr"
     ),
+    _quic(name="quic-native", title="SMB over QUIC (native, cubic)", engine="native"),
+    _quic(
+        name="quic-native-bbr",
+        title="SMB over QUIC (native, BBR)",
+        engine="native",
+        congestion="bbr",
+    ),
     _quic(
         name="quic-double",
         title="SMB over QUIC (qh3), SMB encryption inside",

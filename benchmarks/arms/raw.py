@@ -10,7 +10,7 @@ from benchmarks.arms.base import Arm, Running
 from benchmarks.headers import Headers
 from benchmarks.link import Network
 from benchmarks.ports import TCP_PORT
-from benchmarks.programs import STARTING, Figures, Program, run
+from benchmarks.programs import STARTING, Figures, Program, missing_engine, run
 from benchmarks.workspace import Workspace
 
 MEBIBYTE = 1 << 20
@@ -61,6 +61,9 @@ class RawQuic(Arm):
     def __post_init__(self) -> None:
         engine = "aioquic" if self.engine == "stock" else self.engine
         self.headers = Headers.quic(self.datagram_size, engine)
+
+    def missing(self) -> list[str]:
+        return super().missing() + missing_engine(self.engine)
 
     @contextmanager
     def start(self, network: Network, workspace: Workspace) -> Iterator[Running]:

@@ -13,7 +13,7 @@ from benchmarks.ends import EndOptions
 from benchmarks.headers import IPV4, MTU, UDP, Headers
 from benchmarks.link import Network
 from benchmarks.ports import QUIC_PORT, TCP_PORT
-from benchmarks.programs import STARTING, Figures, Perform, Program, run
+from benchmarks.programs import STARTING, Figures, Perform, Program, missing_engine, run
 from benchmarks.vpn.base import Tunnel
 from benchmarks.workspace import Workspace
 from smbquic.pki import PkiDirectory
@@ -57,7 +57,7 @@ class SmbArm(Arm):
         found = super().missing()
         if not self.quic and self.tcp and self.tcp not in tcp_congestion.available():
             found.append(f"this kernel has no TCP congestion control {self.tcp}")
-        return found
+        return found + (missing_engine(self.engine) if self.quic else [])
 
     @contextmanager
     def start(self, network: Network, workspace: Workspace) -> Iterator[Running]:

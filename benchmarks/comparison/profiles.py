@@ -56,12 +56,15 @@ LOSS_ARMS = (
     "quic-aioquic",
     "quic-qh3",
     "quic-bbr",
+    "quic-native",
+    "quic-native-bbr",
     "wireguard",
     "wireguard-bbr",
     "raw-tcp",
 )
 FAIRNESS_ARMS = (
     *("tcp-encrypted", "tcp-bbr", "quic-aioquic", "quic-qh3", "quic-bbr"),
+    *("quic-native", "quic-native-bbr"),
     "wireguard",
 )
 HEADLINE = Profile(
@@ -99,7 +102,7 @@ ROAMING = Profile(
             ("address-change",),
             Sizes(bulk=8 * MIB, listings=()),
             (
-                *("tcp-encrypted", "quic-aioquic", "quic-qh3", "quic-bbr"),
+                *("tcp-encrypted", "quic-aioquic", "quic-qh3", "quic-bbr", "quic-native"),
                 *("wireguard", "openvpn", "ipsec"),
             ),
         ),

@@ -23,6 +23,8 @@ SHOWN = (
     "quic-qh3",
     "quic-aioquic",
     "quic-bbr",
+    "quic-native",
+    "quic-native-bbr",
     "wireguard",
     "wireguard-bbr",
     "openvpn",

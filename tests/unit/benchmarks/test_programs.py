@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from benchmarks import programs
 from benchmarks.link import Host
 from benchmarks.programs import Program, ProgramError, run
 
@@ -62,3 +63,10 @@ def test_a_program_is_run_to_its_end() -> None:
 def test_a_program_that_fails_shows_what_it_printed() -> None:
     with pytest.raises(ProgramError, match="exit code 1: it is full"):
         run(HERE, command("raise SystemExit('it is full')"))
+
+
+def test_an_engine_that_is_not_installed_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "find_spec", lambda module: module == "aioquic")
+
+    assert programs.missing_engine("aioquic") == programs.missing_engine("stock") == []
+    assert programs.missing_engine("native") == ["the engine native is not installed"]
