@@ -208,6 +208,8 @@ QH3 = {
 
 NATIVE = {
     "MOST_IDS": [64],
+    # [RFC8446] 6.2
+    "_INTERNAL_ERROR": [80],
     # [RFC9000] 10.2
     "CLOSED_FOR": [3.0],
 }

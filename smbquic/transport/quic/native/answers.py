@@ -1,5 +1,6 @@
 """Answers what a native connection asks during its handshake: IDs, certificates, verification."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from smbquic.transport.quic.tls import (
     wrong_key,
 )
 
+_INTERNAL_ERROR = 80
+"""The TLS alert for a fault of this end ([RFC8446] 6.2)."""
 MOST_IDS = 64
 """Connection IDs of one connection that are known at once. The library does not report which of
 them the peer has retired; it issues 8, and another one for each of those."""
@@ -27,6 +30,8 @@ Chosen = tuple[ServerConfig, Verify | None]
 """A server's certificate, and what verifies its clients."""
 Choose = Callable[[str], Chosen | None]
 """Finds a server's certificate by the name that is asked for."""
+
+logger = logging.getLogger(__name__)
 
 
 class Answers:
@@ -87,6 +92,10 @@ class Answers:
                 self._verify(chain)
         except HandshakeError as error:
             return self._refused(error)
+        except Exception:
+            # A fault of ours ends this handshake, and nothing else.
+            logger.exception("a peer's certificate cannot be verified")
+            return _INTERNAL_ERROR, ""
         return None
 
     def choose(self, server_name: str) -> ServerConfig | Refused:
