@@ -80,7 +80,7 @@ class Clients:
             )
             async with AsyncExitStack() as stack:
                 cache = await stack.enter_async_context(LeaseCache(share))
-                pages = Pages(cache, self._meter, generator, versions)
+                pages = Pages(cache, self._meter, generator, versions, killed=options.holds)
                 work = ClientWork(share, pages, home, self._meter, self._source, generator)
                 await work.begin(stack)
                 if options.holds:

@@ -41,6 +41,7 @@ class Crowd:
         self._folder = served.folder / "clients"
         self._random = random.Random(f"{plan.seed}/crowd")
         self._processes: list[asyncio.subprocess.Process] = []
+        """Those that are asked to end: the others are killed."""
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._reports: dict[str, Report] = {}
@@ -157,12 +158,14 @@ class Crowd:
                 limit=LINE,
                 start_new_session=True,
             )
-        self._processes.append(process)
+        if life is None:
+            self._processes.append(process)
         reading = asyncio.create_task(self._read(process, transport))
         try:
             if life is not None:
+                # The last one is killed at the end of the load: it leaves everything behind, too.
                 await self._pause(life)
-                if not self._stopping.is_set() and process.returncode is None:
+                if process.returncode is None:
                     process.kill()
                     self.killed[transport] += 1
             await reading
@@ -172,7 +175,8 @@ class Crowd:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-            self._processes.remove(process)
+            if life is None:
+                self._processes.remove(process)
         said = errors.read_text(errors="replace").strip()[-_STDERR:]
         errors.unlink()
         return code, said

@@ -14,27 +14,38 @@ class Pages:
     """One session's use of the pages.
 
     `versions` are the newest versions of pages that this client has seen, in former sessions, too.
+    Clients that are `killed` have pages of their own: their locks stay until the server knows that
+    they are gone, which is after 30 seconds over QUIC.
     """
 
     def __init__(
-        self, cache: LeaseCache, meter: Meter, generator: random.Random, versions: dict[str, int]
+        self,
+        cache: LeaseCache,
+        meter: Meter,
+        generator: random.Random,
+        versions: dict[str, int],
+        *,
+        killed: bool = False,
     ) -> None:
         self._cache = cache
+        self._folder, self._name = PAGES_FOLDER, "page"
+        if killed:
+            self._folder, self._name = KILLED_FOLDER, "killed page"
         self._meter = meter
         self._random = generator
         self._versions = versions
 
     async def read(self) -> None:
         """Read a page through the cache, which has it as long as a lease lasts."""
-        path = self._any(PAGES_FOLDER)
+        path, action = self._any(self._folder), f"read {self._name}"
         await self._meter.unless_locked(
-            "read page", lambda: self._meter.timed("read page", lambda: self._read(path))
+            action, lambda: self._meter.timed(action, lambda: self._read(path))
         )
 
     async def write(self) -> None:
         """Write the next version of a page; its lock may have to be waited for."""
-        path, blocking = self._any(PAGES_FOLDER), self._random.random() < 0.5
-        await self._write("write page", path, blocking=blocking)
+        path, blocking = self._any(self._folder), self._random.random() < 0.5
+        await self._write(f"write {self._name}", path, blocking=blocking)
 
     async def take_over(self) -> None:
         """Write a page that clients hold which are killed: their lease has to be broken."""

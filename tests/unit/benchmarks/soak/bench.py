@@ -22,8 +22,11 @@ HOME = "home"
 class Bench:
     """A server of a folder, and a client's work on it."""
 
-    def __init__(self, work: ClientWork, pages: Pages, meter: Meter, folder: Path) -> None:
+    def __init__(
+        self, work: ClientWork, cache: LeaseCache, pages: Pages, meter: Meter, folder: Path
+    ) -> None:
         self.work = work
+        self.cache = cache
         self.pages = pages
         self.meter = meter
         self.folder = folder
@@ -56,6 +59,6 @@ def run(folder: Path, test: Test, *, seed: int = 1) -> None:
             pages = Pages(cache, meter, generator, {})
             work = ClientWork(share, pages, HOME, meter, Source("seed"), generator)
             await work.begin(stack)
-            await test(Bench(work, pages, meter, folder))
+            await test(Bench(work, cache, pages, meter, folder))
 
     asyncio.run(main())

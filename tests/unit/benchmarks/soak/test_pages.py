@@ -1,5 +1,6 @@
 """Pages that several clients write, and what a client notices of them."""
 
+import random
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from benchmarks.soak import content
 from benchmarks.soak.content import PAGE
+from benchmarks.soak.pages import Pages
 from benchmarks.soak.plan import KILLED_FOLDER, PAGES, PAGES_FOLDER
 from benchmarks.soak.report import DifferenceError
 from tests.unit.benchmarks.soak.bench import Bench, run
@@ -33,6 +35,19 @@ def test_pages_that_go_back_or_are_not_whole(data: bytes, tmp_path: Path) -> Non
             (tmp_path / PAGES_FOLDER / f"page-{number}").write_bytes(data)
         with pytest.raises(DifferenceError):
             await bench.pages.write()
+
+    run(tmp_path, test)
+
+
+def test_killed_clients_have_pages_of_their_own(tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        pages = Pages(bench.cache, bench.meter, random.Random(1), {}, killed=True)
+        for _ in range(5):
+            await pages.write()
+            await pages.read()
+        assert set(bench.meter.report.times) == {"write killed page", "read killed page"}
+        files = (tmp_path / KILLED_FOLDER).iterdir()
+        assert sum(content.version_of(file.read_bytes()) for file in files) == 5
 
     run(tmp_path, test)
 
