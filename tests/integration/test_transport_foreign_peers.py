@@ -17,7 +17,9 @@ from aioquic.tls import SessionTicket
 from smbquic.errors import HandshakeError
 from smbquic.pki import PkiDirectory
 from smbquic.transport import quic
+from smbquic.transport.quic.packet import VERSION_2
 from smbquic.transport.quic.transport import QuicTransport
+from tests.engines import AUTO, ENGINES, INSTALLED
 from tests.integration.aioquic_client import aioquic_configuration, first_datagram
 from tests.integration.handshaking import (
     EchoServer,
@@ -61,7 +63,25 @@ async def test_a_server_of_another_protocol_is_recognized(
     assert caught.value.reason == "alpn"
 
 
-class ZeroLengthIdClient(QuicConnectionProtocol):
+class EchoClient(QuicConnectionProtocol):
+    """A client of aioquic's that is sent back what it sends."""
+
+    def __init__(self, connection: QuicConnection, **more: Any) -> None:
+        self._received: asyncio.Queue[bytes] = asyncio.Queue()
+        super().__init__(connection, **more)
+
+    def quic_event_received(self, event: QuicEvent) -> None:
+        if isinstance(event, StreamDataReceived):
+            self._received.put_nowait(event.data)
+
+    async def exchange(self) -> None:
+        """Send a message, and wait for it."""
+        self._quic.send_stream_data(0, b"\0\0\0\1a")
+        self.transmit()
+        assert await asyncio.wait_for(self._received.get(), 60) == b"\0\0\0\1a"
+
+
+class ZeroLengthIdClient(EchoClient):
     """A client with a zero-length connection ID.
 
     aioquic would use one for the server too, and send NEW_CONNECTION_ID frames with empty ones.
@@ -71,15 +91,10 @@ class ZeroLengthIdClient(QuicConnectionProtocol):
         first = bytes(range(8))
         connection._peer_cid.cid = connection._original_destination_connection_id = first
         connection._replenish_connection_ids = lambda: None  # type: ignore[method-assign]
-        self.received: asyncio.Queue[bytes] = asyncio.Queue()
         super().__init__(connection, **more)
 
-    def quic_event_received(self, event: QuicEvent) -> None:
-        if isinstance(event, StreamDataReceived):
-            self.received.put_nowait(event.data)
 
-
-@pytest.mark.parametrize("pairing", ["aioquic", "auto"], indirect=True)
+@pytest.mark.parametrize("pairing", ["aioquic", "native", "auto"], indirect=True)
 @pytest.mark.parametrize("half_open", [256, 1])
 async def test_a_client_with_a_zero_length_connection_id_is_served(
     echo_server: EchoServer, identity: quic.ServerTls, pki: PkiDirectory, half_open: int
@@ -94,12 +109,32 @@ async def test_a_client_with_a_zero_length_connection_id_is_served(
         create_protocol=ZeroLengthIdClient,
     ) as client:
         assert isinstance(client, ZeroLengthIdClient)
-        client._quic.send_stream_data(0, b"\0\0\0\1a")
-        client.transmit()
-        assert await asyncio.wait_for(client.received.get(), 60) == b"\0\0\0\1a"
+        await client.exchange()
         transport = await echo_server.connection()
 
-    assert transport.peer.engine == "aioquic"
+    server = echo_server.pairing.server
+    expected = "aioquic" if AUTO == "qh3" else AUTO
+    assert transport.peer.engine == (expected if server == "auto" else server)
+
+
+@pytest.mark.parametrize("pairing", [*ENGINES, "auto"], indirect=True)
+async def test_a_client_that_begins_with_version_2_is_served(
+    echo_server: EchoServer, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    """Where no engine has it, the client is asked for version 1."""
+    await echo_server.start(identity)
+    configuration = aioquic_configuration(pki, ["smb"])
+    configuration.original_version = VERSION_2
+    async with aioquic_connect(
+        "127.0.0.1", echo_server.port, configuration=configuration, create_protocol=EchoClient
+    ) as client:
+        assert isinstance(client, EchoClient)
+        await client.exchange()
+        transport = await echo_server.connection()
+
+    server = echo_server.pairing.server
+    expected = next(name for name in ("qh3", "aioquic") if name in INSTALLED)
+    assert transport.peer.engine == (expected if server == "auto" else server)
 
 
 @pytest.mark.parametrize("pairing", ["qh3"], indirect=True)
@@ -226,7 +261,9 @@ async def test_an_unknown_version_is_answered_with_the_known_ones(
         + client_id
         + bytes([8])
         + server_id
-        + bytes.fromhex("000000016b3343cf")
+        + bytes.fromhex(
+            "00000001" if echo_server.pairing.server == "native" else "000000016b3343cf"
+        )
     )
 
 

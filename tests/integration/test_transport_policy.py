@@ -11,7 +11,7 @@ from smbquic import sync
 from smbquic.cli.main import main
 from smbquic.client.url import PORTS
 from smbquic.pki import PkiDirectory
-from tests.engines import INSTALLED
+from tests.engines import ENGINES
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_a_wrong_certificate_is_an_error(
     assert main(["ping", "--transport", "quic,tcp", url]) == 4
 
 
-@pytest.mark.parametrize("engine", INSTALLED)
-def test_secrets_and_traces(
+@pytest.mark.parametrize("engine", ENGINES)
+def test_secrets(
     engine: str,
     ports: dict[str, int],
     ca: str,
@@ -105,9 +105,38 @@ def test_secrets_and_traces(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
-    monkeypatch.setenv("QLOGDIR", str(tmp_path / "traces"))
     url = f"smb+quic://localhost:{ports['quic']}"
     assert ping(capsys, "--ca", ca, "--engine", engine, url)[0] == "quic"
     assert (tmp_path / "keys").read_text().count("CLIENT_TRAFFIC_SECRET_0 ") == 1
+
+
+@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+def test_traces(
+    engine: str,
+    ports: dict[str, int],
+    ca: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("QLOGDIR", str(tmp_path / "traces"))
+    url = f"smb+quic://localhost:{ports['quic']}"
+    assert ping(capsys, "--ca", ca, "--engine", engine, url)[0] == "quic"
     (trace,) = (tmp_path / "traces").glob("*.qlog")
     assert json.loads(trace.read_text())["traces"][0]["vantage_point"]["type"] == "client"
+
+
+@pytest.mark.engine("native", "qh3")
+def test_an_engine_without_traces_is_not_taken_for_them(
+    ports: dict[str, int],
+    ca: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("QLOGDIR", str(tmp_path / "traces"))
+    arguments = ["ping", "--count", "1", "--ca", ca, f"smb+quic://localhost:{ports['quic']}"]
+    assert main(arguments) == 0
+    assert "engine qh3 (native has no qlog traces)" in capsys.readouterr().out
+    assert main([*arguments, "--engine", "native"]) == 2
+    assert "native has no qlog traces: use the engine qh3" in capsys.readouterr().err
