@@ -16,7 +16,7 @@ from benchmarks.programs import SEARCH_PATH, Finished, ProgramError, run, termin
 from benchmarks.workspace import Workspace
 
 Protection = Literal["sign", "encrypt"]
-_SETTINGS = """
+SETTINGS = """
 [global]
   workgroup = BENCH
   netbios name = BENCH
@@ -43,6 +43,9 @@ _SETTINGS = """
   map archive = no
   map hidden = no
   map system = no
+  # The files are in memory, where a thread for each READ and WRITE only costs time.
+  aio read size = 0
+  aio write size = 0
   kernel oplocks = no
   kernel share modes = no
   posix locking = no
@@ -51,6 +54,8 @@ _SETTINGS = """
   read only = no
   smb encrypt = {encrypt}
 """
+KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "9437184", "MALLOC_TRIM_THRESHOLD_": "16777216"}
+"""Variables with which glibc keeps the memory of a large message; our server does so by itself."""
 _RATE = re.compile(r"\(([\d.]+) (?:KiloBytes|kb|kB)/(?:sec|s)\) \(average")
 _OPERATIONS = re.compile(r"(\w+)\[num/s=(\d+)")
 
@@ -73,7 +78,7 @@ def smbd(
 
     `tcp` is its congestion control; None: the machine's.
     """
-    environment = {**congestion.environment(tcp), "PATH": SEARCH_PATH}
+    environment = {**congestion.environment(tcp), **KEPT_MEMORY, "PATH": SEARCH_PATH}
     configuration = _configure(host, workspace, port, protection)
     server = host.popen(
         ["smbd", "-s", str(configuration), "-F", "--no-process-group", "--debug-stdout"],
@@ -100,7 +105,7 @@ def _configure(host: Host, workspace: Workspace, port: int, protection: Protecti
     # In a namespace nobody else can reach it, and smbd does not see WireGuard's address as one.
     bind = "yes" if host.address.startswith("127.") else "no"
     configuration.write_text(
-        _SETTINGS.format(
+        SETTINGS.format(
             port=port,
             bind=bind,
             address=host.address,
