@@ -9,6 +9,7 @@ mod client_hello;
 mod config;
 mod connection;
 mod framer;
+mod gaps;
 mod ids;
 mod parameters;
 mod peer;

@@ -4,7 +4,7 @@
 //! client has to show its own, and whether it gets a ticket depend on what it asks for.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::Python;
 use quinn_proto::crypto::{
@@ -21,6 +21,7 @@ use rustls_pki_types::ServerName;
 
 use crate::client_hello::{self, Progress};
 use crate::config::{ServerConfig, initial_suite};
+use crate::gaps::{BoundedKey, Received};
 use crate::parameters;
 use crate::peer::{Peer, Refusal, with_current};
 
@@ -60,11 +61,19 @@ pub struct TlsSession {
     peer: Arc<Peer>,
     next_secrets: Option<Secrets>,
     reported: bool,
+    received: Arc<Mutex<Received>>,
 }
 
 impl TlsSession {
     fn new(state: State, peer: Arc<Peer>) -> Self {
-        Self { state, suite: initial_suite(), peer, next_secrets: None, reported: false }
+        Self {
+            state,
+            suite: initial_suite(),
+            peer,
+            next_secrets: None,
+            reported: false,
+            received: Arc::default(),
+        }
     }
 
     fn tls(&self) -> Option<&Connection> {
@@ -103,6 +112,11 @@ impl TlsSession {
         let hello = std::mem::take(hello);
         self.state = State::Begun(Box::new(tls.into()));
         Ok(Some(hello))
+    }
+
+    /// Return a key for the peer's 1-RTT packets that lets it make only so many gaps.
+    fn bounded(&self, key: Box<dyn PacketKey>) -> Box<dyn PacketKey> {
+        Box::new(BoundedKey::new(key, self.received.clone()))
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), TransportError> {
@@ -218,7 +232,9 @@ impl crypto::Session for TlsSession {
 
     fn read_handshake(&mut self, buf: &[u8]) -> Result<bool, TransportError> {
         self.read(buf)?;
-        let ready = !self.reported && !self.is_handshaking();
+        let complete = !self.is_handshaking();
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).complete = complete;
+        let ready = !self.reported && complete;
         self.reported |= ready;
         Ok(ready)
     }
@@ -245,19 +261,21 @@ impl crypto::Session for TlsSession {
             return None;
         };
         let change = with_current(&self.peer, || tls.write_hs(buf))?;
-        Some(boxed(match change {
-            KeyChange::Handshake { keys } => keys,
+        Some(match change {
+            KeyChange::Handshake { keys } => boxed(keys),
             KeyChange::OneRtt { keys, next } => {
                 self.next_secrets = Some(next);
+                let mut keys = boxed(keys);
+                keys.packet.remote = self.bounded(keys.packet.remote);
                 keys
             }
-        }))
+        })
     }
 
     fn next_1rtt_keys(&mut self) -> Option<KeyPair<Box<dyn PacketKey>>> {
         let keys = self.next_secrets.as_mut()?.next_packet_keys();
         self.peer.record().derived_keys += 1;
-        Some(KeyPair { local: Box::new(keys.local), remote: Box::new(keys.remote) })
+        Some(KeyPair { local: Box::new(keys.local), remote: self.bounded(Box::new(keys.remote)) })
     }
 
     fn is_valid_retry(&self, orig_dst_cid: &ConnectionId, header: &[u8], payload: &[u8]) -> bool {
