@@ -22,7 +22,7 @@ MODULES = {plugin.name: plugin.module for plugin in registry.ENGINES}
 """The libraries of the engines, the fastest first."""
 ENGINES = tuple(name for name in get_args(EngineName) if name != "auto")
 MISSING = frozenset(plugin.name for plugin in registry.ENGINES if not plugin.installed)
-USING = {"aioquic": r"tests\.flood\b"}
+USING = {"aioquic": r"tests\.(?:flood|attacks\.quic_packets)\b"}
 """Helpers of tests that use a library: they build packets with it."""
 INSTALLED = [name for name in ENGINES if name not in MISSING]
 CERTIFYING = {plugin.name for plugin in registry.ENGINES if plugin.capabilities.client_certificates}
