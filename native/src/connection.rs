@@ -35,6 +35,8 @@ const AHEAD: usize = 64 << 10;
 /// Datagrams and bytes of one segment batch: a little less than the kernel's limits.
 const MAX_SEGMENTS: usize = 60;
 const MAX_SEGMENTED: usize = 64_000;
+/// Buffers that are kept to be used again, of one call to quinn each.
+const MOST_SPARE: usize = 8;
 /// Bytes that are made in one call, so that nothing else waits for long.
 const MAX_BURST: usize = 2 << 20;
 /// quinn's timers have whole nanoseconds, Python's time has not: a call must not be early.
@@ -105,6 +107,8 @@ struct State {
     reset: bool,
     more: bool,
     lost: Option<ConnectionError>,
+    /// Memory for datagrams, which is used again.
+    spare: Vec<Vec<u8>>,
 }
 
 impl State {
@@ -230,8 +234,11 @@ impl State {
             let Some((_, connection)) = &mut self.connection else {
                 break;
             };
-            let mut content = Vec::new();
-            let Some(transmit) = connection.poll_transmit(now, MAX_SEGMENTS, &mut content) else {
+            // A segment batch of the kernel's size: the rest would be another system call.
+            let most = MAX_SEGMENTED / usize::from(connection.current_mtu());
+            let mut content = self.spare.pop().unwrap_or_default();
+            let Some(transmit) = connection.poll_transmit(now, most.max(1), &mut content) else {
+                self.spare.push(content);
                 break;
             };
             made += transmit.size;
@@ -251,6 +258,24 @@ impl State {
         }
         self.advance();
         batches
+    }
+
+    /// Return the number by which Python knows an address.
+    fn number_of(&self, address: SocketAddr) -> usize {
+        if self.addresses.get(self.last_address) == Some(&address) {
+            return self.last_address;
+        }
+        self.addresses.iter().position(|each| *each == address).unwrap_or(0)
+    }
+
+    /// Use the memory of datagrams again, but keep no more than one flush mostly needs.
+    fn recycle(&mut self, parts: Vec<Vec<u8>>) {
+        for mut part in parts {
+            if self.spare.len() < MOST_SPARE {
+                part.clear();
+                self.spare.push(part);
+            }
+        }
     }
 
     /// Return what has arrived in order and can be passed on, and how many bytes were read for it.
@@ -359,10 +384,6 @@ impl Connection {
         }
     }
 
-    fn state(&self) -> PyResult<&State> {
-        self.state.as_ref().ok_or_else(|| PyRuntimeError::new_err("the connection has ended"))
-    }
-
     fn make(state: State) -> Self {
         Self { state: Some(state), base: None }
     }
@@ -389,6 +410,7 @@ fn state_of(endpoint: Endpoint, peer: Arc<Peer>, settings: &Settings, is_client:
         reset: false,
         more: false,
         lost: None,
+        spare: Vec::new(),
     }
 }
 
@@ -602,17 +624,15 @@ impl Connection {
     fn datagrams(&mut self, python: Python<'_>, now: f64) -> PyResult<Vec<SegmentBatch>> {
         let now = self.instant(now);
         let batches = self.run(python, |state| state.datagrams(now))?;
-        let state = self.state()?;
+        let Some(state) = &mut self.state else {
+            return Ok(Vec::new());
+        };
         batches
             .into_iter()
             .map(|batch| {
-                let last = state.addresses.get(state.last_address) == Some(&batch.address);
-                let address = if last {
-                    state.last_address
-                } else {
-                    state.addresses.iter().position(|each| *each == batch.address).unwrap_or(0)
-                };
+                let address = state.number_of(batch.address);
                 let content = joined(python, &batch.parts)?;
+                state.recycle(batch.parts);
                 Ok((content, batch.segment, address, batch.ecn))
             })
             .collect()
