@@ -91,7 +91,9 @@ def test_a_failure_is_kept_and_the_rest_goes_on(
     assert "round 0: once: {'get': '1'}" in capsys.readouterr().err
 
 
-def test_arms_are_chosen_by_pattern() -> None:
+def test_arms_are_chosen_by_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whatever this machine has.
+    monkeypatch.setattr(Measurement, "missing", lambda self: [])
     names = {one.name for one in chosen("quic-*,raw-qh3")}
     ours = {one.name for one in all_measurements() if one.name.startswith("quic-")}
     assert names == ours | {"raw-qh3"}
