@@ -107,6 +107,8 @@ struct State {
     reset: bool,
     more: bool,
     lost: Option<ConnectionError>,
+    /// Whether much was sent the last time.
+    bulk: bool,
     /// Memory for datagrams, which is used again.
     spare: Vec<Vec<u8>>,
 }
@@ -256,6 +258,10 @@ impl State {
                 break;
             }
         }
+        self.bulk = made >= MAX_SEGMENTED;
+        if !self.bulk {
+            self.spare = Vec::new();
+        }
         self.advance();
         batches
     }
@@ -268,10 +274,11 @@ impl State {
         self.addresses.iter().position(|each| *each == address).unwrap_or(0)
     }
 
-    /// Use the memory of datagrams again, but keep no more than one flush mostly needs.
+    /// Use the memory of datagrams again, but keep no more than one flush mostly needs, and none
+    /// for a connection that sends little.
     fn recycle(&mut self, parts: Vec<Vec<u8>>) {
         for mut part in parts {
-            if self.spare.len() < MOST_SPARE {
+            if self.bulk && self.spare.len() < MOST_SPARE {
                 part.clear();
                 self.spare.push(part);
             }
@@ -410,6 +417,7 @@ fn state_of(endpoint: Endpoint, peer: Arc<Peer>, settings: &Settings, is_client:
         reset: false,
         more: false,
         lost: None,
+        bulk: false,
         spare: Vec::new(),
     }
 }
