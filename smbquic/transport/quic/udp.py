@@ -54,7 +54,7 @@ _TRAFFIC_CLASS = struct.Struct("=i")
 logger = logging.getLogger(__name__)
 
 
-class Segments(NamedTuple):
+class SegmentBatch(NamedTuple):
     """Datagrams that are contiguous: each has `size` bytes, and only the last may be shorter.
 
     They are sent with the codepoint `ecn` in their IP headers ([RFC3168] 5, 0 to 3).
@@ -65,14 +65,14 @@ class Segments(NamedTuple):
     ecn: int = 0
 
 
-Batch = tuple[Sequence[bytes | Segments], Path]
+Batch = tuple[Sequence[bytes | SegmentBatch], Path]
 """Datagrams for one path, in order."""
 
 
-def single_datagrams(datagrams: Iterable[bytes | Segments]) -> Iterator[bytes]:
+def single_datagrams(datagrams: Iterable[bytes | SegmentBatch]) -> Iterator[bytes]:
     """Yield the datagrams of a batch one by one."""
     for each in datagrams:
-        if isinstance(each, Segments):
+        if isinstance(each, SegmentBatch):
             for start in range(0, len(each.data), each.size):
                 yield bytes(each.data[start : start + each.size])
         else:
@@ -191,7 +191,7 @@ class UdpEndpoint:
             self._on_writable.clear()
             self._forget_socket()
 
-    def send(self, datagrams: Sequence[bytes | Segments], path: Path) -> None:
+    def send(self, datagrams: Sequence[bytes | SegmentBatch], path: Path) -> None:
         """Send datagrams in order; what the kernel does not take now is sent later."""
         if self._closed:
             return
@@ -201,8 +201,8 @@ class UdpEndpoint:
         start = 0
         while start < len(datagrams):
             first = datagrams[start]
-            rest: Sequence[bytes | Segments]
-            if isinstance(first, Segments):
+            rest: Sequence[bytes | SegmentBatch]
+            if isinstance(first, SegmentBatch):
                 rest, end = self._send_segments(first, path), start + 1
             else:
                 rest, end = self._send_several(datagrams, start, path)
@@ -212,7 +212,7 @@ class UdpEndpoint:
                 return
             start = end
 
-    def _send_segments(self, segments: Segments, path: Path) -> list[Segments]:
+    def _send_segments(self, segments: SegmentBatch, path: Path) -> list[SegmentBatch]:
         """Send a contiguous batch; return the rest, which the kernel does not take now."""
         size, ecn = segments.size, segments.ecn
         # Slices of a memoryview copy nothing.
@@ -223,7 +223,7 @@ class UdpEndpoint:
             try:
                 self._send_at_once([part], size if len(part) > size else 0, path, ecn)
             except BlockingIOError:
-                return [Segments(data[at:], size, ecn)]
+                return [SegmentBatch(data[at:], size, ecn)]
             except OSError as error:
                 sizes = [size] * (len(part) // size)
                 if len(part) % size:
@@ -233,7 +233,7 @@ class UdpEndpoint:
         return []
 
     def _send_several(
-        self, datagrams: Sequence[bytes | Segments], start: int, path: Path
+        self, datagrams: Sequence[bytes | SegmentBatch], start: int, path: Path
     ) -> tuple[list[bytes], int]:
         """Send datagrams from `start` on that are not contiguous, with one system call.
 
@@ -249,7 +249,7 @@ class UdpEndpoint:
             end = start + self._lost(error, list(map(len, batch)), path)
         return [], end
 
-    def _batch(self, datagrams: Sequence[bytes | Segments], start: int) -> list[bytes]:
+    def _batch(self, datagrams: Sequence[bytes | SegmentBatch], start: int) -> list[bytes]:
         """Return the segment batch that begins at `start`, for one system call.
 
         All have the size of the first; the last one may be shorter.

@@ -28,7 +28,7 @@ from smbquic.transport.quic.native.answers import Answers, Choose
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.receive_estimate import ReceiveEstimate
 from smbquic.transport.quic.tickets import LONGEST, Resumption
-from smbquic.transport.quic.udp import Batch, Path, Segments
+from smbquic.transport.quic.udp import Batch, Path, SegmentBatch
 from smbquic.wire.cursor import Buffer
 
 CLOSED_FOR = 3.0
@@ -421,5 +421,5 @@ class NativeEngine:
             self.close_reason = reason
 
 
-def _sendable(content: bytes, size: int, ecn: int) -> bytes | Segments:
-    return Segments(content, size, ecn) if ecn or len(content) > size else content
+def _sendable(content: bytes, size: int, ecn: int) -> bytes | SegmentBatch:
+    return SegmentBatch(content, size, ecn) if ecn or len(content) > size else content

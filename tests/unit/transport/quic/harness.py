@@ -20,7 +20,7 @@ from smbquic.transport.quic.engine import (
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.transport import QuicTransport
-from smbquic.transport.quic.udp import Batch, Path, Segments, UdpEndpoint, single_datagrams
+from smbquic.transport.quic.udp import Batch, Path, SegmentBatch, UdpEndpoint, single_datagrams
 from smbquic.wire.cursor import Buffer
 
 PATH = (("192.0.2.1", 443), b"")
@@ -137,7 +137,7 @@ class FakeEndpoint:
         self.callbacks: list[Callable[[], None]] = []
         self.rebound = 0
 
-    def send(self, datagrams: Sequence[bytes | Segments], path: Path) -> None:
+    def send(self, datagrams: Sequence[bytes | SegmentBatch], path: Path) -> None:
         self.sent += single_datagrams(datagrams)
 
     def when_writable(self, callback: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from smbquic.transport.quic.engine import Acceptance, CloseReason, DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
-from smbquic.transport.quic.udp import Path, Segments, single_datagrams
+from smbquic.transport.quic.udp import Path, SegmentBatch, single_datagrams
 from tests.engines import INSTALLED
 
 CLIENT = (("192.0.2.1", 50000), b"")
@@ -127,7 +127,7 @@ class Simulation:
         sent: list[tuple[bytes, Path]] = []
         for datagrams, path in self.engine(name).datagrams(self.now):
             for each in datagrams:
-                ecn = each.ecn if isinstance(each, Segments) else 0
+                ecn = each.ecn if isinstance(each, SegmentBatch) else 0
                 for datagram in single_datagrams([each]):
                     sent.append((datagram, path))
                     self.codepoints[name].append(ecn)

@@ -33,7 +33,7 @@ from smbquic.transport.quic.registry import ClientKind, ServerEngines
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.stateless_reset import StatelessResets, is_reset
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls
-from smbquic.transport.quic.udp import Path, Segments
+from smbquic.transport.quic.udp import Path, SegmentBatch
 from smbquic.transport.refusals import ListenerRefusal, Refusals
 from smbquic.transport.serving import Connections, Limiter
 from tests.unit.transport.quic.harness import SECURITY, FakeEndpoint, FakeEngine
@@ -91,7 +91,7 @@ class ListeningEndpoint(FakeEndpoint):
         self.paths: list[Path] = []
         self.closed = False
 
-    def send(self, datagrams: Sequence[bytes | Segments], path: Path) -> None:
+    def send(self, datagrams: Sequence[bytes | SegmentBatch], path: Path) -> None:
         super().send(datagrams, path)
         self.paths.append(path)
 

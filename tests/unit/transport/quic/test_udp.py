@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from smbquic.transport import socket_options
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic import udp
-from smbquic.transport.quic.udp import Path, Segments, UdpEndpoint, single_datagrams
+from smbquic.transport.quic.udp import Path, SegmentBatch, UdpEndpoint, single_datagrams
 from smbquic.wire.cursor import Buffer
 from tests.unit.transport.option_socket import OptionSocket
 
@@ -205,12 +205,12 @@ async def test_what_is_contiguous_leaves_in_one_system_call(
     client = open_endpoint(FakeReceiver(), remote=at(server))
     sock = failing(client)
     data = b"".join(bytes([number]) * 1200 for number in range(5)) + b"short"
-    client.send([Segments(source(data), 1200)], (server.local, b""))
+    client.send([SegmentBatch(source(data), 1200)], (server.local, b""))
     assert sock.taken == [[data]]
     assert sock.control == [[(17, 103, b"\xb0\x04")]]
 
     client._socket = sock.real
-    client.send([b"first", Segments(source(data), 1200), b"last"], (server.local, b""))
+    client.send([b"first", SegmentBatch(source(data), 1200), b"last"], (server.local, b""))
     await receiver.receives(8)
     assert b"".join(receiver.datagrams) == b"first" + data + b"last"
     assert list(map(len, receiver.datagrams)) == [5, *[1200] * 5, 5, 4]
@@ -235,7 +235,7 @@ async def test_a_batch_is_cut_where_a_segment_ends(
     endpoint = open_endpoint(FakeReceiver(), remote=NOBODY)
     sock = failing(endpoint)
     data = bytes(range(256)) * 400
-    endpoint.send([Segments(data[:length], size)], TO_NOBODY)
+    endpoint.send([SegmentBatch(data[:length], size)], TO_NOBODY)
 
     assert [len(part) for [part] in sock.taken] == parts
     assert b"".join(part for [part] in sock.taken) == data[:length]
@@ -248,7 +248,7 @@ async def test_the_rest_of_a_contiguous_batch_is_sent_later(open_endpoint: Open)
     endpoint = open_endpoint(FakeReceiver(), remote=NOBODY)
     sock = failing(endpoint, None, BlockingIOError(), BlockingIOError())
     data = bytes(range(250)) * 400
-    endpoint.send([Segments(data, 1000, 2), b"last"], TO_NOBODY)
+    endpoint.send([SegmentBatch(data, 1000, 2), b"last"], TO_NOBODY)
     assert (sock.taken, endpoint.blocked) == ([[data[:60_000]]], True)
     endpoint._writable()
     assert (len(sock.taken), endpoint.blocked) == (1, True)
@@ -267,7 +267,7 @@ async def test_where_the_kernel_refuses_segments_a_batch_leaves_one_by_one(
     endpoint = open_endpoint(receiver, remote=NOBODY)
     sock = failing(endpoint, None, OSError(code, "no segmentation here"))
     data = bytes(range(256)) * 258 + bytes(52)
-    endpoint.send([Segments(data, 1200), Segments(data[:2500], 1200), b"last"], TO_NOBODY)
+    endpoint.send([SegmentBatch(data, 1200), SegmentBatch(data[:2500], 1200), b"last"], TO_NOBODY)
 
     taken = [part for [part] in sock.taken]
     assert list(map(len, taken)) == [63_600, 1200, 1200, 100, 1200, 1200, 100, 4]
@@ -283,9 +283,9 @@ async def test_segments_that_an_interface_does_not_carry_any_more_are_lost(
     receiver = FakeReceiver()
     endpoint = open_endpoint(receiver, remote=NOBODY)
     sock = failing(endpoint, OSError(errno.EINVAL, "more than the MTU"))
-    endpoint.send([Segments(bytes(2 * 1472 + last), 1472)], TO_NOBODY)
+    endpoint.send([SegmentBatch(bytes(2 * 1472 + last), 1472)], TO_NOBODY)
     assert [error.errno for error in receiver.errors] == [errno.EMSGSIZE]
-    endpoint.send([Segments(bytes(2400), 1200)], TO_NOBODY)
+    endpoint.send([SegmentBatch(bytes(2400), 1200)], TO_NOBODY)
 
     assert sock.taken == [*taken, [bytes(2400)]]
 
@@ -295,7 +295,7 @@ async def test_a_contiguous_batch_that_fails_is_lost_and_reported(open_endpoint:
     endpoint = open_endpoint(receiver, remote=NOBODY)
     error = OSError(errno.ENETUNREACH, "no network")
     sock = failing(endpoint, error)
-    endpoint.send([Segments(bytes(100_000), 1000), b"last"], TO_NOBODY)
+    endpoint.send([SegmentBatch(bytes(100_000), 1000), b"last"], TO_NOBODY)
 
     assert receiver.errors == [error]
     assert sock.taken == [[bytes(40_000)], [b"last"]]
@@ -311,7 +311,7 @@ async def test_datagrams_leave_with_the_codepoint_of_their_batch(
     endpoint = open_endpoint(FakeReceiver(), remote=Address(family, (host, 9)))
     sock = failing(endpoint)
     path = ((host, 9), b"")
-    for batch in ([Segments(bytes(10), 10, 2)], [Segments(bytes(10), 10)], [bytes(10)]):
+    for batch in ([SegmentBatch(bytes(10), 10, 2)], [SegmentBatch(bytes(10), 10)], [bytes(10)]):
         endpoint.send(batch, path)
 
     assert sock.control == [[(*control, struct.pack("=i", 2))], [], []]
@@ -335,10 +335,10 @@ async def test_codepoints_arrive_as_they_were_sent(
     remote = Address(family, (one, server.local[1]))
     client = open_endpoint(back, remote=remote)
     for ecn in range(4):
-        client.send([Segments(bytes(3000), 1000, ecn), b"none"], (remote.socket_address, b""))
+        client.send([SegmentBatch(bytes(3000), 1000, ecn), b"none"], (remote.socket_address, b""))
     await receiver.receives(16)
     assert receiver.codepoints == [0, 0, 0, 0, 1, 1, 1, 0, 2, 2, 2, 0, 3, 3, 3, 0]
-    server.send([Segments(bytes(3000), 1000, 2)], receiver.paths[0])
+    server.send([SegmentBatch(bytes(3000), 1000, 2)], receiver.paths[0])
     await back.receives(3)
 
     assert back.codepoints == [2, 2, 2]
@@ -352,22 +352,24 @@ async def test_a_kernel_that_refuses_codepoints_gets_none(
     endpoint = open_endpoint(receiver, remote=NOBODY)
     sock = failing(endpoint, OSError(code, "no such control message"))
     for _ in range(2):
-        endpoint.send([Segments(bytes(10), 10, 2)], TO_NOBODY)
+        endpoint.send([SegmentBatch(bytes(10), 10, 2)], TO_NOBODY)
 
     assert (len(sock.taken), len(receiver.errors)) == (taken, errors)
     assert bool(sock.control[-1]) is (code != errno.EINVAL)
 
 
 @given(
-    st.lists(st.one_of(st.binary(min_size=1), st.builds(Segments, st.binary(), st.integers(1, 9))))
+    st.lists(
+        st.one_of(st.binary(min_size=1), st.builds(SegmentBatch, st.binary(), st.integers(1, 9)))
+    )
 )
-def test_a_batch_has_single_datagrams(batch: list[bytes | Segments]) -> None:
+def test_a_batch_has_single_datagrams(batch: list[bytes | SegmentBatch]) -> None:
     datagrams = list(single_datagrams(batch))
     assert b"".join(datagrams) == b"".join(
-        bytes(each.data) if isinstance(each, Segments) else each for each in batch
+        bytes(each.data) if isinstance(each, SegmentBatch) else each for each in batch
     )
     for each in batch:
-        if isinstance(each, Segments):
+        if isinstance(each, SegmentBatch):
             sizes = list(map(len, single_datagrams([each])))
             assert all(size == each.size for size in sizes[:-1])
             assert all(0 < size <= each.size for size in sizes[-1:])
