@@ -25,7 +25,6 @@ use crate::peer::{Judge, Peer};
 use crate::send_queue::SendQueue;
 use crate::session::{ClientTls, Negotiated, ServerTls};
 use crate::tickets::Ticket;
-use crate::verifier::provider;
 
 /// Addresses of the peer that are known at once. Packets from others change nothing before they are
 /// authenticated.
@@ -48,9 +47,8 @@ type SegmentBatch = (Py<PyBytes>, usize, usize, u8);
 type CloseReason = (&'static str, u64, String);
 /// What was negotiated: ALPN, cipher suite, group, resumed, certificates, server name.
 type Security = (String, String, String, bool, Vec<Py<PyBytes>>, String);
-/// Round trip in seconds, datagram size, lost packets, congestion window, bytes and datagrams that
-/// were received, ECN marks that were reported.
-type Statistics = (Option<f64>, u16, u64, u64, u64, u64);
+/// Round trip in seconds, datagram size, lost packets, congestion window.
+type Statistics = (Option<f64>, u16, u64, u64);
 
 struct Datagrams {
     parts: Vec<Vec<u8>>,
@@ -488,7 +486,6 @@ impl Connection {
         let peer = Arc::new(Peer::new(
             callbacks.clone(),
             config.judge.clone(),
-            config.tls.crypto_provider().clone(),
             config.identity.clone(),
             ticket.and_then(Ticket::take),
         ));
@@ -525,18 +522,10 @@ impl Connection {
     ///
     /// `retry` is the connection ID that the client used first, and that of its Retry packet.
     #[staticmethod]
-    #[pyo3(signature = (ciphers, groups, settings, answers, retry))]
-    fn server(
-        ciphers: Vec<String>,
-        groups: Vec<String>,
-        settings: &Settings,
-        answers: PyObject,
-        retry: Option<(Vec<u8>, Vec<u8>)>,
-    ) -> PyResult<Self> {
+    #[pyo3(signature = (settings, answers, retry))]
+    fn server(settings: &Settings, answers: PyObject, retry: Option<(Vec<u8>, Vec<u8>)>) -> Self {
         let callbacks = Arc::new(Callbacks::new(answers));
-        let provider = provider(&ciphers, &groups).map_err(PyValueError::new_err)?;
-        let peer =
-            Arc::new(Peer::new(callbacks.clone(), Judge::Callback, Arc::new(provider), None, None));
+        let peer = Arc::new(Peer::new(callbacks.clone(), Judge::Callback, None, None));
         let tls = Arc::new(ServerTls { peer: peer.clone(), retry });
         let mut quic = quinn_proto::ServerConfig::new(tls, Arc::new(NoTokens));
         quic.transport_config(settings.transport.clone());
@@ -546,7 +535,7 @@ impl Connection {
             true,
             None,
         );
-        Ok(Self::make(state_of(endpoint, peer, settings, false)))
+        Self::make(state_of(endpoint, peer, settings, false))
     }
 
     /// Return the number of a new address of the peer, which may be that of one not used any more.
@@ -832,19 +821,12 @@ impl Connection {
     fn statistics(&self) -> Statistics {
         let Some((_, connection)) = self.state.as_ref().and_then(|each| each.connection.as_ref())
         else {
-            return (None, 0, 0, 0, 0, 0);
+            return (None, 0, 0, 0);
         };
         let measured = connection.stats();
         // Before the first acknowledgement the round trip is only assumed.
         let round_trip = (measured.frame_rx.acks > 0).then_some(measured.path.rtt.as_secs_f64());
-        (
-            round_trip,
-            measured.path.current_mtu,
-            measured.path.lost_packets,
-            measured.path.cwnd,
-            measured.udp_rx.bytes,
-            measured.udp_rx.datagrams,
-        )
+        (round_trip, measured.path.current_mtu, measured.path.lost_packets, measured.path.cwnd)
     }
 
     /// Free everything; the connection cannot be used any more.

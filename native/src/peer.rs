@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::client::{Tls13ClientSessionValue, WebPkiServerVerifier};
-use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 
 use crate::callbacks::Callbacks;
@@ -54,7 +53,6 @@ pub struct Record {
 pub struct Peer {
     pub callbacks: Arc<Callbacks>,
     pub judge: Judge,
-    pub provider: Arc<CryptoProvider>,
     /// The certificate that a client shows if it is asked.
     pub identity: Option<Arc<CertifiedKey>>,
     /// The session that a client resumes, which may be taken once.
@@ -66,18 +64,10 @@ impl Peer {
     pub fn new(
         callbacks: Arc<Callbacks>,
         judge: Judge,
-        provider: Arc<CryptoProvider>,
         identity: Option<Arc<CertifiedKey>>,
         session: Option<Tls13ClientSessionValue>,
     ) -> Self {
-        Self {
-            callbacks,
-            judge,
-            provider,
-            identity,
-            session: Mutex::new(session),
-            record: Mutex::default(),
-        }
+        Self { callbacks, judge, identity, session: Mutex::new(session), record: Mutex::default() }
     }
 
     pub fn record(&self) -> MutexGuard<'_, Record> {

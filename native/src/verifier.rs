@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use rustls::client::Tls13ClientSessionValue;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientSessionStore, ResolvesClientCert, Tls12ClientSessionValue};
-use rustls::crypto::{CryptoProvider, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{
@@ -23,6 +23,10 @@ const UNKNOWN_CA: u8 = 48;
 
 /// The one object of all connections. rustls resumes a session only if its verifier is the same.
 pub static SHARED: LazyLock<Arc<Shared>> = LazyLock::new(|| Arc::new(Shared));
+
+/// The algorithms that certificates may be signed with, whatever the cipher suites are.
+static ALGORITHMS: LazyLock<WebPkiSupportedAlgorithms> =
+    LazyLock::new(|| rustls::crypto::ring::default_provider().signature_verification_algorithms);
 
 /// Verifies certificates and signatures, and has the certificates and sessions of clients.
 #[derive(Debug)]
@@ -81,8 +85,7 @@ fn verify_signature(
     signed: &DigitallySignedStruct,
 ) -> Result<HandshakeSignatureValid, Error> {
     let peer = peer()?;
-    let algorithms = peer.provider.signature_verification_algorithms;
-    verify_tls13_signature(message, certificate, signed, &algorithms).inspect_err(|error| {
+    verify_tls13_signature(message, certificate, signed, &ALGORITHMS).inspect_err(|error| {
         let kind = match error {
             Error::InvalidCertificate(CertificateError::BadSignature) => "wrong-key",
             _ => "malformed",
@@ -92,11 +95,7 @@ fn verify_signature(
 }
 
 fn schemes() -> Vec<SignatureScheme> {
-    let provider = current().map_or_else(
-        || Arc::new(rustls::crypto::ring::default_provider()),
-        |peer| peer.provider.clone(),
-    );
-    provider.signature_verification_algorithms.supported_schemes()
+    ALGORITHMS.supported_schemes()
 }
 
 impl ServerCertVerifier for Shared {

@@ -129,9 +129,7 @@ class NativeEngine:
         retry = None
         if acceptance is not None and acceptance.retry_id is not None:
             retry = (acceptance.original_id, acceptance.retry_id)
-        return Connection.server(
-            list(options.tls_ciphers), list(options.tls_groups), settings, self._answers, retry
-        )
+        return Connection.server(settings, self._answers, retry)
 
     @property
     def _limit(self) -> int:
@@ -190,7 +188,7 @@ class NativeEngine:
 
     def statistics(self) -> PathStatistics:
         """See `Engine`."""
-        round_trip, size, lost, window, _, _ = self._quic.statistics()
+        round_trip, size, lost, window = self._quic.statistics()
         return PathStatistics(
             round_trip, size or self._sizes.start, lost, congestion_window=window or None
         )
