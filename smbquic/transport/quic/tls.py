@@ -151,6 +151,17 @@ def certificates_in(source: Path | bytes) -> bytes:
     return b"".join(certificate + b"\n" for certificate in found)
 
 
+def unusable_identity(
+    certificate: Path | bytes, key: Path | bytes, error: Exception
+) -> HandshakeError:
+    """Return the error for sources in which an engine has found no certificate and its key."""
+    return HandshakeError(
+        f"{source_name(certificate, 'certificate')} and {source_name(key, 'key')} do not hold a"
+        f" certificate and its key: {error}",
+        "certificate-file",
+    )
+
+
 def system_trust() -> tuple[str | None, str | None]:
     """Return the file and the folder of the system's trusted roots; None for what it lacks."""
     paths = ssl.get_default_verify_paths()

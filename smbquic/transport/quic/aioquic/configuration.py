@@ -22,6 +22,7 @@ from smbquic.transport.quic.tls import (
     pem,
     source_name,
     system_trust,
+    unusable_identity,
 )
 
 _GROUPS = ("P-256", "P-384", "X25519")
@@ -97,10 +98,7 @@ def load_identity(
         private_key = tls.load_pem_private_key(pem(key))
     except (ValueError, TypeError) as error:
         # TypeError is how the library says that the key has a password.
-        raise HandshakeError(
-            f"{where} and {key_where} do not hold a certificate and its key: {error}",
-            "certificate-file",
-        ) from error
+        raise unusable_identity(certificate, key, error) from error
     if private_key.public_key() != leaf.public_key():
         raise HandshakeError(
             f"the key in {key_where} does not belong to the certificate in {where}",

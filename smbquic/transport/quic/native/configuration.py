@@ -23,6 +23,7 @@ from smbquic.transport.quic.tls import (
     pem,
     source_name,
     system_trust,
+    unusable_identity,
 )
 
 
@@ -110,11 +111,7 @@ def _unusable(
     if certificate is None or key is None:
         where = source_name(certificate, "certificate") if certificate is not None else "the system"
         return HandshakeError(f"{where} has no certificates to trust: {error}", "certificate-file")
-    return HandshakeError(
-        f"{source_name(certificate, 'certificate')} and {source_name(key, 'key')} do not hold a"
-        f" certificate and its key: {error}",
-        "certificate-file",
-    )
+    return unusable_identity(certificate, key, error)
 
 
 def _roots(ca: Path | None) -> bytes:

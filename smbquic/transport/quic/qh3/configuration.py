@@ -8,7 +8,6 @@ from qh3.quic.logger import QuicFileLogger
 from qh3.quic.packet import QuicProtocolVersion
 from qh3.tls import CipherSuite, Group
 
-from smbquic.errors import HandshakeError
 from smbquic.options.quic import CIPHERS, GROUPS
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE
@@ -19,8 +18,8 @@ from smbquic.transport.quic.tls import (
     ServerTls,
     certificates_in,
     pem,
-    source_name,
     system_trust,
+    unusable_identity,
 )
 
 
@@ -60,11 +59,7 @@ def _load_identity(
         configuration.load_cert_chain(chain, _readable(private_key))
     except Exception as error:
         # The library's code in Rust has errors of many kinds.
-        raise HandshakeError(
-            f"{source_name(certificate, 'certificate')} and {source_name(key, 'key')} do not"
-            f" hold a certificate and its key: {error}",
-            "certificate-file",
-        ) from error
+        raise unusable_identity(certificate, key, error) from error
 
 
 def _readable(key: bytes) -> bytes:
