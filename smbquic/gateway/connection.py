@@ -239,7 +239,7 @@ class GatewayConnection:
     def _response(self, message: memoryview) -> Awaitable[None] | None:
         """Read a message of the back end; one that says that logons have failed waits."""
         guesses = sum(map(self._handle, self.traffic.response(message)))
-        self.quota.charge_response((message,))
+        self.quota.charge_response(self, (message,))
         return self._delay(guesses) if guesses else None
 
     def _handle(self, event: Event) -> bool:

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 from math import exp
 from time import perf_counter
 from typing import Protocol
@@ -35,6 +36,8 @@ BUSY_TIME = 0.002
 little, as users who wait for unauthenticated connections do little work."""
 COUNT_INTERVAL = 0.01
 """Seconds in which the waiting responses are counted once at most."""
+MAX_COUNTED = 256
+"""Connections whose waiting responses are counted at a time: that takes a millisecond or two."""
 RETRY_INTERVAL = 0.05
 """Seconds until a connection that waits for memory tries again."""
 MAX_POSTPONED = 512
@@ -78,8 +81,8 @@ class UserQuota:
     """A user's share of the server's processor time, memory and threads, over all connections.
 
     `remaining_time` is what is left of the time slice, in seconds. `queued_bytes` counts the
-    responses that wait to be taken: every response is added, and the scheduler counts anew now and
-    then, as nothing reports when the client takes one.
+    responses that wait to be taken: every response is added, and the scheduler counts anew where
+    memory is short, as nothing reports when the client takes one.
     """
 
     def __init__(self, scheduler: Scheduler, user: str) -> None:
@@ -121,25 +124,28 @@ class UserQuota:
                     # One round of the event loop, in which everybody else is served.
                     await asyncio.sleep(0)
                     self.remaining_time = TIME_SLICE
-                # Memory is short by the last count. Nothing reports when a client takes a response.
-                elif not self._scheduler.count_queued():
+                elif self._lacks_memory_still():
                     await asyncio.sleep(RETRY_INTERVAL)
 
-    def charge(self, seconds: float, responses: Iterable[Sequence[Buffer]] = ()) -> None:
-        """Charge the time that handling a message took, and its responses."""
+    def _lacks_memory_still(self) -> bool:
+        """Return whether memory is short by a new count, where it was by the last one."""
+        if self._lacks_memory():
+            self._scheduler.count_queued()
+        return self._lacks_memory()
+
+    def charge(self, seconds: float) -> None:
+        """Charge the time that handling a message took."""
         # A message is charged after it was handled, when its cost is known. The time may become
         # negative; a slice is given anew then, and not added, so that one long request does not
         # keep its user waiting for more than one round.
         self.remaining_time -= seconds
         self._scheduler.user_time += seconds
-        for response in responses:
-            self.charge_response(response)
 
-    def charge_response(self, response: Sequence[Buffer]) -> None:
-        """Charge a response that is about to be sent."""
-        size = sum(map(len, response))
-        self.queued_bytes += size
-        self._scheduler.queued_bytes += size
+    def charge_response(self, connection: ScheduledConnection, response: Sequence[Buffer]) -> None:
+        """Charge a response that is about to be sent on a connection of the user."""
+        # One that has ended sends nothing any more.
+        if connection in self.connections:
+            self._scheduler.add_queued(connection, sum(map(len, response)))
 
 
 class UnauthenticatedQuota(UserQuota):
@@ -204,11 +210,9 @@ class UnauthenticatedQuota(UserQuota):
         # A request that comes while others wait goes behind them, though there is time again.
         return bool(self._queues) or self.is_used_up or self._lacks_memory()
 
-    def charge(self, seconds: float, responses: Iterable[Sequence[Buffer]] = ()) -> None:
+    def charge(self, seconds: float) -> None:
         """See `UserQuota`; this time does not count as work of users."""
         self.remaining_time -= seconds
-        for response in responses:
-            self.charge_response(response)
 
     async def acquire(self, connection: ScheduledConnection) -> None:
         """Wait behind earlier requests of the same address; one address is served after another."""
@@ -231,7 +235,7 @@ class UnauthenticatedQuota(UserQuota):
             share = self._scheduler.limits.unauthenticated_share
             # Until enough time was added if users go on working; they may not, so at most 1 s.
             delay = max(COUNT_INTERVAL, min(-self.remaining_time / share, 1.0)) if share else 1.0
-        elif self._lacks_memory() and not self._scheduler.count_queued():
+        elif self._lacks_memory_still():
             delay = RETRY_INTERVAL
         else:
             self._wake_next()
@@ -271,7 +275,8 @@ class UnauthenticatedQuota(UserQuota):
 class Scheduler:
     """The quotas of all users of one server. `user_time` counts the seconds that users have had.
 
-    `clock` gives seconds that never go back.
+    `queued_bytes` are the responses of all users that wait to be taken. `clock` gives seconds that
+    never go back.
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = perf_counter) -> None:
@@ -282,6 +287,9 @@ class Scheduler:
         self.users: dict[str, UserQuota] = {}
         self._clock = clock
         self._counted = clock() - COUNT_INTERVAL
+        # Bytes of responses by connection, the one that was counted last at the end. One without
+        # responses is not in it: most connections are idle, and there may be thousands.
+        self._queued: dict[ScheduledConnection, int] = {}
 
     def use_limits(self, limits: Limits) -> None:
         """Use these limits from now on; who has connections keeps the number of threads."""
@@ -293,6 +301,7 @@ class Scheduler:
     def add(self, connection: ScheduledConnection, user: str = "") -> None:
         """Charge a connection to a user from now on, or to the unauthenticated ones."""
         # A connection is charged to one quota at a time, and a logon moves it to its user's.
+        size = self._queued.get(connection, 0)
         self.remove(connection)
         quota: UserQuota = self.unauthenticated
         if user:
@@ -300,10 +309,12 @@ class Scheduler:
             self.users[user] = quota
         quota.connections[connection] = None
         connection.quota = quota
+        self.add_queued(connection, size)
 
     def remove(self, connection: ScheduledConnection) -> None:
         """Remove a connection, and its user with the last one."""
         quota = connection.quota
+        self.add_queued(connection, -self._queued.get(connection, 0))
         quota.connections.pop(connection, None)
         if not quota.connections:
             self.users.pop(quota.user, None)
@@ -316,15 +327,28 @@ class Scheduler:
             and quota.user in self.users
         )
 
-    def count_queued(self) -> bool:
-        """Count the waiting responses anew; return False if that was done a moment ago."""
+    def add_queued(self, connection: ScheduledConnection, size: int) -> None:
+        """Count `size` more bytes of responses that wait on a connection, or fewer if negative."""
+        connection.quota.queued_bytes += size
+        self.queued_bytes += size
+        queued = self._queued.get(connection, 0) + size
+        if queued:
+            self._queued[connection] = queued
+        else:
+            self._queued.pop(connection, None)
+
+    def count_queued(self) -> None:
+        """Count the responses anew that wait on some connections, unless that was done just now.
+
+        These are the connections whose last count is the oldest.
+        """
         now = self._clock()
-        # It goes through all connections, and many requests may wait for it.
+        # Many requests may wait for it.
         if now - self._counted < COUNT_INTERVAL:
-            return False
+            return
         self._counted = now
-        self.queued_bytes = 0
-        for quota in (self.unauthenticated, *self.users.values()):
-            quota.queued_bytes = sum(each.transport.flow().kept for each in quota.connections)
-            self.queued_bytes += quota.queued_bytes
-        return True
+        for connection in list(islice(self._queued, MAX_COUNTED)):
+            before = self._queued.pop(connection)
+            # It goes to the end.
+            self._queued[connection] = before
+            self.add_queued(connection, connection.transport.flow().kept - before)

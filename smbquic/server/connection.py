@@ -180,7 +180,7 @@ class ServerConnection:
 
     async def send(self, message: list[Buffer]) -> None:
         """Send one message; wait while the client does not read."""
-        self.quota.charge_response(message)
+        self.quota.charge_response(self, message)
         await self.transport.send(*message)
 
     def notify(self, session: ServerSession, body: Message) -> bool:

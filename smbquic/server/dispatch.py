@@ -190,6 +190,9 @@ def _charge(
 ) -> None:
     """Charge a step to the quota that the connection had when the step began."""
     seconds = perf_counter() - started
-    quota.charge(seconds, answers)
+    quota.charge(seconds)
+    connection = context.connection
+    for answer in answers:
+        connection.quota.charge_response(connection, answer)
     if seconds >= HELD:
         context.connection.services.loop_monitor.step_ended(seconds, context.describe)

@@ -3,8 +3,10 @@
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,31 @@ from tests.unit.clock import Clock
 from tests.unit.server.smb_client import Client, Connect, ServerWith, Until
 
 MANY = 50
+
+
+class Counted:
+    """A connection whose client has `kept` bytes still to take; `pause` is called to count them."""
+
+    client_network = "192.0.2.1"
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        user: str,
+        kept: int = 0,
+        pause: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.quota: UserQuota = scheduler.unauthenticated
+        self.transport: Any = self
+        self.kept = kept
+        self.counts = 0
+        self._pause = pause
+        scheduler.add(self, user)
+
+    def flow(self) -> "Counted":
+        self.counts += 1
+        self._pause()
+        return self
 
 
 @pytest.fixture
@@ -206,14 +233,16 @@ async def test_where_all_hold_much_a_little_is_enough(
     connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(Limits(buffers=32 * 1024))
-    clients = [await connect(to=server, token=f"{name}:secret") for name in ("alice", "bob")]
-    for client in clients:
-        client.transport.waits = replace(client.transport.waits, sent=7000, untaken=7000, kept=7000)
-    third = await connect(to=server, token="carol:secret")
-    third.transport.waits = replace(third.transport.waits, sent=1000, untaken=1000, kept=1000)
+    quotas = []
+    for name, size in (("alice", 7000), ("bob", 7000), ("carol", 1000)):
+        client = await connect(to=server, token=f"{name}:secret")
+        client.transport.waits = replace(client.transport.waits, sent=size, untaken=size, kept=size)
+        quotas.append(client_quota(server, client))
+        [connection] = quotas[-1].connections
+        quotas[-1].charge_response(connection, [b"a response"])
     server.scheduler._counted = 0.0
-    assert server.scheduler.count_queued()
-    quotas = [client_quota(server, client) for client in (*clients, third)]
+    server.scheduler.count_queued()
+    assert server.scheduler.queued_bytes == 15_000
     for quota in quotas:
         quota.remaining_time = 1.0  # it is not for want of time that they wait
 
@@ -271,12 +300,17 @@ def test_how_much_of_the_memory_for_responses_one_user_may_have(clock: Clock) ->
 
 def test_work_and_responses_are_charged_to_the_user_and_in_all(clock: Clock) -> None:
     scheduler = Scheduler(Limits(), clock)
-    quota, unauthenticated = UserQuota(scheduler, "alice"), scheduler.unauthenticated
-    quota.charge(0.25, [[b"abc", b"d"], [b"ef"]])
+    unauthenticated = scheduler.unauthenticated
+    one, other = Counted(scheduler, "alice"), Counted(scheduler, "")
+    quota = one.quota
+    quota.charge(0.25)
+    for response in ([b"abc", b"d"], [b"ef"]):
+        quota.charge_response(one, response)
     assert quota.remaining_time == module.TIME_SLICE - 0.25
     assert (quota.queued_bytes, scheduler.queued_bytes, scheduler.user_time) == (6, 6, 0.25)
 
-    unauthenticated.charge(0.5, [[b"ghi"], [b"jk"]])
+    unauthenticated.charge(0.5)
+    unauthenticated.charge_response(other, [b"ghi", b"jk"])
     assert unauthenticated.remaining_time == SAVED_TIME - 0.5
     assert (unauthenticated.queued_bytes, scheduler.queued_bytes) == (5, 11)
     assert scheduler.user_time == 0.25
@@ -334,14 +368,67 @@ async def test_who_waits_is_called_when_there_will_be_time_again(
 
 def test_what_waits_is_counted_anew_once_in_a_while(clock: Clock) -> None:
     scheduler = Scheduler(Limits(), clock)
-    scheduler.queued_bytes = 5
+    connection = Counted(scheduler, "alice", kept=3)
+    connection.quota.charge_response(connection, [b"bytes"])
     clock.advance(module.COUNT_INTERVAL)
-    assert scheduler.count_queued()
-    assert scheduler.queued_bytes == 0
+    scheduler.count_queued()
+    assert (scheduler.queued_bytes, connection.quota.queued_bytes) == (3, 3)
 
-    assert not scheduler.count_queued()
+    connection.kept = 0
+    scheduler.count_queued()
+    assert scheduler.queued_bytes == 3
     clock.advance(2 * module.COUNT_INTERVAL)
-    assert scheduler.count_queued()
+    scheduler.count_queued()
+    assert (scheduler.queued_bytes, connection.quota.queued_bytes) == (0, 0)
+    assert connection.counts == 2
+
+
+def test_few_are_counted_at_a_time_and_idle_connections_never(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_COUNTED", 2)
+    scheduler = Scheduler(Limits(), clock)
+    busy = [Counted(scheduler, "alice", kept=1) for _ in range(3)]
+    idle = Counted(scheduler, "alice", kept=1)
+    for connection in busy:
+        connection.quota.charge_response(connection, [b"ten bytes!"])
+    waiting = []
+    for _ in range(3):
+        clock.advance(1.0)
+        scheduler.count_queued()
+        waiting.append(scheduler.queued_bytes)
+
+    assert waiting == [12, 3, 3]
+    assert [connection.counts for connection in (*busy, idle)] == [2, 2, 2, 0]
+
+
+def test_a_connection_that_has_ended_holds_no_memory(clock: Clock) -> None:
+    scheduler = Scheduler(Limits(), clock)
+    connection = Counted(scheduler, "alice")
+    quota = connection.quota
+    quota.charge_response(connection, [b"abc"])
+    scheduler.add(connection, "bob")
+    assert (quota.queued_bytes, connection.quota.queued_bytes, scheduler.queued_bytes) == (0, 3, 3)
+    scheduler.remove(connection)
+    connection.quota.charge_response(connection, [b"late"])
+
+    assert (connection.quota.queued_bytes, scheduler.queued_bytes) == (0, 0)
+
+
+async def test_others_are_served_while_a_user_waits_for_memory(clock: Clock) -> None:
+    scheduler = Scheduler(Limits(buffers=4096), clock)
+    # To count takes so long that the next count is due as soon as it is done.
+    connection = Counted(scheduler, "alice", kept=2000, pause=partial(clock.advance, 1.0))
+    connection.quota.charge_response(connection, [bytes(2000)])
+    clock.advance(1.0)
+    waiting = asyncio.create_task(connection.quota.acquire(connection))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    connection.kept = 0
+    async with asyncio.timeout(60):
+        await waiting
+    assert scheduler.queued_bytes == 0
 
 
 @pytest.mark.parametrize(("waiting", "crowded"), [(31, False), (32, True)])
@@ -404,50 +491,40 @@ def test_time_is_added_in_intervals() -> None:
     assert unauthenticated.remaining_time == pytest.approx(-1.0 + module.COUNT_INTERVAL)
 
 
-class Counted:
-    """A connection whose client has so many bytes still to take."""
-
-    def __init__(self, scheduler: Scheduler, kept: int) -> None:
-        self.quota: UserQuota = scheduler.unauthenticated
-        self.transport = self
-        self.kept = kept
-
-    def flow(self) -> "Counted":
-        return self
-
-
 def of(quota: UserQuota) -> list[object]:
     return list(quota.connections)
 
 
 def test_a_connection_has_one_user_at_a_time(clock: Clock) -> None:
     scheduler = Scheduler(Limits(), clock)
-    one, two, three = (Counted(scheduler, kept) for kept in (1, 20, 300))
-    for connection, user in ((one, ""), (two, "alice"), (three, "alice")):
-        scheduler.add(connection, user)  # type: ignore[arg-type]
+    one, two, three = (
+        Counted(scheduler, user, kept) for user, kept in (("", 1), ("alice", 20), ("alice", 300))
+    )
     alice = scheduler.users["alice"]
     assert (alice.user, of(alice)) == ("alice", [two, three])
     assert (one.quota, two.quota, three.quota) == (scheduler.unauthenticated, alice, alice)
     assert of(scheduler.unauthenticated) == [one]
     assert not scheduler.is_only_user(alice)
 
+    for connection in (one, two, three):
+        connection.quota.charge_response(connection, [b"a response"])
     clock.advance(1.0)
-    assert scheduler.count_queued()
+    scheduler.count_queued()
     assert (scheduler.unauthenticated.queued_bytes, alice.queued_bytes) == (1, 320)
     assert scheduler.queued_bytes == 321
 
-    scheduler.add(one, "bob")  # type: ignore[arg-type]
+    scheduler.add(one, "bob")
     bob = scheduler.users["bob"]
     assert (list(scheduler.users), one.quota) == (["alice", "bob"], bob)
     assert not scheduler.unauthenticated.connections
     assert not scheduler.is_only_user(alice)
-    scheduler.remove(one)  # type: ignore[arg-type]
+    scheduler.remove(one)
     assert list(scheduler.users) == ["alice"]
     assert scheduler.is_only_user(alice)
     assert not scheduler.is_only_user(bob)
-    scheduler.remove(two)  # type: ignore[arg-type]
+    scheduler.remove(two)
     assert of(alice) == [three]
-    scheduler.remove(three)  # type: ignore[arg-type]
+    scheduler.remove(three)
     assert scheduler.users == {}
     assert not scheduler.is_only_user(alice)
 
@@ -456,9 +533,10 @@ async def test_for_want_of_memory_it_is_tried_again(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scheduler = Scheduler(Limits(buffers=4096), clock)
+    connection = Counted(scheduler, "", kept=1024)
+    connection.quota.charge_response(connection, [b"a response"])
     clock.advance(1.0)
-    assert scheduler.count_queued()
-    scheduler.unauthenticated.queued_bytes = 1024
+    scheduler.count_queued()
     calls: list[float] = []
     received: list[int] = []
     loop = asyncio.get_running_loop()
@@ -468,6 +546,7 @@ async def test_for_want_of_memory_it_is_tried_again(
         await asyncio.sleep(0)
         assert (calls, received) == ([module.RETRY_INTERVAL], [])
         clock.advance(module.COUNT_INTERVAL * 2)
+        connection.kept = 0
         # The count shows that the memory is free again.
         scheduler.unauthenticated._schedule_next()
         assert not scheduler.unauthenticated.is_exhausted()

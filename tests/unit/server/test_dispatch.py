@@ -28,6 +28,7 @@ from smbquic.storage.local import case_index
 from smbquic.storage.local.case_index import CaseIndex
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.close import CloseRequest
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
@@ -355,8 +356,11 @@ async def test_who_has_used_up_his_time_waits_and_all_is_charged(
     async def acquire(_: object) -> None:
         steps.append("acquired")
 
-    def charge(seconds: float, answers: list[object]) -> None:
-        steps.append((seconds, len(answers)))
+    def charge(seconds: float) -> None:
+        steps.append(seconds)
+
+    def charge_response(_: object, response: list[Buffer]) -> None:
+        steps.append("a response")
 
     def handle(context: Context, request: Request) -> Reply:
         clock.advance(step)
@@ -366,15 +370,16 @@ async def test_who_has_used_up_his_time_waits_and_all_is_charged(
     monkeypatch.setattr(dispatch, "perf_counter", clock)
     monkeypatch.setattr(connection.quota, "is_exhausted", lambda: True)
     monkeypatch.setattr(connection.quota, "charge", charge)
+    monkeypatch.setattr(connection.quota, "charge_response", charge_response)
     break_echo(monkeypatch, server, handle)
     await client.call(EchoRequest())
-    assert steps == ["acquired", (step, 1)]
+    assert steps == ["acquired", step, "a response"]
     steps.clear()
     await client.compound(EchoRequest(), EchoRequest(), related=False)
     if step:
-        assert steps == ["acquired", (step, 0), "acquired", (pytest.approx(step), 1)]
+        assert steps == ["acquired", step, "acquired", pytest.approx(step), "a response"]
     else:
-        assert steps == ["acquired", (0.0, 1)]
+        assert steps == ["acquired", 0.0, "a response"]
 
 
 async def test_answered_requests_are_counted_by_command_and_status(
