@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks.headers import Headers, message_headers
@@ -16,11 +17,20 @@ from benchmarks.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
+class WebListener:
+    """The web listener of a server: its Unix socket, and the token of its status page."""
+
+    socket: Path
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """An arm in action on a network.
 
     `client` starts a client, which performs requests until the block ends. `address` is where the
     server listens. `lost_packets` counts those that the server's QUIC has declared lost so far.
+    `web` is the server's web listener, if it has one.
     """
 
     client: Callable[[], AbstractContextManager[Perform]]
@@ -28,6 +38,7 @@ class Running:
     address: tuple[str, int]
     tunnel: TunnelEnds | None = None
     lost_packets: Callable[[], int] = lambda: 0
+    web: WebListener | None = None
 
     def cpu_seconds(self) -> dict[str, float]:
         """Return the processor seconds so far, by role. A client reports its own."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from benchmarks import congestion as tcp_congestion
-from benchmarks.arms.base import Arm, Running
+from benchmarks.arms.base import Arm, Running, WebListener
 from benchmarks.ends import EndOptions
 from benchmarks.headers import IPV4, MTU, UDP, Headers
 from benchmarks.link import Network
@@ -18,6 +18,9 @@ from benchmarks.vpn.base import Tunnel
 from benchmarks.workspace import Workspace
 from smbquic.pki import PkiDirectory
 
+WEB_SOCKET = "web"
+"""The file name of the web listener's socket."""
+
 
 @dataclass(eq=False, kw_only=True)
 class SmbArm(Arm):
@@ -25,7 +28,8 @@ class SmbArm(Arm):
 
     `congestion` is QUIC's congestion control, `tcp` the kernel's; None leaves it to the machine.
     `port` is the usual one; 0 lets the server choose. The server has so many `workers`. If it is
-    `mutual`, clients have to show a certificate, and the server has two, by name.
+    `mutual`, clients have to show a certificate, and the server has two, by name. With `web` it has
+    a web listener.
     """
 
     name: str
@@ -41,6 +45,7 @@ class SmbArm(Arm):
     port: int | None = None
     workers: int = 0
     mutual: bool = False
+    web: bool = False
 
     def __post_init__(self) -> None:
         self.quic = self.transport == "quic"
@@ -78,19 +83,26 @@ class SmbArm(Arm):
                 key=str(workspace.pki.server.key),
                 workers=self.workers,
             )
+            if self.web:
+                # Thousands of clients log on first, which the default share spreads over minutes.
+                web = f"unix:{workspace.scratch / WEB_SOCKET}"
+                options = replace(options, web=web, unauthenticated_share=1.0)
             if self.mutual:
                 options = _mutual(options, workspace.pki)
             command = [sys.executable, "-m", "benchmarks.ends.server", options.to_json()]
             environment = tcp_congestion.environment(self.tcp)
             with closing(Program(network.server, command, environment)) as server:
-                url = server.answer(STARTING)["ready"]
-                port = int(url.rpartition(":")[2])
+                started = server.answer(STARTING)
+                port = int(started["ready"].rpartition(":")[2])
                 yield Running(
                     partial(self.client, network, workspace, replace(options, port=port)),
                     server.process,
                     (host, port),
                     tunnel,
                     partial(_lost_packets, server),
+                    WebListener(workspace.scratch / WEB_SOCKET, started["token"])
+                    if self.web
+                    else None,
                 )
 
     @contextmanager

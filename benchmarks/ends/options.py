@@ -37,6 +37,10 @@ class EndOptions:
     client_key: str = ""
     workers: int = 0
     """Worker processes of the server."""
+    web: str = ""
+    """Where the server's web listener listens, such as ``unix:PATH``; empty: there is none."""
+    unauthenticated_share: float = 0.1
+    """The server's limit; 0.1 is the default."""
 
     def to_json(self) -> str:
         """Return them for a command line."""

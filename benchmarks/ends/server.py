@@ -1,6 +1,7 @@
 """Our server: ``python -m benchmarks.ends.server OPTIONS``, a JSON object; see `EndOptions`.
 
-Prints {"ready": URL}, and serves until SIGTERM. For each line on its standard input it prints
+Prints {"ready": URL, "token": TOKEN}, where the token is the one that its status page asks for, and
+serves until SIGTERM. For each line on its standard input it prints
 {"lost": PACKETS}: how many packets its QUIC connections have declared lost so far.
 """
 
@@ -20,12 +21,13 @@ from smbquic import (
     EncryptionPolicy,
     IdentityFiles,
     Limits,
+    WebOptions,
     serve,
     stop_signal,
 )
 
 MAX_CONNECTIONS = 1 << 16
-"""More than any measurement opens; all of them come from one address."""
+"""More than any measurement opens; all of them are one user's, and come from one address."""
 
 
 def _certificates(options: EndOptions) -> dict[str, Any]:
@@ -60,11 +62,17 @@ async def main(options: EndOptions) -> None:
         encryption_over_quic=(
             EncryptionOverQuic.ALLOW if options.double else EncryptionOverQuic.SKIP
         ),
-        limits=Limits(connections=MAX_CONNECTIONS, connections_of_address=MAX_CONNECTIONS),
+        limits=Limits(
+            connections=MAX_CONNECTIONS,
+            connections_of_address=MAX_CONNECTIONS,
+            connections_of_user=MAX_CONNECTIONS,
+            unauthenticated_share=options.unauthenticated_share,
+        ),
         engine=options.engine,
         congestion=options.congestion,
         datagram_size=options.datagram_size or None,
         workers=options.workers,
+        web=WebOptions(address=options.web or None),
     ) as serving:
 
         def answer() -> None:
@@ -75,7 +83,7 @@ async def main(options: EndOptions) -> None:
 
         loop = asyncio.get_running_loop()
         loop.add_reader(sys.stdin.fileno(), answer)
-        emit(ready=serving.listeners[0])
+        emit(ready=serving.listeners[0], token=serving.controls.token)
         await stop_signal()
 
 

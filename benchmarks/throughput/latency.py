@@ -1,10 +1,13 @@
 """Small operations, one at a time: what a message costs, not a byte."""
 
+from contextlib import ExitStack
+
 from benchmarks import samba
 from benchmarks.arms import Arm
 from benchmarks.ends.options import USER
 from benchmarks.throughput.bench import FILE, Bench, Figures, ignore
 from benchmarks.throughput.networks import FastNetwork
+from benchmarks.throughput.web import metrics_fetched
 from benchmarks.usage import tree_cpu_seconds
 
 OPERATIONS = ("read", "open", "echo")
@@ -18,11 +21,16 @@ TESTS = {
 
 
 def latencies(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, Figures]:
-    """Measure our own client and server, each on a core of its own."""
+    """Measure our own client and server, each on a core of its own.
+
+    If the server has a web listener, its metrics are fetched meanwhile.
+    """
     count = bench.operations
     results = {}
-    with arm.start(network.pinned(), bench.workspace) as running:
+    with arm.start(network.pinned(), bench.workspace) as running, ExitStack() as stack:
         server = running.server.pid
+        if running.web is not None:
+            stack.enter_context(metrics_fetched(running.web))
         for operation in OPERATIONS:
             request = {
                 **{"work": "repeated", "operation": operation, "path": FILE},

@@ -18,6 +18,7 @@ from benchmarks.throughput.capacity import idle, slow_reader
 from benchmarks.throughput.latency import latencies, torture, torture_smbd
 from benchmarks.throughput.networks import FastNetwork
 from benchmarks.throughput.several import several_clients
+from benchmarks.throughput.watched import watched
 from benchmarks.vpn.wireguard import WireGuard
 
 ORDINARY = 1472
@@ -201,6 +202,12 @@ def _requests() -> list[Measurement]:
         Measurement("small-quic-native", "our client and server, native", latencies, _native()),
         Measurement("small-quic-qh3", "our client and server, qh3", latencies, _qh3()),
         Measurement("small-quic-aioquic", "our client and server, aioquic", latencies, _aioquic()),
+        Measurement(
+            "small-quic-qh3-metrics",
+            "the same with qh3, metrics fetched",
+            latencies,
+            _qh3(web=True),
+        ),
         Measurement("small-smbd", "our client and smbd, TCP", latencies, _smbd()),
         Measurement(
             "small-gateway-qh3", "our client and smbd, gateway, qh3", latencies, _gateway_qh3()
@@ -217,6 +224,8 @@ def _connections() -> list[Measurement]:
         _once("slow-qh3", "slow reader, qh3", slow_reader, _qh3()),
         _once("slow-aioquic", "slow reader, aioquic", slow_reader, _aioquic()),
         _once("slow-tcp", "slow reader, TCP", slow_reader, _tcp()),
+        Measurement("watched-native", "the status page open, native", watched, _native(web=True)),
+        Measurement("watched-qh3", "the status page open, qh3", watched, _qh3(web=True)),
         _once("idle-native", "idle connections, native", idle, _native()),
         _once("idle-qh3", "idle connections, qh3", idle, _qh3()),
         _once("idle-aioquic", "idle connections, aioquic", idle, _aioquic()),

@@ -26,6 +26,8 @@ UNITS = {
     "max": "us, max",
     "client_us": "CPU us each, client",
     "server_us": "CPU us each, server",
+    "unwatched": "MB/s, without the status page",
+    "update": "s, longest update of the status page",
     "growth": "MiB, server's growth",
     "asked": "MiB waiting",
     "taken": "MiB taken",

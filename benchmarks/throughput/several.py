@@ -1,15 +1,18 @@
 """Several clients at once, and the processor time of each process of the server."""
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.arms import Arm
-from benchmarks.programs import ProgramError
+from benchmarks.programs import Perform, ProgramError
 from benchmarks.throughput.bench import FILE, GIBIBYTE, Bench, Figures, ignore
 from benchmarks.throughput.networks import FastNetwork
 from benchmarks.usage import TICK, table, tree_cpu_seconds
+from benchmarks.workspace import Workspace
 
 CLIENTS = 4
 
@@ -20,25 +23,48 @@ def several_clients(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, F
     The processor time of the server's main process and of its workers are told apart, since the
     workers' shows what they could do with a core each.
     """
-    workspace = bench.workspace
-    requests = [
-        {"work": "bulk-read", "path": FILE, "into": f"got{number}"} for number in range(CLIENTS)
-    ]
-    with arm.start(network, workspace) as running, ExitStack() as stack:
-        clients = [stack.enter_context(running.client()) for _ in requests]
+    with arm.start(network, bench.workspace) as running, ExitStack() as stack:
+        clients = [stack.enter_context(running.client()) for _ in range(CLIENTS)]
         before = _server_seconds(running.server.pid)
-        started = time.monotonic()
-        with ThreadPoolExecutor(CLIENTS) as threads:
-            working = [
-                threads.submit(perform, request, ignore)
-                for perform, request in zip(clients, requests, strict=True)
-            ]
-            done = [each.result() for each in working]
-        seconds = time.monotonic() - started
+        together = fetch_together(bench.workspace, clients)
         main, workers = (
             after - first
             for after, first in zip(_server_seconds(running.server.pid), before, strict=True)
         )
+    gibibytes = together.size / GIBIBYTE
+    return {
+        "get": {
+            "rate": together.size / together.seconds / 1e6,
+            "client_cpu": together.cpu_seconds / gibibytes,
+            "main_cpu": main / gibibytes,
+            "workers_cpu": workers / gibibytes,
+        }
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Transfers at the same time: bytes and processor seconds of all, and how long it took."""
+
+    size: int
+    cpu_seconds: float
+    seconds: float
+
+
+def fetch_together(workspace: Workspace, clients: Sequence[Perform]) -> Together:
+    """Have clients fetch the file at the same time. Raises `ProgramError` if bytes differ."""
+    requests = [
+        {"work": "bulk-read", "path": FILE, "into": f"got{number}"}
+        for number, _ in enumerate(clients)
+    ]
+    started = time.monotonic()
+    with ThreadPoolExecutor(len(clients)) as threads:
+        working = [
+            threads.submit(perform, request, ignore)
+            for perform, request in zip(clients, requests, strict=True)
+        ]
+        done = [each.result() for each in working]
+    seconds = time.monotonic() - started
     problems = [
         problem
         for each in done
@@ -46,16 +72,9 @@ def several_clients(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, F
     ]
     if problems:
         raise ProgramError("; ".join(problems))
-    size = sum(each["bytes"] for each in done)
-    gibibytes = size / GIBIBYTE
-    return {
-        "get": {
-            "rate": size / seconds / 1e6,
-            "client_cpu": sum(each["cpu_seconds"] for each in done) / gibibytes,
-            "main_cpu": main / gibibytes,
-            "workers_cpu": workers / gibibytes,
-        }
-    }
+    return Together(
+        sum(each["bytes"] for each in done), sum(each["cpu_seconds"] for each in done), seconds
+    )
 
 
 def _server_seconds(pid: int) -> tuple[float, float]:

@@ -113,6 +113,25 @@ def targets() -> Iterable[Target]:
         1.5,
         at_least=False,
     )
+    for engine in ("native", "qh3"):
+        arm = f"watched-{engine}"
+        yield Target(
+            f"twenty clients, status page open / closed, {engine}",
+            _ratio((arm, "get", "rate"), (arm, "get", "unwatched")),
+            0.97,
+        )
+        yield Target(
+            f"update of the status page, {engine}, s",
+            _figure(arm, "get", "update"),
+            2,
+            at_least=False,
+        )
+    yield Target(
+        "p50 of a 4 KiB read, metrics fetched / not",
+        _ratio(("small-quic-qh3-metrics", "read", "p50"), ("small-quic-qh3", "read", "p50")),
+        1.03,
+        at_least=False,
+    )
     for arm in ("qh3", "aioquic", "tcp"):
         yield Target(
             f"growth for a slow reader, {arm}, MiB",

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -59,6 +60,21 @@ def test_processor_time_of_workers_is_told_apart(tmp_path: Path) -> None:
     assert found["client_cpu"] > 0
     assert found["workers_cpu"] > 0
     assert "CPU s/GiB, its workers" in printed
+
+
+@pytest.mark.usefixtures("network_namespaces")
+def test_a_server_is_measured_while_it_is_watched(tmp_path: Path) -> None:
+    arms = {"watched-qh3": ["get"], "small-quic-qh3-metrics": ["read", "open", "echo"]}
+    # The path of a Unix socket has to be short.
+    with TemporaryDirectory() as folder:
+        _, figures, printed = measured(
+            Path(folder), arms, "--connections", "3", "--operations", "20"
+        )
+    found = figures["watched-qh3"]["get"]
+    assert found["rate"] > 0
+    assert found["unwatched"] > 0
+    assert found["update"] > 0
+    assert "s, longest update of the status page" in printed
 
 
 @pytest.mark.debian("smbd", "smbpasswd")
