@@ -11,11 +11,9 @@ from itertools import groupby
 
 from smbquic_native import ClientConfig, Connection, Settings, Ticket
 
-from smbquic.transport.base import ClientHello, PathStatistics
 from smbquic.transport.framing import PREFIX_SIZE
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
-    STATELESS_RESET,
     UNAUTHENTICATED_WINDOW,
     Acceptance,
     CloseReason,
@@ -25,6 +23,7 @@ from smbquic.transport.quic.engine import (
     Verify,
 )
 from smbquic.transport.quic.native.answers import Answers, Choose
+from smbquic.transport.quic.native.status import NativeStatus
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.receive_estimate import ReceiveEstimate
 from smbquic.transport.quic.tickets import LONGEST, Resumption
@@ -64,7 +63,7 @@ class NativeSession:
     max_early_data_size: int | None = None
 
 
-class NativeEngine:
+class NativeEngine(NativeStatus):
     """An `Engine` on the native extension."""
 
     def __init__(
@@ -83,19 +82,28 @@ class NativeEngine:
         # window, besides this.
         self.capacity = options.window * 3 // 4
         self._side = side
-        self._options = options
-        self._sizes = sizes
-        self._acceptance = acceptance
         self._restricted = acceptance is not None and acceptance.restricted
-        self._answers = Answers(
+        answers = Answers(
             ids,
             acceptance.connection_ids if acceptance is not None else None,
             acceptance.reset_token if acceptance is not None else None,
             side.verify if isinstance(side, ClientSide) else None,
             side.choose if isinstance(side, ServerSide) else None,
         )
-        self.connection_id = self._answers.first_id
-        self._quic = self._connection()
+        super().__init__(
+            _connection(
+                side,
+                options,
+                sizes,
+                answers,
+                acceptance,
+                self._limit if self._restricted else options.window,
+            ),
+            answers,
+            options.idle_timeout,
+            sizes.start,
+            ReceiveEstimate(restricted=self._restricted),
+        )
         # The addresses of the peer by their numbers, and the number of the last one.
         self._paths: dict[int, Path] = {}
         self._path: int | None = None
@@ -103,95 +111,12 @@ class NativeEngine:
         self._unread = 0
         self._pieces: list[bytes | bytearray] = []
         self._datagram_size = sizes.start
-        self._estimate = ReceiveEstimate(restricted=self._restricted)
         self._closing: tuple[int, str] | None = None
-        self._closed_until: float | None = None
-        self._abandoned = False
-
-    def _connection(self) -> Connection:
-        side, options, sizes, acceptance = self._side, self._options, self._sizes, self._acceptance
-        settings = Settings(
-            is_client=isinstance(side, ClientSide),
-            window=options.window,
-            receive_window=self._limit if self._restricted else options.window,
-            idle_timeout=options.idle_timeout,
-            congestion=options.congestion,
-            datagram_size=sizes.start,
-            smallest_datagram=sizes.start if sizes.certain else 1200,
-            largest_datagram=sizes.most,
-            id_size=self._answers.id_size,
-        )
-        if isinstance(side, ClientSide):
-            ticket = side.resumption.take() if side.resumption is not None else None
-            return Connection.client(
-                side.config, settings, self._answers, ticket.session.ticket if ticket else None
-            )
-        retry = None
-        if acceptance is not None and acceptance.retry_id is not None:
-            retry = (acceptance.original_id, acceptance.retry_id)
-        return Connection.server(settings, self._answers, retry)
 
     @property
     def _limit(self) -> int:
         """Bytes that may be read before they are released."""
         return UNAUTHENTICATED_WINDOW // 2 if self._restricted else self.capacity
-
-    # What is known of the connection.
-
-    @property
-    def client_hello(self) -> ClientHello:
-        """See `Engine`."""
-        name, chain = self._quic.claims
-        return ClientHello(name, tuple(chain))
-
-    @property
-    def key_phase(self) -> int:
-        """See `Engine`."""
-        return self._quic.key_phase
-
-    @property
-    def begun(self) -> bool:
-        """See `Engine`."""
-        return self._quic.begun
-
-    @property
-    def terminated(self) -> bool:
-        """See `Engine`."""
-        return self._abandoned or (self._closed_until is None and self._quic.terminated)
-
-    @property
-    def held(self) -> int:
-        """See `Engine`: an estimate, as the library does not report it."""
-        return self._estimate.held
-
-    @property
-    def partial(self) -> int:
-        """See `Engine`."""
-        return self._quic.partial
-
-    @property
-    def unsent(self) -> int:
-        """See `Engine`: what the library has counts as sent up to the congestion window."""
-        return self._quic.unsent
-
-    @property
-    def unacknowledged(self) -> int:
-        """See `Engine`: in pieces of 64 KiB, which are acknowledged as a whole."""
-        return self._quic.unacknowledged
-
-    @property
-    def idle_timeout(self) -> float:
-        """See `Engine`: the lesser of both ends' ([RFC9000] 10.1)."""
-        own, peers = self._options.idle_timeout, self._quic.peer_idle_timeout
-        # A peer that announces none, or 0, has none ([RFC9000] 18.2).
-        return min(own, peers / 1000) if peers else own
-
-    def statistics(self) -> PathStatistics:
-        """See `Engine`."""
-        round_trip, size, lost, window = self._quic.statistics()
-        return PathStatistics(
-            round_trip, size or self._sizes.start, lost, congestion_window=window or None
-        )
 
     # Receiving.
 
@@ -376,13 +301,8 @@ class NativeEngine:
             self._check_closed()
 
     def _check_handshake(self) -> None:
-        security = self._quic.security
-        if security is None:
-            return
-        alpn, cipher, group, resumed, certificates, asked_for = security
         side = self._side
-        name = side.server_name if isinstance(side, ClientSide) else asked_for
-        self.security = Security(alpn, cipher, name, tuple(certificates), resumed, group)
+        self.security = self._negotiated(side.server_name if isinstance(side, ClientSide) else None)
 
     def _keep_tickets(self) -> None:
         tickets, self._answers.tickets = self._answers.tickets, []
@@ -396,27 +316,47 @@ class NativeEngine:
                 side.resumption.keep(session, chain)
 
     def _check_closed(self) -> None:
-        ended = self._quic.close_reason
-        if ended is None:
-            if self._quic.reset:
-                # SMB has one stream for everything: without either direction nothing can go on.
-                self.close(0, "the stream was reset")
-            return
-        kind, code, phrase = ended
-        match kind:
-            case "ours":
-                reason = CloseReason(code, phrase, ours=True, cause=self._answers.cause)
-            case "idle":
-                reason = CloseReason(code, "Idle timeout", ours=True, idle=True)
-            case "reset":
-                reason = CloseReason(code, STATELESS_RESET)
-            case _:
-                reason = CloseReason(code, phrase, application=kind == "application")
-        self._end(reason)
+        reason = self._reported_close_reason()
+        if reason is not None:
+            self._end(reason)
+        elif self._quic.reset:
+            # SMB has one stream for everything: without either direction nothing can go on.
+            self.close(0, "the stream was reset")
 
     def _end(self, reason: CloseReason) -> None:
         if self.close_reason is None:
             self.close_reason = reason
+
+
+def _connection(
+    side: ClientSide | ServerSide,
+    options: QuicOptions,
+    sizes: DatagramSizes,
+    answers: Answers,
+    acceptance: Acceptance | None,
+    receive_window: int,
+) -> Connection:
+    """Return a connection of the library that has not begun."""
+    settings = Settings(
+        is_client=isinstance(side, ClientSide),
+        window=options.window,
+        receive_window=receive_window,
+        idle_timeout=options.idle_timeout,
+        congestion=options.congestion,
+        datagram_size=sizes.start,
+        smallest_datagram=sizes.start if sizes.certain else 1200,
+        largest_datagram=sizes.most,
+        id_size=answers.id_size,
+    )
+    if isinstance(side, ClientSide):
+        ticket = side.resumption.take() if side.resumption is not None else None
+        return Connection.client(
+            side.config, settings, answers, ticket.session.ticket if ticket else None
+        )
+    retry = None
+    if acceptance is not None and acceptance.retry_id is not None:
+        retry = (acceptance.original_id, acceptance.retry_id)
+    return Connection.server(settings, answers, retry)
 
 
 def _sendable(content: bytes, size: int, ecn: int) -> bytes | SegmentBatch:
