@@ -110,6 +110,21 @@ ROAMING = Profile(
     calibration_seconds=2,
 )
 
+CONNECTING = Profile(
+    "connecting",
+    "how long a connection takes up to the share, twenty times; four minutes",
+    blocks=20,
+    legs=(
+        Leg(
+            "20ms-100mbit",
+            CONNECT,
+            Sizes(bulk=MIB, small_files=0, listings=()),
+            ("tcp", "tcp-encrypted", "quic-aioquic", "quic-qh3", "quic-native"),
+        ),
+    ),
+    calibration_seconds=2,
+)
+
 _FULL_SIZES = Sizes(
     bulk=16 * MIB,
     small_files=1000,
@@ -140,4 +155,4 @@ FULL = Profile(
     calibration_seconds=10,
 )
 
-ALL = {profile.name: profile for profile in (QUICK, HEADLINE, ROAMING, FULL)}
+ALL = {profile.name: profile for profile in (QUICK, HEADLINE, ROAMING, CONNECTING, FULL)}

@@ -12,7 +12,9 @@ the logon; of smbclient, what it says. Files lie in memory (/dev/shm, if there i
 no disk is measured. Where other people's processes used more than a tenth of a core meanwhile, the
 sample is taken again, a few times, and marked as noisy in the end. Small operations are measured
 with client and server on a core each: where the kernel puts both on one, by turns, everybody's
-figures go up fivefold. A slow reader takes 1 MB/s, for twice --seconds.
+figures go up fivefold. Handshakes are measured in the same way, as many as small operations; a
+twentieth of them by processes of openssl, of which only the server's processor time counts. A slow
+reader takes 1 MB/s, for twice --seconds.
 
 The network namespaces of both ends, and smbd, need root. Without it all is on loopback, and
 without smbd.

@@ -15,6 +15,7 @@ from benchmarks.programs import missing_programs
 from benchmarks.throughput.bench import Bench, Figures
 from benchmarks.throughput.bulk import stream, transfers
 from benchmarks.throughput.capacity import idle, slow_reader
+from benchmarks.throughput.handshakes import handshakes, openssl_handshakes
 from benchmarks.throughput.latency import latencies, torture, torture_smbd
 from benchmarks.throughput.networks import FastNetwork
 from benchmarks.throughput.several import several_clients
@@ -47,6 +48,8 @@ class Measurement:
             found.append("a VPN here needs root")
         if self.measure in (torture, torture_smbd):
             found += missing_programs({"smbtorture": "samba-testsuite"})
+        if self.measure is openssl_handshakes:
+            found += missing_programs({"openssl": "openssl"})
         return found
 
     def make(self, bench: Bench) -> dict[str, Figures]:
@@ -226,6 +229,16 @@ def _connections() -> list[Measurement]:
         _once("slow-tcp", "slow reader, TCP", slow_reader, _tcp()),
         Measurement("watched-native", "the status page open, native", watched, _native(web=True)),
         Measurement("watched-qh3", "the status page open, qh3", watched, _qh3(web=True)),
+        Measurement("handshakes-native", "handshakes, native", handshakes, _native()),
+        Measurement("handshakes-qh3", "handshakes, qh3", handshakes, _qh3()),
+        Measurement("handshakes-aioquic", "handshakes, aioquic", handshakes, _aioquic()),
+        # OpenSSL's client has a zero-length connection ID, with which qh3 cannot serve it.
+        Measurement(
+            "openssl-native", "handshakes of openssl, native", openssl_handshakes, _native()
+        ),
+        Measurement(
+            "openssl-aioquic", "handshakes of openssl, aioquic", openssl_handshakes, _aioquic()
+        ),
         _once("idle-native", "idle connections, native", idle, _native()),
         _once("idle-qh3", "idle connections, qh3", idle, _qh3()),
         _once("idle-aioquic", "idle connections, aioquic", idle, _aioquic()),

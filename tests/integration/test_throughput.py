@@ -77,6 +77,19 @@ def test_a_server_is_measured_while_it_is_watched(tmp_path: Path) -> None:
     assert "s, longest update of the status page" in printed
 
 
+@pytest.mark.debian("openssl")
+@pytest.mark.usefixtures("network_namespaces")
+def test_handshakes_cost_both_ends_something(tmp_path: Path) -> None:
+    arms = {"handshakes-qh3": ["handshakes"], "openssl-aioquic": ["handshakes"]}
+    _, figures, printed = measured(tmp_path, arms, "--operations", "60")
+    ours, openssls = (figures[arm]["handshakes"] for arm in arms)
+    assert set(ours) == {"operations", "client_us", "server_us"}
+    assert min(ours.values()) > 0
+    # Three handshakes may take less than the kernel counts.
+    assert set(openssls) == {"server_us"}
+    assert "CPU us each, server" in printed
+
+
 @pytest.mark.debian("smbd", "smbpasswd")
 @pytest.mark.skipif(os.geteuid() != 0, reason="smbd has to be run as root")
 @pytest.mark.usefixtures("network_namespaces")
