@@ -12,6 +12,7 @@ from aioquic.asyncio.client import connect as aioquic_connect
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.tls import SessionTicket
 
+from smbquic.crypto.aes import SecretBox
 from smbquic.errors import HandshakeError
 from smbquic.pki import PkiDirectory, Purpose, Trust, init, verify
 from smbquic.transport import quic
@@ -208,6 +209,38 @@ async def test_a_ticket_that_has_expired_costs_nothing_but_time(
     assert not again.resumed
     assert again.authenticated
     assert len(again.certificates) == 2
+    assert (await ends.visit()).resumed
+
+
+@pytest.mark.parametrize("pairing", OPEN_TICKETS, indirect=True)
+@pytest.mark.parametrize(
+    ("age", "resumed"),
+    [
+        (0, True),
+        (SERVER_LIFETIME - 60, True),
+        (SERVER_LIFETIME, False),
+        (-SERVER_LIFETIME - 60, False),
+    ],
+)
+async def test_a_server_takes_a_ticket_for_a_day(
+    ends: ResumingEnds, age: int, resumed: bool
+) -> None:
+    """Every engine's tickets are alike in this: when it was issued is the first that is in one."""
+    keys = quic.ListenerKeys()
+    await ends.listen(options=quic.QuicOptions(keys=keys))
+    await ends.visit()
+    key = ends.identity.ticket_key("auto", keys.tickets)
+    assert key is not None
+    session, box = cache_of(ends.trust)._tickets[0][1].session, SecretBox(key)
+    content = box.decrypt(session.ticket)
+    assert content is not None
+    issued = int.from_bytes(content[:8], "big")
+    assert abs(time.time() - issued) < 60
+    session.ticket = box.encrypt((issued - age).to_bytes(8, "big") + content[8:])
+    again = await ends.visit()
+
+    assert again.resumed is resumed
+    assert again.authenticated
     assert (await ends.visit()).resumed
 
 
