@@ -112,6 +112,10 @@ class NativeEngine(NativeStatus):
         self._pieces: list[bytes | bytearray] = []
         self._datagram_size = sizes.start
         self._closing: tuple[int, str] | None = None
+        # A server without path MTU discovery sends jumbo frames if its client's first one is larger
+        # than an Ethernet carries. The library fills no Initial packet beyond 1200 bytes.
+        jumbo = isinstance(side, ClientSide) and sizes.jumbo
+        self._larger_first = sizes.most if jumbo else 0
 
     @property
     def _limit(self) -> int:
@@ -228,6 +232,8 @@ class NativeEngine(NativeStatus):
             return []
         if not made:
             return []
+        if self._larger_first and not self._quic.begun:
+            made.insert(0, _padded(made[0], self._larger_first))
         self._check_size()
         if self.security is None and self._quic.begun and self._quic.terminated:
             # The first packet was refused, so that the library has no connection: no late one of
@@ -357,6 +363,16 @@ def _connection(
     if acceptance is not None and acceptance.retry_id is not None:
         retry = (acceptance.original_id, acceptance.retry_id)
     return Connection.server(settings, answers, retry)
+
+
+def _padded(datagrams: tuple[bytes, int, int, int], size: int) -> tuple[bytes, int, int, int]:
+    """Return the first of some datagrams, with zeros behind it.
+
+    These are no QUIC packet, so a receiver drops them ([RFC9000] 12.2, 17.3). Where the path does
+    not carry it, the same datagram without them arrives, and else is a duplicate.
+    """
+    content, segment, path, ecn = datagrams
+    return content[:segment].ljust(size, b"\0"), size, path, ecn
 
 
 def _sendable(content: bytes, size: int, ecn: int) -> bytes | SegmentBatch:

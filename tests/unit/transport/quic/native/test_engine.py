@@ -6,8 +6,9 @@ from smbquic.pki import PkiDirectory
 from smbquic.transport.quic.engine import Acceptance, DatagramSizes
 from smbquic.transport.quic.native.engine import CLOSED_FOR, NativeEngine
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.registry import server_engine
-from smbquic.transport.quic.tls import ServerTls
+from smbquic.transport.quic.registry import client_engine, server_engine
+from smbquic.transport.quic.tls import ClientTls, ServerTls
+from smbquic.transport.quic.udp import single_datagrams
 from tests.attacks.quic_packets import InitialPackets, crypto_frame
 from tests.unit.transport.quic.harness import NoIds
 
@@ -58,3 +59,19 @@ def test_a_handshake_that_failed_at_once_is_not_begun_again(server: NativeEngine
     assert server.timer() == 1.0 + CLOSED_FOR
     server.tick(1.0 + CLOSED_FOR)
     assert server.terminated
+
+
+@pytest.mark.parametrize(("private", "sizes"), [(True, [8972, 1200]), (False, [1200])])
+def test_a_client_shows_that_its_network_may_carry_jumbo_frames(
+    pki: PkiDirectory, private: bool, sizes: list[int]
+) -> None:
+    """Where it does not, what arrives is the same without the zeros."""
+    _, make = client_engine(ClientTls(ca=pki.ca), "localhost", QuicOptions(engine="native"), None)
+    client = make(DatagramSizes(1200, 8972, private=private), NoIds())
+    client.connect(PATH, 1.0)
+    [(batch, path)] = client.datagrams(1.0)
+    sent = [*single_datagrams(batch)]
+
+    assert path == PATH
+    assert [len(each) for each in sent] == sizes
+    assert {each.rstrip(b"\0") for each in sent} == {sent[-1].rstrip(b"\0")}
