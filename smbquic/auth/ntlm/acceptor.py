@@ -31,9 +31,8 @@ from smbquic.ntstatus import NtStatus
 from smbquic.wire.cursor import utf16
 from smbquic.wire.dtyp.filetime import from_unix_ns
 
-_NEEDED = NegotiateFlags.UNICODE | NegotiateFlags.EXTENDED_SESSIONSECURITY | NegotiateFlags.KEY_128
 _SUPPORTED = (
-    _NEEDED
+    keys.NEEDED_FLAGS
     | NegotiateFlags.SIGN
     | NegotiateFlags.SEAL
     | NegotiateFlags.VERSION
@@ -302,5 +301,5 @@ class NtlmAcceptor:
 
 
 def _check_strength(flags: NegotiateFlags) -> None:
-    if flags & _NEEDED != _NEEDED:
+    if flags & keys.NEEDED_FLAGS != keys.NEEDED_FLAGS:
         raise AuthenticationError("the client cannot do extended session security with 128 bits")

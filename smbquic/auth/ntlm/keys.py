@@ -1,18 +1,19 @@
-"""The cryptography of NTLMv2: hashes, proofs, keys and signatures. [MS-NLMP] 3.3, 3.4
+"""The cryptography of NTLMv2: hashes, proofs, keys and signatures. [MS-NLMP] 3.3, 3.4"""
 
-The only place that uses pyspnego's inner cryptography: MD4 and RC4, which OpenSSL and hashlib no
-longer have everywhere, and the key derivations around them.
-"""
-
+import hashlib
 import hmac
 from collections.abc import Iterable
 
-from spnego._ntlm_raw.crypto import rc4k, sealkey, signkey
-from spnego._ntlm_raw.md4 import md4
-
 from smbquic.auth.ntlm.messages import NegotiateFlags
+from smbquic.crypto.md4 import md4
+from smbquic.crypto.rc4 import rc4
 
 KEY_SIZE = 16
+NEEDED_FLAGS = (
+    NegotiateFlags.UNICODE | NegotiateFlags.EXTENDED_SESSIONSECURITY | NegotiateFlags.KEY_128
+)
+"""What either end refuses the other without: the keys are those of extended session security with
+128 bits."""
 
 _SIGNATURE_VERSION = b"\x01\x00\x00\x00"
 _FIRST = b"\x00\x00\x00\x00"  # SeqNum of the only signature that SPNEGO makes in a direction
@@ -48,7 +49,15 @@ def exported_session_key(key_exchange_key: bytes, encrypted: bytes) -> bytes:
 
     [MS-NLMP] 3.2.5.1.2
     """
-    return rc4k(key_exchange_key, encrypted)
+    return rc4(key_exchange_key, encrypted)
+
+
+def encrypted_session_key(key_exchange_key: bytes, chosen: bytes) -> bytes:
+    """Return the session key (16 bytes) that the client has chosen, as it sends it.
+
+    [MS-NLMP] 3.1.5.1.2
+    """
+    return rc4(key_exchange_key, chosen)
 
 
 def exchange_mic(session_key: bytes, messages: Iterable[bytes]) -> bytes:
@@ -70,11 +79,18 @@ def first_signature(
     """
     if not flags & NegotiateFlags.SIGN:
         return _NO_SIGNATURE
-    usage = "accept" if from_server else "initiate"
-    checksum = _hmac_md5(signkey(flags, session_key, usage), _FIRST, message)[:_CHECKSUM_SIZE]
+    direction = b"server-to-client" if from_server else b"client-to-server"
+    signing_key = _derived_key(session_key, direction, b"signing")
+    checksum = _hmac_md5(signing_key, _FIRST, message)[:_CHECKSUM_SIZE]
     if flags & NegotiateFlags.KEY_EXCH:
-        checksum = rc4k(sealkey(flags, session_key, usage), checksum)
+        checksum = rc4(_derived_key(session_key, direction, b"sealing"), checksum)
     return b"".join((_SIGNATURE_VERSION, checksum, _FIRST))
+
+
+def _derived_key(session_key: bytes, direction: bytes, use: bytes) -> bytes:
+    """Return SIGNKEY or SEALKEY (16 bytes) of one direction. [MS-NLMP] 3.4.5.2, 3.4.5.3"""
+    constant = b"session key to %s %s key magic constant\x00" % (direction, use)
+    return hashlib.md5(session_key + constant, usedforsecurity=False).digest()
 
 
 def _hmac_md5(key: bytes, *parts: bytes) -> bytes:

@@ -1,9 +1,9 @@
-"""The messages of NTLM, as much of them as an acceptor needs. [MS-NLMP] 2.2.
+"""The messages of NTLM, as much of them as NTLMv2 in SPNEGO needs. [MS-NLMP] 2.2
 
 Decoders give a valid object or raise `WireError`, on any bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from struct import Struct
@@ -20,6 +20,8 @@ SIGNATURE = b"NTLMSSP\x00"
 
 CHALLENGE_SIZE = 8
 
+_VERSION = bytes((6, 1, 0, 0, 0, 0, 0, 15))
+"""VERSION: the product does not matter; NTLMSSP_REVISION_W2K3 does. [MS-NLMP] 2.2.2.10"""
 _START = Struct("<8sI")
 _FIELD = Struct("<HHI")  # Len, MaxLen, BufferOffset
 _AV_PAIR = Struct("<HH")
@@ -69,7 +71,7 @@ class AvFlags(Flags):
     MIC_PROVIDED = 0x2
 
 
-def encode_av_pairs(pairs: Iterable[tuple[AvId, bytes]]) -> bytes:
+def encode_av_pairs(pairs: Iterable[tuple[int, bytes]]) -> bytes:
     """Encode AV_PAIRs and the MsvAvEOL that ends them. [MS-NLMP] 2.2.2.1."""
     encoded = [_AV_PAIR.pack(av_id, len(value)) + value for av_id, value in pairs]
     return b"".join((*encoded, _AV_PAIR.pack(AvId.EOL, 0)))
@@ -92,6 +94,7 @@ class NegotiateMessage:
 
     TYPE: ClassVar = 1
     _FIXED: ClassVar = Struct("<8sII")
+    _NO_NAMES: ClassVar = bytes(2 * _FIELD.size)
 
     flags: NegotiateFlags
 
@@ -102,42 +105,50 @@ class NegotiateMessage:
         _, _, flags = unpack(cls._FIXED, data)
         return cls(NegotiateFlags(flags))
 
+    def encode(self) -> bytes:
+        """Encode the message, without names."""
+        fixed = self._FIXED.pack(SIGNATURE, self.TYPE, self.flags)
+        return b"".join((fixed, self._NO_NAMES, _version(self.flags)))
+
 
 @dataclass(slots=True)
 class ChallengeMessage:
     """CHALLENGE_MESSAGE: what the server picked, and its challenge. [MS-NLMP] 2.2.1.2."""
 
     TYPE: ClassVar = 2
-    _FIXED: ClassVar = Struct("<8sI8sI8s8x8s8s")
-    # VERSION: the product does not matter; NTLMSSP_REVISION_W2K3 does. [MS-NLMP] 2.2.2.10
-    _VERSION: ClassVar = bytes((6, 1, 0, 0, 0, 0, 0, 15))
+    # Some servers leave out the VERSION behind it.
+    _FIXED: ClassVar = Struct("<8sI8sI8s8x8s")
 
     flags: NegotiateFlags
     server_challenge: bytes
     target_name: str
     target_info: bytes
 
+    @classmethod
+    def decode(cls, data: Buffer) -> Self:
+        """Read it. The server's name must be UTF-16, all that our first message allows."""
+        raw = bytes(data)
+        _check_type(raw, cls.TYPE)
+        _, _, name, flags, challenge, info = unpack(cls._FIXED, raw)
+        target_name = text(_payload(raw, name))
+        return cls(NegotiateFlags(flags), challenge, target_name, _payload(raw, info))
+
     def encode(self) -> bytes:
         """Encode the message."""
-        name = utf16(self.target_name)
-        start = self._FIXED.size
+        version = _version(self.flags)
+        start = self._FIXED.size + len(version)
+        name, info, payload = _fields(start, utf16(self.target_name), self.target_info)
         fixed = self._FIXED.pack(
-            SIGNATURE,
-            self.TYPE,
-            _FIELD.pack(len(name), len(name), start),
-            self.flags,
-            self.server_challenge,
-            _FIELD.pack(len(self.target_info), len(self.target_info), start + len(name)),
-            self._VERSION if self.flags & NegotiateFlags.VERSION else bytes(8),
+            SIGNATURE, self.TYPE, name, self.flags, self.server_challenge, info
         )
-        return b"".join((fixed, name, self.target_info))
+        return b"".join((fixed, version, payload))
 
 
 @dataclass(slots=True)
 class AuthenticateMessage:
     """AUTHENTICATE_MESSAGE: who the client is, and its proof. [MS-NLMP] 2.2.1.3.
 
-    `raw` is the message as it came.
+    `raw` is the message as it came. The name of the client's machine is not read.
     """
 
     TYPE: ClassVar = 3
@@ -150,7 +161,8 @@ class AuthenticateMessage:
     lm_challenge_response: bytes = field(repr=False)
     nt_challenge_response: bytes = field(repr=False)
     encrypted_random_session_key: bytes = field(repr=False)
-    raw: bytes = field(repr=False)
+    workstation: str = field(default="", repr=False)
+    raw: bytes = field(default=b"", repr=False, compare=False)
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
@@ -171,6 +183,25 @@ class AuthenticateMessage:
             raw=raw,
         )
 
+    def encode(self) -> bytes:
+        """Encode the message with a MIC field of zeros."""
+        *fields, payload = _fields(
+            self._MIC.stop,
+            self.lm_challenge_response,
+            self.nt_challenge_response,
+            utf16(self.domain_name),
+            utf16(self.user_name),
+            utf16(self.workstation),
+            self.encrypted_random_session_key,
+        )
+        fixed = self._FIXED.pack(SIGNATURE, self.TYPE, *fields, self.flags)
+        return b"".join((fixed, _version(self.flags), bytes(16), payload))
+
+    @classmethod
+    def with_mic(cls, encoded: bytes, mic: bytes) -> bytes:
+        """Return an encoded message with this MIC (16 bytes)."""
+        return b"".join((encoded[: cls._MIC.start], mic, encoded[cls._MIC.stop :]))
+
     @property
     def mic(self) -> bytes:
         """The MIC field: 16 bytes, or fewer if the message ends before. Only if promised."""
@@ -179,7 +210,7 @@ class AuthenticateMessage:
     @property
     def without_mic(self) -> bytes:
         """The message with a MIC field of zeros, as the MIC is computed."""
-        return b"".join((self.raw[: self._MIC.start], bytes(16), self.raw[self._MIC.stop :]))
+        return self.with_mic(self.raw, bytes(16))
 
 
 @dataclass(slots=True)
@@ -189,7 +220,8 @@ class ClientChallenge:
     `target_name` and `channel_bindings` are empty where the client says nothing of them.
     """
 
-    _FIXED: ClassVar = Struct("<BB6xQ8s4x")
+    FIXED: ClassVar = Struct("<BB6x8s8s4x")
+    VERSIONS: ClassVar = (1, 1)
 
     av_flags: AvFlags
     target_name: str = ""
@@ -198,15 +230,42 @@ class ClientChallenge:
     @classmethod
     def decode(cls, data: Buffer) -> Self:
         """Read it; the server's own challenge is what keeps a response from being used again."""
-        kind, highest, *_ = unpack(cls._FIXED, data)
-        if (kind, highest) != (1, 1):
+        kind, highest, *_ = unpack(cls.FIXED, data)
+        if (kind, highest) != cls.VERSIONS:
             raise WireError(f"an NTLM response of type {kind}, {highest}")
-        pairs = decode_av_pairs(memoryview(data)[cls._FIXED.size :])
+        pairs = decode_av_pairs(memoryview(data)[cls.FIXED.size :])
         (flags,) = unpack(_AV_FLAGS, pairs.get(AvId.FLAGS, bytes(4)))
         target_name = text(pairs.get(AvId.TARGET_NAME, b""))
         if not target_name.isprintable():
             raise WireError("the name of a server in an NTLM message holds control characters")
         return cls(AvFlags(flags), target_name, pairs.get(AvId.CHANNEL_BINDINGS, b""))
+
+
+def encode_client_challenge(
+    timestamp: bytes, challenge: bytes, pairs: Mapping[int, bytes]
+) -> bytes:
+    """Encode NTLMv2_CLIENT_CHALLENGE, and the four zeros that [MS-NLMP] 3.3.2 adds to it.
+
+    `timestamp` is the bytes of a FILETIME, `challenge` has `CHALLENGE_SIZE` bytes.
+    """
+    fixed = ClientChallenge.FIXED.pack(*ClientChallenge.VERSIONS, timestamp, challenge)
+    return b"".join((fixed, encode_av_pairs(pairs.items()), bytes(4)))
+
+
+def _version(flags: NegotiateFlags) -> bytes:
+    return _VERSION if flags & NegotiateFlags.VERSION else bytes(8)
+
+
+def _fields(start: int, *values: bytes) -> list[bytes]:
+    """Return the descriptor of each field of variable size, and last the payload of all.
+
+    The payload begins at `start`.
+    """
+    fields = []
+    for value in values:
+        fields.append(_FIELD.pack(len(value), len(value), start))
+        start += len(value)
+    return [*fields, b"".join(values)]
 
 
 def _check_type(data: Buffer, expected: int) -> None:

@@ -16,6 +16,7 @@ NUMBERS = {
     "REMEMBERED": [16_384],
     "MAX_LOCKOUTS": [1_000],
     "MAX_NEGOTIATE": [2048],
+    "_MAX_CHALLENGE": [32_768],
     "MAX_MECH_LIST": [1024],
     # [MS-NLMP] 2.2.2.8, 2.2.2.6; [RFC1001] 14
     "_PROOF_SIZE": [16],

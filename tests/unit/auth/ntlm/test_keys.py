@@ -35,6 +35,7 @@ def test_the_specifications_ntlmv2_example() -> None:
     assert base_key.hex() == "8de40ccadbc14a82f15cb0ad0de95ca3"
     encrypted = bytes.fromhex("c5dad2544fc9799094ce1ce90bc9d03e")
     assert keys.exported_session_key(base_key, encrypted) == SPEC_SESSION_KEY
+    assert keys.encrypted_session_key(base_key, SPEC_SESSION_KEY) == encrypted
 
 
 def test_the_specifications_checksum() -> None:

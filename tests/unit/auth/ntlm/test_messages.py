@@ -16,6 +16,7 @@ from smbquic.auth.ntlm.messages import (
     NegotiateMessage,
     decode_av_pairs,
     encode_av_pairs,
+    encode_client_challenge,
 )
 from smbquic.auth.spnego.tokens import NegTokenInit, NegTokenResp
 from smbquic.errors import WireError
@@ -85,6 +86,93 @@ def test_the_version_is_there_when_asked_for(flags: NegotiateFlags, version: byt
     assert ChallengeMessage(flags, bytes(8), "", b"").encode()[48:] == version
 
 
+@given(
+    flags=st.integers(0, 2**32 - 1),
+    challenge=st.binary(min_size=8, max_size=8),
+    name=NAMES,
+    computer=NAMES,
+    version=st.booleans(),
+)
+def test_reads_the_challenges_of_others(
+    flags: int, challenge: bytes, name: str, computer: str, version: bool
+) -> None:
+    wanted = NegotiateFlags(flags) | NegotiateFlags.UNICODE
+    packed = other.Challenge(
+        flags=int(wanted),
+        server_challenge=challenge,
+        target_name=name,
+        target_info=other.TargetInfo({other.AvId.nb_computer_name: computer}),
+        version=other.Version(10) if version else None,
+    ).pack()
+    message = ChallengeMessage.decode(packed)
+    assert message.server_challenge == challenge
+    assert message.target_name == name
+    assert decode_av_pairs(message.target_info) == {
+        AvId.NB_COMPUTER_NAME: computer.encode("utf-16-le")
+    }
+    assert message.flags & wanted == wanted
+
+
+def test_reads_windows_challenge(logon: Logon) -> None:
+    message = ChallengeMessage.decode(NegTokenResp.decode(logon.challenge).response_token or b"")
+    assert message.flags == 0xE28A8215
+    assert message.server_challenge == logon.server_challenge
+    assert message.target_name == logon.domain
+    assert AvId.TIMESTAMP in decode_av_pairs(message.target_info)
+
+
+@given(
+    domain=NAMES, user=NAMES, workstation=NAMES, lm_response=VALUES, nt_response=VALUES, key=VALUES
+)
+def test_others_read_our_proof(
+    domain: str, user: str, workstation: str, lm_response: bytes, nt_response: bytes, key: bytes
+) -> None:
+    flags = NegotiateFlags.UNICODE | NegotiateFlags.VERSION
+    message = AuthenticateMessage(
+        flags, domain, user, lm_response, nt_response, key, workstation=workstation
+    )
+    encoded = message.encode()
+    theirs = other.Authenticate.unpack(AuthenticateMessage.with_mic(encoded, b"m" * 16))
+    assert theirs.flags == flags
+    assert (theirs.domain_name or "", theirs.user_name or "") == (domain, user)
+    assert (theirs.workstation or "") == workstation
+    assert (theirs.lm_challenge_response or b"") == lm_response
+    assert (theirs.nt_challenge_response or b"") == nt_response
+    assert (theirs.encrypted_random_session_key or b"") == key
+    assert theirs.version == bytes((6, 1, 0, 0, 0, 0, 0, 15))
+    assert theirs.mic == b"m" * 16
+    assert AuthenticateMessage.decode(encoded).mic == bytes(16)
+
+
+@pytest.mark.parametrize(
+    ("flags", "version"),
+    [(NegotiateFlags.VERSION, bytes((6, 1, 0, 0, 0, 0, 0, 15))), (NegotiateFlags.SIGN, bytes(8))],
+)
+def test_our_first_message(flags: NegotiateFlags, version: bytes) -> None:
+    expected = b"NTLMSSP\x00\x01\x00\x00\x00" + int(flags).to_bytes(4, "little")
+    assert NegotiateMessage(flags).encode() == expected + bytes(16) + version
+
+
+@given(
+    time=st.binary(min_size=8, max_size=8),
+    challenge=st.binary(min_size=8, max_size=8),
+    name=NAMES,
+)
+def test_others_read_our_client_challenge(time: bytes, challenge: bytes, name: str) -> None:
+    pairs: dict[int, bytes] = {
+        AvId.FLAGS: b"\x02\0\0\0",
+        AvId.TARGET_NAME: name.encode("utf-16-le"),
+    }
+    encoded = encode_client_challenge(time, challenge, pairs)
+    theirs = other.NTClientChallengeV2.unpack(encoded)
+    assert (theirs.resp_type, theirs.hi_resp_type) == (1, 1)
+    assert theirs.challenge_from_client == challenge
+    assert theirs.av_pairs[other.AvId.target_name] == name
+    assert encoded[8:16] == time
+    assert encoded.endswith(bytes(8))
+    assert ClientChallenge.decode(encoded).target_name == name
+
+
 @given(domain=NAMES, user=NAMES, lm_response=VALUES, nt_response=VALUES, key=VALUES)
 def test_reads_what_pyspnego_writes(
     domain: str, user: str, lm_response: bytes, nt_response: bytes, key: bytes
@@ -117,6 +205,8 @@ def test_the_repr_shows_no_proof(logon: Logon) -> None:
 def test_a_message_of_another_type_is_refused(logon: Logon) -> None:
     with pytest.raises(WireError, match="type 1"):
         NegotiateMessage.decode(authenticate(logon))
+    with pytest.raises(WireError, match="type 2"):
+        ChallengeMessage.decode(authenticate(logon))
     with pytest.raises(WireError, match="type 3"):
         AuthenticateMessage.decode(NegTokenInit.decode(logon.init).mech_token or b"")
     with pytest.raises(WireError, match="type 1"):
@@ -148,11 +238,13 @@ def test_a_name_that_cannot_be_shown_is_refused(name: str) -> None:
 def test_any_bytes_decode_or_raise_wire_error(data: bytes) -> None:
     decoders: list[Any] = [
         NegotiateMessage.decode,
+        ChallengeMessage.decode,
         AuthenticateMessage.decode,
         ClientChallenge.decode,
         decode_av_pairs,
     ]
-    for start in (b"", b"NTLMSSP\x00\x01\x00\x00\x00", b"NTLMSSP\x00\x03\x00\x00\x00", b"\x01\x01"):
+    types = [b"NTLMSSP\x00" + bytes((number, 0, 0, 0)) for number in (1, 2, 3)]
+    for start in (b"", *types, b"\x01\x01"):
         for decode in decoders:
             try:
                 decode(start + data)

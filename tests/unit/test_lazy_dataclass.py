@@ -1,0 +1,230 @@
+"""Dataclasses made here are those of the standard library, but for when they are compiled."""
+
+import copy
+import dataclasses
+import inspect
+import pickle
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, field
+from typing import Any, ClassVar
+
+import pytest
+
+from smbquic.lazy_dataclass import dataclass
+
+
+def declare(decorator: Any, **options: Any) -> Any:
+    """Declare a class with every kind of field, in the way that the decorator makes it."""
+
+    @decorator(**options)
+    class Example:
+        """An example."""
+
+        kind: ClassVar = "kind"
+        number: int
+        text: str = "text"
+        items: list[int] = field(default_factory=list)
+        secret: bytes = field(default=b"", repr=False)
+        note: str = field(default="", compare=False)
+        last: int = field(default=1, kw_only=True)
+        made: list[int] = field(default_factory=list, init=False)
+        fixed: int = field(default=7, init=False)
+
+        def doubled(self) -> int:
+            return 2 * self.number
+
+    return Example
+
+
+OPTIONS: list[dict[str, bool]] = [
+    {},
+    {"slots": True},
+    {"frozen": True},
+    {"frozen": True, "slots": True},
+    {"kw_only": True},
+    {"eq": False, "slots": True},
+    {"frozen": True, "kw_only": True},
+]
+every_kind = pytest.mark.parametrize("options", OPTIONS, ids=str)
+
+
+@pytest.fixture
+def pair(options: dict[str, bool]) -> tuple[Any, Any]:
+    return declare(dataclass, **options), declare(dataclasses.dataclass, **options)
+
+
+@every_kind
+def test_the_signature_is_that_of_the_standard_library(pair: tuple[Any, Any]) -> None:
+    ours, theirs = (str(inspect.signature(each)) for each in pair)
+    assert ours == theirs
+    assert "<factory>" in ours
+
+
+@every_kind
+def test_objects_have_the_same_values(pair: tuple[Any, Any]) -> None:
+    for given in ({"number": 1}, {"number": 2, "text": "x", "items": [1], "note": "n", "last": 3}):
+        ours, theirs = (each(**given) for each in pair)
+        assert dataclasses.asdict(ours) == dataclasses.asdict(theirs)
+        assert repr(ours) == repr(theirs)
+        assert ours.doubled() == theirs.doubled()
+        assert ours.kind == "kind"
+        assert hasattr(ours, "__dict__") == hasattr(theirs, "__dict__")
+
+
+@every_kind
+def test_each_object_has_a_list_of_its_own(pair: tuple[Any, Any]) -> None:
+    ours, _ = pair
+    assert ours(number=1).items is not ours(number=1).items
+    assert ours(number=1).made is not ours(number=1).made
+
+
+@every_kind
+def test_wrong_arguments_are_refused_in_the_same_words(pair: tuple[Any, Any]) -> None:
+    for given in ({}, {"number": 1, "unknown": 2}, {"number": 1, "made": []}):
+        messages = []
+        for each in pair:
+            with pytest.raises(TypeError) as caught:
+                each(**given)
+            messages.append(str(caught.value))
+        assert messages[0] == messages[1]
+
+
+@every_kind
+def test_compares_as_the_standard_library_does(pair: tuple[Any, Any]) -> None:
+    def outcomes(cls: Any) -> list[object]:
+        first = cls(number=1, note="a")
+        return [
+            first == cls(number=1, note="b"),
+            first == cls(number=2),
+            first == cls(number=1, secret=b"x"),
+            first == first,
+            first == 1,
+            cls.__hash__ is None,
+        ]
+
+    ours, theirs = map(outcomes, pair)
+    assert ours == theirs
+
+
+@every_kind
+def test_replace_and_copies(pair: tuple[Any, Any]) -> None:
+    ours, _ = pair
+    one = ours(number=1, items=[1])
+    assert dataclasses.replace(one, number=2).number == 2
+    for copied in (copy.copy(one), copy.deepcopy(one)):
+        assert dataclasses.asdict(copied) == dataclasses.asdict(one)
+
+
+@pytest.mark.parametrize("slots", [False, True])
+def test_frozen_objects_do_not_change(slots: bool) -> None:
+    example = declare(dataclass, frozen=True, slots=slots)(1)
+    with pytest.raises(FrozenInstanceError, match="cannot assign to field 'number'"):
+        example.number = 2
+    with pytest.raises(FrozenInstanceError, match="cannot delete field 'number'"):
+        del example.number
+    assert example.number == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    x: int
+    y: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place(Point):
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("no name")
+
+
+def test_frozen_objects_are_hashed_by_their_values() -> None:
+    assert {Point(1), Point(1, 0), Point(2)} == {Point(1), Point(2)}
+    assert hash(Point(1)) == hash(Point(1))
+
+
+def test_pickles() -> None:
+    assert pickle.loads(pickle.dumps(Place(1, 2, "here"))) == Place(1, 2, "here")
+
+
+def test_a_class_may_be_derived_from_another() -> None:
+    assert str(inspect.signature(Place)) == "(x: int, y: int = 0, name: str = '') -> None"
+    assert Place(1, name="here") != Point(1)
+    with pytest.raises(ValueError, match="no name"):
+        Place(1)
+
+
+def test_objects_match_by_position() -> None:
+    match Place(1, 2, "here"):
+        case Place(x, y, name):
+            assert (x, y, name) == (1, 2, "here")
+
+
+def test_methods_of_the_class_stay() -> None:
+    @dataclass(frozen=True)
+    class Own:
+        number: int
+
+        def __init__(self, text: str) -> None:
+            object.__setattr__(self, "number", int(text))
+
+        def __repr__(self) -> str:
+            return "own"
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Own)
+
+    assert (repr(Own("1")), Own("1").number) == ("own", 1)
+    assert Own("1") == Own("2")
+    assert hash(Own("1")) == hash(Own("1"))
+
+
+def test_a_hash_of_the_class_stays() -> None:
+    @dataclass
+    class Own:
+        number: int
+
+        def __hash__(self) -> int:
+            return 5
+
+    assert hash(Own(1)) == 5
+
+
+def test_without_fields() -> None:
+    @dataclass(slots=True)
+    class Nothing:
+        pass
+
+    assert Nothing() == Nothing()
+    assert repr(Nothing()).endswith("Nothing()")
+
+
+def test_a_circle_is_represented() -> None:
+    @dataclass
+    class Node:
+        next: Any = None
+
+    node = Node()
+    node.next = node
+    assert repr(node).endswith("Node(next=...)")
+
+
+def test_nothing_is_compiled_for_a_class_that_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[object] = []
+    original: Callable[..., Any] = vars(inspect.getmodule(dataclass))["_compile_init"]
+
+    def count(made: type[Any], **options: Any) -> Any:
+        compiled.append(made)
+        return original(made, **options)
+
+    monkeypatch.setattr("smbquic.lazy_dataclass._compile_init", count)
+
+    @dataclass(frozen=True, slots=True)
+    class Used:
+        number: int
+
+    assert not compiled
+    assert [Used(1), Used(2)] == [Used(1), Used(2)]
+    assert compiled == [Used]
