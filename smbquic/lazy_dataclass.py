@@ -44,7 +44,7 @@ def dataclass(
     def make(cls: type[T]) -> type[T]:
         # Where there is none, the standard library asks for the signature of `__init__`.
         cls.__doc__ = cls.__doc__ or cls.__name__
-        made: Any = dataclasses.dataclass(
+        made: Any = dataclasses.dataclass(  # noqa: TID251  (what this is in the place of)
             init=False, repr=False, eq=False, kw_only=kw_only, slots=slots
         )(cls)
         fields = dataclasses.fields(made)
@@ -151,12 +151,21 @@ def _add_comparison(made: type[Any], names: list[str], *, frozen: bool) -> None:
         made.__hash__ = hashed if frozen else None  # type: ignore[assignment]
 
 
-def _refuse_assignment(self: object, name: str, value: object) -> None:
-    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+def _refuse_assignment(self: Any, name: str, value: object) -> None:
+    if _is_frozen(self, name):
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+    object.__setattr__(self, name, value)
 
 
-def _refuse_deletion(self: object, name: str) -> None:
-    raise FrozenInstanceError(f"cannot delete field {name!r}")
+def _refuse_deletion(self: Any, name: str) -> None:
+    if _is_frozen(self, name):
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+    object.__delattr__(self, name)
+
+
+def _is_frozen(self: Any, name: str) -> bool:
+    """A class that is derived from a dataclass, and is none, may have attributes of its own."""
+    return "__dataclass_fields__" in vars(type(self)) or name in self.__dataclass_fields__
 
 
 def _restore(self: object, state: Iterable[dict[str, Any] | None]) -> None:

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, field, replace
 from typing import Any
 
 from smbquic.api.listen import listen_addresses, listening_on
@@ -23,6 +23,7 @@ from smbquic.api.web import recent_records, web_listening, web_status
 from smbquic.api.worker_listening import quic_listening
 from smbquic.errors import UrlError
 from smbquic.gateway.gateway import Gateway
+from smbquic.lazy_dataclass import dataclass
 from smbquic.observe.audit import AuditLog
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.gateway import BackendOptions, PoolOptions

@@ -4,11 +4,12 @@ import socket
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from smbquic.client.url import PORTS
 from smbquic.errors import ConfigError, ListenError, UrlError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.addresses import is_wildcard, resolve
 from smbquic.transport.addresses import url as url_of
 from smbquic.transport.hosts import host_and_port

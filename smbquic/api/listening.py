@@ -3,12 +3,12 @@
 import logging
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from smbquic.api.connection_ids import connection_id_format
 from smbquic.api.listen import ListenAddress
+from smbquic.lazy_dataclass import dataclass
 from smbquic.observe.audit import AuditLog, Sink, Trail
 from smbquic.observe.process_usage import resident
 from smbquic.options.acme import AcmeOptions

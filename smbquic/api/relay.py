@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Annotated
 
 from smbquic.api.listen import ListenAddress, listening_on
@@ -10,6 +10,7 @@ from smbquic.client.transports import transport_connector
 from smbquic.client.url import SmbUrl
 from smbquic.errors import UrlError
 from smbquic.gateway.relay import Relay, connect_first
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.client import RelayOptions
 from smbquic.options.keywords import keywords
 from smbquic.options.model import Option

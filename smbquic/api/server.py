@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +24,7 @@ from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.service_binding import AcceptedTargetNames
 from smbquic.auth.users import UserStore
+from smbquic.lazy_dataclass import dataclass
 from smbquic.observe.audit import AuditLog
 from smbquic.options.keywords import keywords
 from smbquic.options.model import Option

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from smbquic.api.listening import (
@@ -14,6 +14,7 @@ from smbquic.api.listening import (
 )
 from smbquic.api.web import web_status
 from smbquic.auth.users import UserStore
+from smbquic.lazy_dataclass import dataclass
 from smbquic.observe.process_usage import resident
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.limits import Limits, replaceable

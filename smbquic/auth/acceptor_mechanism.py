@@ -1,12 +1,12 @@
 """The server's end of a logon mechanism, as SPNEGO uses it, and the policy for its logons."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from smbquic.auth.identity import Identity
 from smbquic.auth.logon_limiter import ConnectionLogonLimiter
 from smbquic.auth.mechanism import SecurityContext
 from smbquic.auth.service_binding import ServiceBinding
+from smbquic.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """The accounts that a server knows, wherever they are kept."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
+
+from smbquic.lazy_dataclass import dataclass
 
 _EMPTY = bytes.fromhex("31d6cfe0d16ae931b73c59d7e0c089c0")
 """The NT hash of the empty password."""

@@ -1,6 +1,8 @@
 """The credentials of a client."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from smbquic.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The user that an authentication was for."""
 
-from dataclasses import dataclass
+from smbquic.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

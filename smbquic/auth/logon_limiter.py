@@ -21,12 +21,12 @@ import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
 from smbquic.auth.lockouts import Lockouts
 from smbquic.errors import AuthenticationError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 
 REMEMBERED = 16_384

@@ -10,10 +10,10 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from struct import Struct
 
 from smbquic.errors import AuthenticationError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 
 _SERVICE = "cifs"

@@ -23,13 +23,14 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from smbquic.auth.accounts import Account
 from smbquic.auth.ntlm.keys import nt_hash
 from smbquic.errors import UsersError
+from smbquic.lazy_dataclass import dataclass
 
 _log = logging.getLogger(__name__)
 

@@ -3,12 +3,12 @@
 import shlex
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from smbquic.api.listen import ListenAddress
 from smbquic.api.serving import Serving
 from smbquic.client.url import SmbUrl
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.addresses import is_ip_address, is_loopback, is_wildcard
 
 # Networks for documentation ([RFC 5737], [RFC 3849]): only the route to them matters. Connecting a

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from smbquic.config.credentials import (
 )
 from smbquic.config.profile import VARIABLE, ClientProfile, split_name
 from smbquic.errors import ConfigError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.client import PasswordOptions, SessionOptions, TransportOptions
 from smbquic.protocol.settings import EncryptionPolicy
 

@@ -12,7 +12,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from smbquic.cli.output import emit
 from smbquic.cli.progress import progress_bar
 from smbquic.client.share import Share
 from smbquic.errors import ConnectError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.directory import PkiDirectory, init
 
 USER = "demo"

@@ -1,7 +1,6 @@
 """`smbquic ls`, `tree`, `stat`: list folders, and show the attributes of a file or folder."""
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from smbquic.client.share import Share
 from smbquic.client.stat import Stat
 from smbquic.client.url import SmbUrl
 from smbquic.errors import DirectoryExpectedError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.storage.partial import is_unfinished
 from smbquic.wire.fscc.attributes import FileAttributes
 

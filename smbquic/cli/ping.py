@@ -2,7 +2,6 @@
 
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -16,6 +15,7 @@ from smbquic.cli.output import counted, emit, warn
 from smbquic.client.connection import ClientConnection
 from smbquic.client.session import Session
 from smbquic.client.url import SmbUrl
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.client import ConnectionOptions
 from smbquic.options.model import values_of
 from smbquic.pki.explain import days_left, expires_soon

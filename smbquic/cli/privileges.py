@@ -5,8 +5,9 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from smbquic.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -22,6 +22,7 @@ from smbquic.cli.reload import Reloader
 from smbquic.cli.server_account import account_of, drop_privileges, open_audits
 from smbquic.cli.server_certificate import Given, certificates_of
 from smbquic.cli.status import StatusSource, status_socket
+from smbquic.lazy_dataclass import dataclass
 from smbquic.observe.audit import Sink
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.certificate import IdentityFiles

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, Generic, TypeVar
 
 import click
@@ -14,6 +14,7 @@ from smbquic.cli.failure import ExitCode
 from smbquic.cli.output import emit, printable, warn
 from smbquic.cli.status import ask_servers
 from smbquic.errors import SmbError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.observe.audit import RotatingFile, Sink
 from smbquic.options.limits import Limits, replaceable
 from smbquic.options.model import declared

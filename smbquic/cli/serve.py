@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from smbquic.cli.shares import collect
 from smbquic.client.url import PORTS
 from smbquic.config.document import Document
 from smbquic.errors import EXAMPLE_PORT, ListenError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from smbquic.api.serving import Serving
 from smbquic.cli.shares import configured_share
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.share import ShareFolder
 from smbquic.server.share import ServedShare
 from smbquic.server.shares import ShareTable

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from smbquic.client.reconnect import unknown_outcome
@@ -10,6 +9,7 @@ from smbquic.client.repeatable import are_repeatable
 from smbquic.client.retry import LOSSES_ALLOWED
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectionClosed, UnflushedError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.protocol.response import Response
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.file_id import FileId

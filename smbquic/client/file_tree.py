@@ -5,7 +5,6 @@ import hashlib
 import os
 import stat
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,6 +13,7 @@ from smbquic.client.files import ShareFiles
 from smbquic.client.local import WrittenFiles, in_thread, kind_of_file
 from smbquic.client.names import from_local, join, parent, split_path, to_local
 from smbquic.client.results import Progress
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.transfer import TransferOptions
 from smbquic.storage.partial import temporary_name
 

@@ -6,10 +6,10 @@ ends with ``/`` is about folders: what is in an excluded folder is excluded.
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from smbquic.client.filter_patterns import FilterPattern
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.filter import FilterOptions
 
 _STANDARD_INPUT = "-"

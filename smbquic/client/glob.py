@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from fnmatch import translate
 
 from smbquic.client.files import ShareFiles
@@ -10,6 +9,7 @@ from smbquic.client.names import join
 from smbquic.client.stat import Stat
 from smbquic.client.walk import ListedAhead
 from smbquic.errors import PathError, StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.storage.names import fold
 

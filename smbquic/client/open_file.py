@@ -1,6 +1,5 @@
 """The kinds of files that the builtin `open` makes: of bytes or text, with a buffer or without."""
 
-from dataclasses import dataclass
 from typing import Self
 
 from smbquic.client.buffered_file import BufferedFile
@@ -9,6 +8,7 @@ from smbquic.client.file_handle import Reopener
 from smbquic.client.opening import FileMode
 from smbquic.client.text_file import TextCoding, TextFile
 from smbquic.client.tree_connect import TreeConnect
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.create import CreateResponse
 
 _LINES = 1

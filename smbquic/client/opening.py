@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
 from smbquic.client import requests
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition
 

@@ -1,9 +1,10 @@
 """The steps of a probe, its options, and the result of a step."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.verification import Trust
 from smbquic.transport.quic import ClientTls, QuicOptions
 from smbquic.transport.resolver import Resolver

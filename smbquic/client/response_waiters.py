@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from smbquic.errors import SmbError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.response import Response
 from smbquic.wire.access_mask import AccessMask

@@ -1,8 +1,10 @@
 """Reports of copies of files and trees, meanwhile and at the end."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from smbquic.lazy_dataclass import dataclass
 
 Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes there are, each time a chunk is done."""

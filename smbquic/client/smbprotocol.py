@@ -17,7 +17,7 @@ another version may change them; so `pyproject.toml` has a bound, and a test loo
 
 import uuid
 from concurrent.futures import CancelledError, Future
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, replace
 from typing import Any
 
 from smbclient._pool import _SMB_CONNECTIONS, ClientConfig  # type: ignore[import-untyped]
@@ -30,6 +30,7 @@ from smbquic.client.background import LoopThread
 from smbquic.client.transports import transport_connector
 from smbquic.client.url import SmbUrl
 from smbquic.errors import ConnectionClosed
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.client import TransportOptions
 from smbquic.options.keywords import keywords
 from smbquic.transport.base import MessageTransport

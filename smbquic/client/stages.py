@@ -1,8 +1,10 @@
 """Measures how long each stage of connecting to a server takes."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import monotonic
 from typing import Literal
+
+from smbquic.lazy_dataclass import dataclass
 
 Stage = Literal["transport", "negotiate", "session", "tree"]
 

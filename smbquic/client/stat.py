@@ -1,8 +1,8 @@
 """Descriptions of shares, of their files and folders, and of the volumes of those."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.create import CreateResponse
 from smbquic.wire.dtyp.filetime import to_unix_ns
 from smbquic.wire.fscc.attributes import FileAttributes

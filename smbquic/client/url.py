@@ -6,12 +6,13 @@ and no fragment, since ``#`` is an ordinary character in a file name.
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 from urllib.parse import quote
 
 from smbquic.client.names import from_local, split_path
 from smbquic.errors import PathError, UrlError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.storage.names import unescape as without_escapes
 from smbquic.transport.hosts import host_and_port, unescape
 

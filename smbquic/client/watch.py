@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import Self
@@ -14,6 +13,7 @@ from smbquic.client.names import check_listed, join, split_path, to_wire
 from smbquic.client.reconnect import ShareTree
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectionClosed, NotFoundError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
 from smbquic.wire.access_mask import AccessMask

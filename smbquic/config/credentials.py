@@ -1,11 +1,11 @@
 """Where a client finds a password: in a file of its own, an authentication file, the keyring."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from smbquic.auth.secret_files import exposure
 from smbquic.client.url import SmbUrl
 from smbquic.errors import ConfigError
+from smbquic.lazy_dataclass import dataclass
 
 SERVICE = "smbquic"
 """The service name of this program's passwords in the keyring."""

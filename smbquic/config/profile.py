@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from smbquic.config.credentials import (
     read_authentication_file,
     read_password,
 )
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.client import PasswordOptions, SessionOptions
 from smbquic.options.model import declared
 

@@ -1,6 +1,5 @@
 """The server's configuration file, read and strictly checked."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from smbquic.config.schema import (
 from smbquic.errors import UrlError, UsersError
 from smbquic.gateway.backend import BackendAddress
 from smbquic.gateway.pool import PoolTable
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles

@@ -1,8 +1,8 @@
 """A table of a configuration file, with the options that its keys are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.model import Declared, declared
 
 

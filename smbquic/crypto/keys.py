@@ -1,9 +1,10 @@
 """From the session key of the authentication to the keys of a session. [MS-SMB2] 3.2.5.3.1."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smbquic.crypto.kdf import kdf
 from smbquic.errors import LocalProtocolError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.negotiate_contexts import Cipher
 

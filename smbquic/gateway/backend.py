@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
 
 from smbquic.errors import UrlError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport import tcp, unix
 from smbquic.transport.addresses import url
 from smbquic.transport.base import MessageTransport

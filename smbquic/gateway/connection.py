@@ -6,7 +6,6 @@ import asyncio
 import errno
 import logging
 from collections.abc import Awaitable, Coroutine
-from dataclasses import dataclass
 from time import time
 from typing import Any
 
@@ -27,6 +26,7 @@ from smbquic.gateway.traffic import (
     TrafficCounts,
     first_negotiate,
 )
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, Trail
 from smbquic.options.limits import Limits

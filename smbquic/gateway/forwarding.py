@@ -6,10 +6,10 @@ slow end slows the other one down, and the memory of a pair is bounded by that o
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from time import perf_counter
 
 from smbquic.errors import RemoteProtocolError, TransportError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.base import MessageTransport
 
 Inspect = Callable[[memoryview], Awaitable[object] | None]

@@ -1,11 +1,11 @@
 """The user of a logon, as far as its token shows: NTLM has the name in plain, Kerberos has not."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from smbquic.auth.ntlm.messages import SIGNATURE, AuthenticateMessage
 from smbquic.auth.spnego.tokens import NegTokenInit, NegTokenResp
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 
 LONGEST_NAME: Final = 256
 """Characters that are kept of a name: a client may send 30,000 of them in each logon."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from smbquic.gateway.affinity import AffinityTable
 from smbquic.gateway.backend import Backend, BackendAddress
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.transport.server_names import find_by_name, normal_name
 

@@ -8,12 +8,12 @@ what cannot be read is counted, and is the other end's to judge.
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from smbquic.errors import WireError
 from smbquic.gateway.logon import LogonUser, user_of
 from smbquic.gateway.refusals import GatewayRefusal, Refused
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.cursor import HEADER_SIZE
 from smbquic.wire.header import PROTOCOL_ID, Command, Header

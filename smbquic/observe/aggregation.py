@@ -6,8 +6,10 @@ nor replace those of users in files that rotate.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
+
+from smbquic.lazy_dataclass import dataclass
 
 Record = dict[str, Any]
 

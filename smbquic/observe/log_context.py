@@ -2,7 +2,8 @@
 
 import logging
 from contextvars import ContextVar
-from dataclasses import dataclass
+
+from smbquic.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

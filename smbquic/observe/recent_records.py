@@ -3,8 +3,9 @@
 import heapq
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from smbquic.lazy_dataclass import dataclass
 
 RECORDS_OF_USERS: Final = 1_000
 RECORDS_OF_UNAUTHENTICATED: Final = 500

@@ -5,8 +5,9 @@ The last ten minutes are there second by second, the last day minute by minute.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from smbquic.lazy_dataclass import dataclass
 
 SECONDS: Final = 600
 MINUTES: Final = 1_440

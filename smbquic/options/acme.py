@@ -1,10 +1,10 @@
 """A certificate that the server gets from an ACME server. [RFC 8555]"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.headings import CERTIFICATE
 from smbquic.options.kinds import FilePath
 from smbquic.options.model import Option, Options

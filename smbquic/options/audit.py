@@ -1,9 +1,10 @@
 """The destination of audit records."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.kinds import FilePath
 from smbquic.options.model import Option, Options
 

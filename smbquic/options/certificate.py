@@ -1,10 +1,10 @@
 """A certificate of the server, with its rules for clients."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.headings import CERTIFICATE
 from smbquic.options.kinds import Texts
 from smbquic.options.model import Option, Options

@@ -1,11 +1,11 @@
 """The options of a client: how it reaches a server, trusts it, speaks to it and logs on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 from urllib.parse import urlsplit
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.headings import COMMON, CONNECTION, TLS
 from smbquic.options.model import Option, Options
 from smbquic.options.quic import EngineOptions, TlsOptions

@@ -1,9 +1,9 @@
 """The options for the QUIC connection IDs of a server, which load balancers read."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.headings import CONNECTION
 from smbquic.options.kinds import Hexadecimal
 from smbquic.options.model import Option, Options

@@ -1,8 +1,8 @@
 """How a server is found on its local network."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.model import Option, Options
 
 

@@ -1,9 +1,9 @@
 """The options that say which files of a tree are copied."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.headings import FILTERS
 from smbquic.options.model import Option, Options
 

@@ -1,9 +1,9 @@
 """The options of the gateway: its back ends, in pools by the name that clients ask for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.headings import PROTOCOL
 from smbquic.options.kinds import Texts
 from smbquic.options.model import Option, Options

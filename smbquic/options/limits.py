@@ -1,9 +1,10 @@
 """Limits on the clients of a server, and on what it keeps for them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.model import Option, Options
 
 

@@ -11,7 +11,7 @@ value. docs/decisions/0032-one-model-of-options.md
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, fields
 from enum import Enum
 from functools import cache
 from math import inf
@@ -19,6 +19,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.kinds import Choice, FilePath, Kind, Names, Number, Switch, Text, Texts
 
 _NUMBERS = {int: int, float: float}

@@ -1,8 +1,8 @@
 """The options of a mount: who owns its files, and who may see them."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.kinds import Permissions
 from smbquic.options.model import Option, Options
 

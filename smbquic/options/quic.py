@@ -1,9 +1,9 @@
 """The options of QUIC connections, for client and server."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.headings import CONNECTION, TLS
 from smbquic.options.model import Option, Options
 

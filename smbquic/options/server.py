@@ -1,10 +1,10 @@
 """The options of the server."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles

@@ -1,9 +1,9 @@
 """A share of the server, as the configuration file has it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.kinds import StorageLocation
 from smbquic.options.model import Option, Options
 

@@ -1,8 +1,8 @@
 """The options of copies of trees that compare first: which files differ, and what is deleted."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.kinds import Duration, Rate
 from smbquic.options.model import Option, Options
 from smbquic.options.transfer import TransferOptions

@@ -1,8 +1,8 @@
 """The options of copies: how much is under way, and how files are written."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.model import Option, Options
 
 

@@ -1,9 +1,9 @@
 """The options of the web listener of a server or a gateway."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.headings import WEB
 from smbquic.options.model import Option, Options
 

@@ -5,8 +5,9 @@ budgets. Without the limit for each, one user could take everything.
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final
+
+from smbquic.lazy_dataclass import dataclass
 
 LOCK: Final = 256
 """Bytes that a byte-range lock is counted as."""

@@ -9,9 +9,10 @@ and on a busy machine every step takes longer.
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from dataclasses import dataclass
 from time import monotonic, perf_counter, time
 from typing import Any, Final
+
+from smbquic.lazy_dataclass import dataclass
 
 HELD: Final = 0.010
 """Seconds that no step should take."""

@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator
 from contextvars import Context
-from dataclasses import dataclass
 from typing import Protocol
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.limits import Limits
 from smbquic.overload.heap import HeapUse, keep_freed_memory, trim
 from smbquic.overload.refusals import ServerRefusal

@@ -8,13 +8,13 @@ compare the root; the specification leaves that open.
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
 from cryptography import x509
 
 from smbquic.errors import HandshakeError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.checks import shown
 from smbquic.pki.conditions import Condition
 from smbquic.pki.explain import fingerprint

@@ -7,7 +7,6 @@ name for every name that the server is reached by ([MS-SMB2] 3.3.1.17 names the 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.files import PrivateKey
 from smbquic.pki.subject import Purpose, general_name
 

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Self
 
 from cryptography import x509
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.checks import find_extension
 from smbquic.pki.explain import fingerprint
 

@@ -4,7 +4,6 @@ import errno
 import secrets
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from smbquic.errors import PkiError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.authority import (
     Authority,
     Credential,

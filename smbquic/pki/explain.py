@@ -7,7 +7,6 @@ and SHA-256.
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.checks import (
     AUTHORITY_CURVES,
     CertificateError,

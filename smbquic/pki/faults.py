@@ -3,13 +3,13 @@ good ones. Tests of this package use them, and so may anybody who tests a peer o
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.authority import (
     Authority,
     Credential,

@@ -3,7 +3,7 @@
 import errno
 import secrets
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from smbquic.errors import PkiError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.keywords import keywords
 from smbquic.options.model import Option, Options
 from smbquic.pki.authority import (

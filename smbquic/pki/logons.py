@@ -7,11 +7,11 @@ at least one rule permits it; a client that no rule matches may not log on at al
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Self
 
 from cryptography import x509
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.access import Decision, place_of
 from smbquic.pki.checks import shown
 from smbquic.pki.conditions import Condition

@@ -5,7 +5,6 @@ the same file. [MS-SMB2] 3.3.1.17
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +12,7 @@ from cryptography import x509
 
 from smbquic.auth.secret_files import exposure
 from smbquic.errors import PkiError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import ClientAccess, Rules
 from smbquic.pki.authority import Credential

@@ -10,7 +10,6 @@ import re
 import ssl
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -27,6 +26,7 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.checks import (
     CertificateError,
     Reason,

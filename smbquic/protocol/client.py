@@ -6,11 +6,11 @@ and matched with their request.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from smbquic.auth.spnego.initiator import Initiator
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import LocalProtocolError, RemoteProtocolError, SecurityError, StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol import client_logon, client_negotiation, transform, validation
 from smbquic.protocol.client_session import ClientSession

@@ -1,10 +1,9 @@
 """Sessions as the client keeps them: whose keys protect a request. [MS-SMB2] 3.2.1.3"""
 
-from dataclasses import dataclass
-
 from smbquic.auth.spnego.initiator import Initiator
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import SecurityError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.session_state import TRANSITIONS, SessionEvent, SessionState
 from smbquic.state_table import next_state

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.spnego.acceptor import Acceptor
@@ -12,6 +11,7 @@ from smbquic.crypto.keys import derive_channel_signing_key, derive_session_keys
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.crypto.signing import Signer
 from smbquic.errors import AuthenticationError, StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import Request

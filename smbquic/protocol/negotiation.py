@@ -5,11 +5,11 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from smbquic.crypto.compression import Compression
 from smbquic.errors import RemoteProtocolError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.protocol.settings import SINGLE_CREDIT_SIZE
 from smbquic.wire.negotiate import Dialect, SecurityMode
 from smbquic.wire.negotiate_contexts import Cipher, NegotiateContext, SigningAlgorithm

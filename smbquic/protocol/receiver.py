@@ -3,9 +3,8 @@
 [MS-SMB2] 3.3.5.2
 """
 
-from dataclasses import dataclass
-
 from smbquic.errors import RemoteProtocolError, WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol import transform
 from smbquic.protocol.credits import CREDIT_SIZE, payload_size

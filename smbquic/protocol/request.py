@@ -1,9 +1,10 @@
 """A request as the server's protocol layer hands it on, and the compound that it came in."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from smbquic.crypto.preauth import PreauthHash
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.session import ServerSession

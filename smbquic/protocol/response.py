@@ -1,9 +1,9 @@
 """A response as the client's protocol layer hands it on, and the request that it must fit."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from smbquic.errors import RemoteProtocolError, SecurityError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.protection import Protection

@@ -1,11 +1,12 @@
 """Sessions as the server keeps them: who is logged on, with which keys. [MS-SMB2] 3.3.1.8"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smbquic.auth.identity import Identity
 from smbquic.auth.spnego.acceptor import Acceptor
 from smbquic.crypto.preauth import PreauthHash
+from smbquic.lazy_dataclass import dataclass
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.session_state import TRANSITIONS, SessionEvent, SessionState

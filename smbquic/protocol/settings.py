@@ -1,8 +1,8 @@
 """The settings of each end: dialects, algorithms, policies. [MS-SMB2] 3.2.1.1, 3.3.1.5"""
 
-from dataclasses import dataclass
 from enum import Enum
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.negotiate import Dialect, GlobalCapabilities
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 

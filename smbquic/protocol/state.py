@@ -1,8 +1,9 @@
 """The state of one connection at the server. [MS-SMB2] 3.3.1.7"""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smbquic.crypto.preauth import PreauthHash
+from smbquic.lazy_dataclass import dataclass
 from smbquic.protocol.credits import CommandWindow
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection

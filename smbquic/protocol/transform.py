@@ -13,10 +13,10 @@ A payload is passed on as the buffer that it came in. Only encryption writes it 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from smbquic.crypto.compression import Compression
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.protocol.message import elements, padding, total
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection

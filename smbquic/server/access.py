@@ -1,12 +1,12 @@
 """The access to a server: who may log on, and whether a logon is meant for this server."""
 
-from dataclasses import dataclass
 from functools import partial
 
 from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.logon_limiter import LogonLimiter
 from smbquic.auth.service_binding import AcceptedTargetNames, ServiceBinding
 from smbquic.errors import AuthenticationError, HandshakeError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Trail
 from smbquic.pki.access import Decision

@@ -1,9 +1,9 @@
 """The table of commands: the handler of each, and whether it needs a session and a tree."""
 
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.server.context import Handler
 from smbquic.server.handlers import (
     cancel,

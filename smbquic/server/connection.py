@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from time import time
 
 from smbquic.auth.identity import Identity
 from smbquic.auth.logon_limiter import network
 from smbquic.errors import ConnectionClosed, RemoteProtocolError, StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, Trail, who
 from smbquic.observe.request_counts import RequestCounts

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Collection, Coroutine
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.message import Message
 

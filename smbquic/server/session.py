@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import isinf
 from typing import Protocol
 
 from smbquic.errors import StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.overload.budget import TREE, UserBudget

@@ -1,8 +1,9 @@
 """A share: a storage that the server offers under a name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.overload.disk_monitor import DiskMonitor
 from smbquic.server.coroutines import StorageCoroutines
 from smbquic.storage import Storage

@@ -1,8 +1,7 @@
 """A session's connection to a share ([MS-SMB2] 3.3.1.9)."""
 
-from dataclasses import dataclass
-
 from smbquic.errors import StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.overload.disk_monitor import DiskMonitor
 from smbquic.server.security import access

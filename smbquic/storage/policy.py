@@ -1,8 +1,8 @@
 """The account for which a file is opened, and the checks of the server before that."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.storage.file import StorageFile
 
 

@@ -1,8 +1,9 @@
 """Types for the properties of files and of storages."""
 
-from dataclasses import dataclass
 from enum import Enum, Flag, auto
 from typing import Final, Self
+
+from smbquic.lazy_dataclass import dataclass
 
 Buffer = bytes | bytearray | memoryview
 

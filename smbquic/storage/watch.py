@@ -6,9 +6,10 @@ his own has to know them again.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
+
+from smbquic.lazy_dataclass import dataclass
 
 
 class ChangeKind(Enum):

@@ -4,10 +4,10 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from smbquic.errors import ConnectError, HandshakeError, TransportError
+from smbquic.lazy_dataclass import dataclass
 
 HEAD_START = 0.25
 """Seconds until the next address is tried beside the former one ([RFC8305] 5)."""

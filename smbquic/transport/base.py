@@ -1,9 +1,9 @@
 """The contract of a transport, which is the same over TCP and QUIC."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer
 
 

@@ -6,8 +6,9 @@ Each connection has one request, whose header, body and time are bounded, and on
 import asyncio
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
+
+from smbquic.lazy_dataclass import dataclass
 
 MAX_HEADER = 4 << 10
 """Bytes of the header of a request."""

@@ -8,11 +8,11 @@ import asyncio
 import logging
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from smbquic.errors import ConnectError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.client import ResolverOptions
 from smbquic.transport.addresses import Address, is_ip_address
 from smbquic.transport.addresses import resolve as ask_system

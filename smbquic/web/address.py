@@ -5,11 +5,11 @@ import socket
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from smbquic.errors import ConfigError, ListenError, UrlError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.web import WebOptions
 from smbquic.transport.addresses import Address, endpoint, is_loopback, resolve, url
 from smbquic.transport.hosts import host_and_port

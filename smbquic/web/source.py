@@ -2,11 +2,12 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import time
 from typing import Any, Protocol
 
 from smbquic.gateway.gateway import Gateway
+from smbquic.lazy_dataclass import dataclass
 from smbquic.pki.reload import ServerCertificates
 from smbquic.server.server import Server
 

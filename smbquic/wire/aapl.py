@@ -4,11 +4,11 @@ It is Apple's own extension, in no document of Microsoft's. The client asks with
 what the server can do; the server answers with those of the parts that were asked for.
 """
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.create_context import CreateContext
 from smbquic.wire.cursor import Buffer, Reader, utf16
 from smbquic.wire.flags import Flags

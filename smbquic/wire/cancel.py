@@ -1,8 +1,8 @@
 """CANCEL: the end of a request that is not answered yet. [MS-SMB2] 2.2.30"""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.header import Command
 from smbquic.wire.message import EmptyMessage
 

@@ -1,8 +1,8 @@
 """CHANGE_NOTIFY: waits for changes in a folder. [MS-SMB2] 2.2.35, 2.2.36"""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command

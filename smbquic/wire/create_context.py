@@ -4,10 +4,10 @@ What the data of each means is in `smbquic.wire.create_contexts`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from struct import Struct
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import padding, unpack
 
 _CONTEXT = Struct("<IHHHHI")

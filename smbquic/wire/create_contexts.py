@@ -6,11 +6,11 @@ of `FullEaInformation`, a security descriptor (SecD) is a `SecurityDescriptor`.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.create_context import CreateContext
 from smbquic.wire.cursor import Buffer, unpack
 from smbquic.wire.file_id import FileId

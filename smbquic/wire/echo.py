@@ -1,8 +1,8 @@
 """ECHO: asks whether the server still answers. [MS-SMB2] 2.2.28, 2.2.29"""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.header import Command
 from smbquic.wire.message import EmptyMessage
 

@@ -4,12 +4,12 @@ The status itself is in the SMB2 header.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import HEADER_SIZE, Buffer, Reader, padding, unpack_body, utf16
 from smbquic.wire.flags import Flags
 from smbquic.wire.message import Message

@@ -1,8 +1,8 @@
 """FLUSH: written data onto the disk. [MS-SMB2] 2.2.17, 2.2.18"""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.file_id import FileId
 from smbquic.wire.header import Command
 from smbquic.wire.layout import U16, U32, unused

@@ -1,11 +1,11 @@
 """The header of every message. [MS-SMB2] 2.2.1"""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import HEADER_SIZE as HEADER_SIZE
 from smbquic.wire.cursor import Buffer, unpack
 from smbquic.wire.flags import Flags

@@ -1,9 +1,10 @@
 """IOCTL: controls of files, pipes and the server. [MS-SMB2] 2.2.31, 2.2.32"""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from struct import Struct
 from typing import Annotated, ClassVar, Self
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import (
     Buffer,
     Reader,

@@ -1,12 +1,12 @@
 """Input and output of the controls of the SMB2 server itself. [MS-SMB2] 2.2.31, 2.2.32"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 from typing import Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader, text, unpack
 from smbquic.wire.flags import Flags
 

@@ -22,10 +22,10 @@ There are three kinds: `VariablePart`, `Array` and `ContextList`.
 
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import HEADER_SIZE, Buffer, pack_u16_list, text, u16_list, utf16
 from smbquic.wire.file_id import FileId
 

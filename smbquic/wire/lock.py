@@ -1,10 +1,10 @@
 """LOCK: byte-range locks. [MS-SMB2] 2.2.26, 2.2.27"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from struct import Struct
 from typing import Annotated, ClassVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags

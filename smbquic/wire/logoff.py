@@ -1,8 +1,8 @@
 """LOGOFF: the end of a session. [MS-SMB2] 2.2.7, 2.2.8"""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.header import Command
 from smbquic.wire.message import EmptyMessage
 

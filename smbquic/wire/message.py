@@ -1,9 +1,10 @@
 """The base class of message bodies, and the decorator that declares them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.compiler import compile_methods
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command

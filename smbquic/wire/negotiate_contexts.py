@@ -4,11 +4,11 @@ Requests and responses use the same structures; a response names the one algorit
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Self
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Reader, pack_u16_list, padding, text, utf16
 from smbquic.wire.flags import Flags
 

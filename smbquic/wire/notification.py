@@ -1,10 +1,10 @@
 """SERVER_TO_CLIENT_NOTIFICATION: what a server sends unasked. [MS-SMB2] 2.2.44"""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Self
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import HEADER_SIZE, unpack
 from smbquic.wire.header import Command
 from smbquic.wire.message import Message

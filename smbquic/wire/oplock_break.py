@@ -4,10 +4,10 @@ The server notifies, the client acknowledges, the server responds; each message 
 oplocks and once for leases, which differ in StructureSize.
 """
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import HEADER_SIZE, unpack
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags

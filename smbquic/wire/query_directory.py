@@ -1,8 +1,9 @@
 """QUERY_DIRECTORY: what is in a folder. [MS-SMB2] 2.2.33, 2.2.34"""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command

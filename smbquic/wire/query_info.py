@@ -1,9 +1,10 @@
 """QUERY_INFO: what is known of a file or its volume. [MS-SMB2] 2.2.37, 2.2.38"""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import ClassVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command

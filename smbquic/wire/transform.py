@@ -1,10 +1,10 @@
 """The headers of encrypted and of compressed messages. [MS-SMB2] 2.2.41, 2.2.42"""
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader, unpack
 from smbquic.wire.flags import Flags
 from smbquic.wire.negotiate_contexts import CompressionAlgorithm

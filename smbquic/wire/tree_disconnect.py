@@ -1,8 +1,8 @@
 """TREE_DISCONNECT: the end of a tree connect. [MS-SMB2] 2.2.11, 2.2.12"""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.header import Command
 from smbquic.wire.message import EmptyMessage
 

@@ -9,11 +9,11 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 from smbquic.errors import RemoteProtocolError, TransportError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.observe.audit import AuditEvent, AuditLog
 from smbquic.observe.process_usage import processor_seconds, resident
 from smbquic.overload.refusals import ServerRefusal

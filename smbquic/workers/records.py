@@ -7,12 +7,13 @@ worker but these few fields.
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import IntEnum
 from struct import Struct
 from typing import Any
 
 from smbquic.errors import ConnectionClosed, IdleTimeout, RemoteProtocolError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.cursor import Buffer
 

@@ -2,9 +2,10 @@
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.limits import Limits
 from smbquic.transport.quic.connection_ids import ConnectionIdFormat
 from smbquic.transport.quic.listener_keys import ListenerKeys

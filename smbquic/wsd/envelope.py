@@ -4,10 +4,10 @@ Only what the few requests need is kept. A document type, and with it any entity
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import NoReturn
 from xml.parsers import expat
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wsd.namespaces import ADDRESSING, DISCOVERY, SOAP
 
 MAX_MESSAGE = 8 << 10

@@ -1,7 +1,8 @@
 """The networks of this machine on which a server is announced."""
 
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface
+
+from smbquic.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

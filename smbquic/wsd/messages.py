@@ -1,10 +1,11 @@
 """The messages that a server sends: Hello, Bye, matches, and its metadata."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from xml.sax.saxutils import escape
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wsd import namespaces as ns
 
 WORKGROUP = "WORKGROUP"

@@ -125,6 +125,22 @@ def test_frozen_objects_do_not_change(slots: bool) -> None:
     assert example.number == 1
 
 
+def test_a_derived_class_may_have_attributes_of_its_own() -> None:
+    class Derived(declare(dataclass, frozen=True)):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(1)
+            self.own = 2
+
+    derived = Derived()
+    assert (derived.number, derived.own) == (1, 2)
+    del derived.own
+    assert not hasattr(derived, "own")
+    with pytest.raises(FrozenInstanceError):
+        derived.number = 2
+    with pytest.raises(FrozenInstanceError):
+        del derived.number
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     x: int

@@ -4,12 +4,13 @@ Decoders give a valid object or raise `WireError`, on any bytes.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader, text, unpack, utf16
 from smbquic.wire.flags import Flags
 

@@ -4,11 +4,11 @@ Decoders give a valid object or raise `WireError`, on any bytes.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader
 
 # The object identifier 1.3.6.1.5.5.2, as the contents of its DER encoding.

@@ -9,7 +9,9 @@ A command that begins with ``-`` may fail, as in batch files of sftp.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from smbquic.lazy_dataclass import dataclass
 
 LOCAL = "!"
 PIPE = "|"

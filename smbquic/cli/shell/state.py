@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from smbquic.client.names import from_local, split_path, to_local
 from smbquic.client.share import Share
 from smbquic.client.streams import read_chunks
 from smbquic.client.url import SmbUrl
+from smbquic.lazy_dataclass import dataclass
 
 _ANSWER = 1 << 10
 """Bytes of the answer to a question."""

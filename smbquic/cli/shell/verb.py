@@ -1,7 +1,6 @@
 """What a verb of the shell is: its names, its arguments, its help and its function."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -9,6 +8,7 @@ import click
 
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.output import visible
+from smbquic.lazy_dataclass import dataclass
 
 
 class VerbError(click.ClickException):

@@ -1,6 +1,6 @@
 """How much a cache keeps, and for how long."""
 
-from dataclasses import dataclass
+from smbquic.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """A share whose changes are known to a cache before and after the server makes them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from smbquic.client.files import ShareFiles
 from smbquic.client.names import split_path
 from smbquic.client.repeatable import only_reads
 from smbquic.client.share import Share
+from smbquic.lazy_dataclass import dataclass
 from smbquic.protocol.response import Response
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
 from smbquic.wire.fscc.file_information import FileInformationClass, RenameInformation

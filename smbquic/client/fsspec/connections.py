@@ -3,7 +3,7 @@
 import asyncio
 import os
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any
 
 from smbquic.api.client import connect, open_session
@@ -11,6 +11,7 @@ from smbquic.client.fsspec.upload import FileUpload
 from smbquic.client.share import Share
 from smbquic.client.stat import ShareEntry
 from smbquic.client.url import SmbUrl
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.client import SessionOptions
 
 CLOSE_TIMEOUT = 5.0

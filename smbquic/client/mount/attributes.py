@@ -1,10 +1,10 @@
 """What `stat` says of a file in the mount."""
 
-from dataclasses import dataclass
 from stat import S_IFDIR, S_IFLNK, S_IFREG
 from zlib import crc32
 
 from smbquic.client.stat import Stat
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.reparse import IO_REPARSE_TAG_SYMLINK
 

@@ -1,12 +1,12 @@
 """libfuse, by way of mfusepy: only this module knows them, and imports them for a mount."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from smbquic.client.mount.interrupts import InterruptWatcher
 from smbquic.errors import MountError
+from smbquic.lazy_dataclass import dataclass
 
 THREADS = 64
 """Operations that wait for the server at once; some wait long, for a lock."""

@@ -10,12 +10,13 @@ import asyncio
 import errno
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from smbquic.client.file import File
 from smbquic.client.mount.errors import os_error
 from smbquic.client.retry import delays
 from smbquic.errors import LockedError, SmbError
+from smbquic.lazy_dataclass import dataclass
 
 END = (1 << 63) - 1
 """Where a range ends that has no end."""

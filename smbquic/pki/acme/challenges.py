@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from smbquic.errors import PkiError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.acme import AcmeOptions
 from smbquic.pki.files import PUBLIC, write_file
 

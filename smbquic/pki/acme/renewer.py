@@ -10,13 +10,13 @@ import random
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from cryptography import x509
 
 from smbquic.errors import PkiError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.acme import AcmeOptions
 from smbquic.pki.acme.challenges import HttpAnswers, Publisher, publisher
 from smbquic.pki.acme.errors import AcmeError

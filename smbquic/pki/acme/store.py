@@ -12,9 +12,9 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from smbquic.errors import PkiError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.authority import Credential

@@ -1,9 +1,9 @@
 """CREATE: a file or folder is opened or created. [MS-SMB2] 3.3.5.9"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from smbquic.errors import StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent
 from smbquic.protocol.request import Request

@@ -6,12 +6,13 @@ the folder: an open holds an iterator and at most one entry that did not fit int
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from struct import Struct
 from time import perf_counter
 
 from smbquic.errors import StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context

@@ -5,10 +5,10 @@
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from smbquic.errors import StatusError, WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent
 from smbquic.protocol.request import Request

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.overload.budget import CHANGE, UserBudget
 from smbquic.server.outcome import Reply

@@ -4,10 +4,10 @@
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Protocol
 
 from smbquic.errors import StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.overload.budget import UserBudget
 from smbquic.overload.open_file_budget import OpenFileBudget

@@ -10,10 +10,11 @@ import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from smbquic.errors import StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.overload.budget import UserBudget
 from smbquic.server.opens.cache_states import NOTHING, READ, BreakCause

@@ -4,9 +4,9 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from smbquic.errors import StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.server.names import Name, parse
 from smbquic.server.opens.open import CacheGrant

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from smbquic.auth.identity import Identity
+from smbquic.lazy_dataclass import dataclass
 from smbquic.server.notify.watch import Watch
 from smbquic.server.opens.file_audit import FileAuditor
 from smbquic.storage import Action

@@ -10,9 +10,9 @@ A time that was set through an open stays, whatever else happens through that op
 that it may change again ([MS-FSA] 2.1.4.17, 2.1.5.15.2).
 """
 
-from dataclasses import dataclass
 from time import monotonic
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.storage import ARCHIVE, FileStat, StorageFile
 
 _DELAY = 2.0

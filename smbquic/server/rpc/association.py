@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain, count
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.rpc.pdu import (
     HEADER_SIZE,

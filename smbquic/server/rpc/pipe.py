@@ -5,11 +5,12 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import perf_counter
 from typing import Final
 
 from smbquic.errors import StatusError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.ntstatus import NtStatus
 from smbquic.overload.budget import PIPE, UserBudget
 from smbquic.server.batches import Steps

@@ -5,12 +5,12 @@ machine that was renamed, in a container whose host name changes, and on another
 disk was moved to. Two names of one server have the same SID only if they collide in 31 bits.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
 from smbquic.auth.identity import Identity
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.dtyp.sid import (
     ANONYMOUS,
     AUTHENTICATED_USERS,

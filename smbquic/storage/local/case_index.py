@@ -18,10 +18,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Final, NamedTuple
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.storage.errors import NotReady
 from smbquic.storage.local.descriptor import SharedDescriptor, open_directory
 from smbquic.storage.names import fold, from_disk

@@ -4,9 +4,9 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.storage.errors import PathNotFound, StoppedOnSymlink
 from smbquic.storage.local.case_index import Stamp
 from smbquic.storage.local.descriptor import open_directory

@@ -12,9 +12,10 @@ Sizes in bytes, times in seconds, rates in bytes per second.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
+
+from smbquic.lazy_dataclass import dataclass
 
 STARTUP_GAIN = 2 / math.log(2)
 """Doubles the delivery rate each round trip."""

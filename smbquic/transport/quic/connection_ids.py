@@ -9,9 +9,10 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smbquic.crypto.aes import BLOCK_SIZE, AesBlockCipher
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE, MAX_CONNECTION_ID_SIZE
 
 WORKER_MASK = 0x1F

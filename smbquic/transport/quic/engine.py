@@ -5,9 +5,10 @@ library hides everything else, such as further streams, which SMB does not use.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.base import ClientHello, PathStatistics
 from smbquic.transport.quic.connection_ids import ConnectionIdSource
 from smbquic.transport.quic.udp import Batch, Path

@@ -9,9 +9,10 @@ stays as long as it can.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Generic, TypeVar
+
+from smbquic.lazy_dataclass import dataclass
 
 MINIMUM_TIME = 2.0
 """Seconds until a handshake may have to make room for another one."""

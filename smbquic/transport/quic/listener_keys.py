@@ -1,7 +1,9 @@
 """The secret keys of a listener, which several processes may share."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from smbquic.lazy_dataclass import dataclass
 
 KEY_SIZE = 32
 

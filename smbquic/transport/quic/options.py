@@ -1,9 +1,10 @@
 """The options of QUIC connections."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TextIO
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.quic import (
     GROUPS,
     LARGEST_DATAGRAM,

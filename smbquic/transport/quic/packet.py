@@ -6,9 +6,9 @@ during a flood no engine must be made for each datagram.
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from smbquic.crypto.gmac import gmac
+from smbquic.lazy_dataclass import dataclass
 
 VERSION_1, VERSION_2 = 0x00000001, 0x6B3343CF
 VERSIONS = (VERSION_1, VERSION_2)

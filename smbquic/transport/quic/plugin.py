@@ -1,10 +1,10 @@
 """The description of a QUIC engine, which is there without importing the engine."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.quic.engine import (
     Acceptance,
     ConnectionIds,

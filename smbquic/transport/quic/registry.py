@@ -5,12 +5,13 @@ An engine is a folder with its adapter and an `EnginePlugin`, an entry in `ENGIN
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import product, starmap
 from typing import NamedTuple, Self
 
 from smbquic.errors import EngineError, HandshakeError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.quic.aioquic.plugin import AIOQUIC
 from smbquic.transport.quic.engine import EngineChoice, Verify
 from smbquic.transport.quic.native.plugin import NATIVE

@@ -1,7 +1,6 @@
 """The two roles of a transport, client and server, and the peer of each."""
 
-from dataclasses import dataclass
-
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.addresses import SocketAddress, endpoint
 from smbquic.transport.base import Peer
 from smbquic.transport.quic.engine import EngineChoice, Security

@@ -7,11 +7,12 @@ docs/decisions/0017-resumption-and-resets.md
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from struct import Struct
 from typing import Any
 
 from smbquic.crypto.aes import SecretBox
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.client import Tickets
 from smbquic.options.quic import TicketPolicy
 

@@ -9,10 +9,11 @@ import hmac
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from smbquic.errors import ConnectError, HandshakeError, TransportError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.options.client import Tickets
 from smbquic.options.quic import TicketPolicy
 from smbquic.transport.quic.engine import CRYPTO_ERROR, CloseReason

@@ -5,10 +5,10 @@ The `tls.Context` of qh3 is derived from that of aioquic, so this applies to bot
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
 from smbquic.errors import HandshakeError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.quic.engine import Verify
 from smbquic.transport.quic.tickets import (
     SERVER_LIFETIME,

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smbquic.gateway.connection import GatewayConnection
 from smbquic.gateway.gateway import Gateway
+from smbquic.lazy_dataclass import dataclass
 from smbquic.overload.slices import Slices
 from smbquic.server.connection import ServerConnection
 from smbquic.server.server import Server

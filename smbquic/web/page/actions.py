@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 from smbquic.auth.logon_limiter import network
+from smbquic.lazy_dataclass import dataclass
 from smbquic.observe.audit import AuditEvent
 from smbquic.overload.refusals import ServerRefusal
 from smbquic.overload.service import LimitedService

@@ -1,9 +1,9 @@
 """Pages of long tables, which are made in slices, so that clients of the server need not wait."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.overload.slices import Slices
 
 MAX_ROWS: Final = 200

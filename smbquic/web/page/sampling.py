@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from operator import add
 from time import monotonic, time
 from typing import Any, Final
 
 from smbquic.gateway.gateway import Gateway
+from smbquic.lazy_dataclass import dataclass
 from smbquic.observe.process_usage import processor_seconds, resident
 from smbquic.observe.request_counts import LATENCIES
 from smbquic.observe.time_series import TimeSeries

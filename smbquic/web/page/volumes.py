@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.server.share import ServedShare
 from smbquic.storage import Storage, VolumeStat
 

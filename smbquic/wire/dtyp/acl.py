@@ -1,11 +1,11 @@
 """Access control lists: who may do what. [MS-DTYP] 2.4.4, 2.4.5"""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader, unpack
 from smbquic.wire.dtyp.sid import Sid
 from smbquic.wire.flags import Flags

@@ -1,10 +1,10 @@
 """Security descriptors: the owner of a file, and who may do what. [MS-DTYP] 2.4.6"""
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, unpack
 from smbquic.wire.dtyp.acl import Acl
 from smbquic.wire.dtyp.sid import Sid

@@ -1,10 +1,10 @@
 """Security identifiers: who. [MS-DTYP] 2.4.2"""
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader
 
 _HEAD = Struct("<BB6s")

@@ -5,12 +5,12 @@ listing, which is why every form has its `Struct` and its two functions ready.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import attrgetter
 from struct import Struct
 from typing import Any, NamedTuple
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, text, unpack, utf16
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.file_information import FileInformationClass

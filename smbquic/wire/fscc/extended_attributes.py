@@ -1,10 +1,10 @@
 """Extended attributes. [MS-FSCC] 2.4.16"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from struct import Struct
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader
 from smbquic.wire.flags import Flags
 from smbquic.wire.fscc.chain import encode_chain, iterate_chain

@@ -4,11 +4,11 @@ The entries of folders are in `directory_information`, extended attributes and s
 of their own. Every structure of a fixed size has that as `SIZE`.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Self
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader, unpack, utf16
 from smbquic.wire.flags import Flags
 from smbquic.wire.fscc.fixed import FixedStructure

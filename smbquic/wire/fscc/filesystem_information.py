@@ -1,10 +1,10 @@
 """Information about the volume that a share is on. [MS-FSCC] 2.5"""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Self
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader, utf16
 from smbquic.wire.flags import Flags
 from smbquic.wire.fscc.fixed import FixedStructure

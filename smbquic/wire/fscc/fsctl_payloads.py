@@ -1,11 +1,11 @@
 """Input and output of the controls of a file system (FSCTL). [MS-FSCC] 2.3"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader, utf16
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fixed import FixedStructure

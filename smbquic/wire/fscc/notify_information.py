@@ -1,10 +1,10 @@
 """Changes in a folder, as CHANGE_NOTIFY reports them. [MS-FSCC] 2.7.1"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, utf16
 from smbquic.wire.fscc.chain import encode_chain, iterate_chain
 

@@ -1,8 +1,8 @@
 """Information about named pipes, to be queried and set. [MS-FSCC] 2.4.37 to 2.4.39"""
 
-from dataclasses import dataclass
 from enum import IntEnum
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.fscc.fixed import FixedStructure
 from smbquic.wire.layout import U32, U64
 

@@ -1,10 +1,10 @@
 """The reparse point of a symbolic link. [MS-FSCC] 2.1.2"""
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final, Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader, utf16
 
 IO_REPARSE_TAG_SYMLINK: Final = 0xA000000C

@@ -1,9 +1,9 @@
 """The data streams of a file. [MS-FSCC] 2.4.49"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from struct import Struct
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, utf16
 from smbquic.wire.fscc.chain import encode_chain, iterate_chain
 

@@ -1,10 +1,10 @@
 """Calls that ask for one structure, of which there are several levels. [MS-SRVS], [MS-WKST]"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.rpc.ndr import NdrReader, NdrStructure, NdrWriter
 

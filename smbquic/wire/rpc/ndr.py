@@ -5,11 +5,11 @@ a structure points at comes after the structure, in the order of the pointers. [
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader, text
 
 _U32 = Struct("<I")

@@ -1,12 +1,13 @@
 """The PDUs of connection-oriented RPC. [MS-RPCE] 2.2.2, [C706] 12.6"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Self
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer, Reader, padding
 from smbquic.wire.flags import Flags
 from smbquic.wire.rpc.syntax import SYNTAX_SIZE, SyntaxId

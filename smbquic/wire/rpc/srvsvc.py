@@ -1,11 +1,12 @@
 """Calls of the server service: about shares, the server itself, its clock. [MS-SRVS]"""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Self
 from uuid import UUID
 
 from smbquic.errors import WireError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.flags import Flags
 from smbquic.wire.rpc.get_info import GetInfoRequest, GetInfoResponse

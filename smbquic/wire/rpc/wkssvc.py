@@ -1,9 +1,9 @@
 """Calls of the workstation service: about the machine itself. [MS-WKST]"""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from uuid import UUID
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.rpc.get_info import GetInfoRequest, GetInfoResponse
 from smbquic.wire.rpc.ndr import STRING, U32, NdrStructure
 from smbquic.wire.rpc.srvsvc import PLATFORM_ID_NT

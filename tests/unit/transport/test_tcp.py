@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import sys
-from dataclasses import dataclass
 
 import pytest
 import uvloop
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport import framing, tcp
 from smbquic.transport.base import MessageTransport, PathStatistics
 from smbquic.transport.framing import prefix

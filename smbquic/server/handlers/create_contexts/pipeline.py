@@ -7,9 +7,10 @@ context the request has.
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.protocol.request import Request
 from smbquic.server.opens.create import CreateSession
 from smbquic.server.opens.leases import LeaseRequest

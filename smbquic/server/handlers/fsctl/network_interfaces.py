@@ -6,10 +6,10 @@ import socket
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.ioctl_payloads import InterfaceCapability, NetworkInterfaceInfo
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -4,7 +4,6 @@ Private names of the library are used, and only in this folder; the tests fail i
 library moves them.
 """
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 from aioquic import tls
@@ -17,6 +16,7 @@ from aioquic.quic.packet_builder import QuicPacketBuilder
 from aioquic.quic.recovery import QuicPacketSpace
 from aioquic.quic.stream import QuicStream, QuicStreamReceiver
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.quic.aioquic.path_mtu import ProbingConnection
 from smbquic.transport.quic.aioquic.reassembly import (
     MAX_CRYPTO_PENDING,

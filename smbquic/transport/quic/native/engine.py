@@ -5,12 +5,12 @@ library has packets, streams, loss recovery and TLS; here are its windows, addre
 """
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from smbquic_native import ClientConfig, Connection, Settings, Ticket
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.framing import PREFIX_SIZE
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,

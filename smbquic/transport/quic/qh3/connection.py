@@ -4,7 +4,6 @@ Private names of the library are used, and only in this folder; the tests fail i
 library moves them.
 """
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 from qh3 import tls
@@ -13,6 +12,7 @@ from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.connection import QuicConnection
 from qh3.quic.tls_bridge import QuicTlsBridge
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.quic.engine import Acceptance, DatagramSizes
 from smbquic.transport.quic.packet import VERSION_1
 from smbquic.transport.quic.qh3.announcements import Announcements

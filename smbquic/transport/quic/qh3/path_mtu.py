@@ -9,9 +9,9 @@ are used only from the beginning, on a private network whose client has an inter
 Private names of the library are used, as in `connection.py`.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
+from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.mtu import OnSizeChanged
 from smbquic.transport.quic.options import INTERNET_DATAGRAM
