@@ -1,30 +1,16 @@
-"""`smbquic cat`, and what else writes the content of a file to standard output."""
+"""Writes the content of files to standard output."""
 
 import sys
 from contextlib import aclosing
 
 import click
 
-from smbquic.cli.client import SHARE_URL, Client, client_command
-from smbquic.cli.command import command
+from smbquic.cli.client import Client
 from smbquic.cli.failure import ExitCode
-from smbquic.cli.loop import run
 from smbquic.cli.output import StandardOutput
 from smbquic.client.streams import write_all
 from smbquic.client.url import SmbUrl
 from smbquic.wire.cursor import Buffer
-
-
-@command("cat")
-@click.argument("url", type=SHARE_URL)
-@client_command
-def cat(client: Client, url: SmbUrl) -> None:
-    """Write a file to standard output.
-
-    \b
-    smbquic cat smb+quic://alice@fs.example/data/notes.txt
-    """
-    run(write_content(client, url))
 
 
 async def write_content(client: Client, url: SmbUrl) -> None:

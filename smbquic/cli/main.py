@@ -25,7 +25,7 @@ _COMMANDS = {
     "access": LazyCommand(
         "smbquic.cli.access:group", "Check which client certificates may connect."
     ),
-    "cat": LazyCommand("smbquic.cli.content:cat", "Write a file to standard output."),
+    "cat": LazyCommand("smbquic.cli.cat:cat", "Write a file to standard output."),
     "completion": LazyCommand(
         "smbquic.cli.completion:completion", "Print the script that lets a shell complete commands."
     ),

@@ -10,9 +10,9 @@ import click
 
 from smbquic.cli.background import Background
 from smbquic.cli.client import Client
-from smbquic.cli.files import check_folder
 from smbquic.cli.loop import new_event_loop, notify_systemd
 from smbquic.cli.output import emit
+from smbquic.cli.urls import check_folder
 from smbquic.client.background import LoopThread
 from smbquic.client.cache import CacheLimits, LeaseCache
 from smbquic.client.mount import fuse

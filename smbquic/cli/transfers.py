@@ -17,12 +17,12 @@ from click.shell_completion import CompletionItem
 from smbquic.cli.client import SHARE_URL, URL, Client, client_command, is_url
 from smbquic.cli.command import command, option
 from smbquic.cli.content import write_content
-from smbquic.cli.files import MissingFolder, is_folder, last_name, same_share
 from smbquic.cli.loop import run
 from smbquic.cli.options import Given, takes
 from smbquic.cli.output import printable
 from smbquic.cli.progress import Bar, progress_bar
 from smbquic.cli.report import Report, Shares
+from smbquic.cli.urls import MissingFolder, is_folder, last_name, same_share
 from smbquic.client.local import WrittenFiles
 from smbquic.client.names import TargetNames, from_local, join, parent, to_local
 from smbquic.client.results import TreeResult
@@ -30,8 +30,7 @@ from smbquic.client.share import Share
 from smbquic.client.streams import read_chunks
 from smbquic.client.url import SmbUrl
 from smbquic.errors import FileExpectedError
-from smbquic.options.sync import RateOptions
-from smbquic.options.transfer import CopyOptions, TransferOptions, WriteOptions
+from smbquic.options.transfer import CopyOptions, RateOptions, TransferOptions, WriteOptions
 from smbquic.storage.names import escape
 from smbquic.storage.partial import is_unfinished
 

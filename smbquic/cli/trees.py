@@ -10,18 +10,19 @@ from click.shell_completion import CompletionItem
 from smbquic.cli.client import SHARE_URL, Client, client_command, is_url
 from smbquic.cli.command import command
 from smbquic.cli.failure import PartialFailure
-from smbquic.cli.files import same_share
 from smbquic.cli.loop import run
 from smbquic.cli.options import Given, takes
 from smbquic.cli.output import counted, emit, printable, shown, warn
 from smbquic.cli.progress import progress_bar
 from smbquic.cli.report import Report, Shares
+from smbquic.cli.urls import same_share
 from smbquic.client.file_tree import FileTree, LocalTree, RemoteTree
 from smbquic.client.results import CheckResult, SyncResult, TreeEvent
 from smbquic.client.tree_sync import check_tree, sync_tree
 from smbquic.client.url import SmbUrl
 from smbquic.options.filter import FilterOptions
-from smbquic.options.sync import ComparisonOptions, CopyTreeOptions, RateOptions, SyncOptions
+from smbquic.options.sync import ComparisonOptions, CopyTreeOptions, SyncOptions
+from smbquic.options.transfer import RateOptions
 
 log = logging.getLogger(__name__)
 

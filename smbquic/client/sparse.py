@@ -8,7 +8,6 @@ from smbquic.client.file import File
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fsctl import Fsctl
-from smbquic.wire.fscc.fsctl_payloads import FileRange, decode_ranges
 from smbquic.wire.ioctl import IoctlRequest
 
 Range = tuple[int, int]
@@ -52,6 +51,9 @@ async def remote_ranges(file: File, size: int) -> list[Range]:
 
     [MS-FSCC] 2.3.51
     """
+    # Imported here: few files have holes.
+    from smbquic.wire.fscc.fsctl_payloads import FileRange, decode_ranges
+
     found: list[Range] = []
     start = 0
     while start < size:

@@ -3,29 +3,12 @@
 from typing import Annotated
 
 from smbquic.lazy_dataclass import dataclass
-from smbquic.options.kinds import Duration, Rate
+from smbquic.options.kinds import Duration
 from smbquic.options.model import Option, Options
 from smbquic.options.transfer import TransferOptions
 
 MODIFY_WINDOW = 1e-7
 """Seconds; what SMB's times can tell apart."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RateOptions(Options):
-    """Options for the rate of a command's transfers."""
-
-    bwlimit: Annotated[
-        float | None,
-        Option(
-            "Transfer no more than so much in a second: 10M and 512k are MiB and KiB, a number"
-            " alone is in KiB.",
-            kind=Rate(),
-            metavar="RATE",
-            flag="--bwlimit",
-            key=None,
-        ),
-    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

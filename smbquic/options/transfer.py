@@ -1,9 +1,27 @@
-"""The options of copies: how much is under way, and how files are written."""
+"""The options of copies: how much is under way, how fast, and how files are written."""
 
 from typing import Annotated
 
 from smbquic.lazy_dataclass import dataclass
+from smbquic.options.kinds import Rate
 from smbquic.options.model import Option, Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateOptions(Options):
+    """Options for the rate of a command's transfers."""
+
+    bwlimit: Annotated[
+        float | None,
+        Option(
+            "Transfer no more than so much in a second: 10M and 512k are MiB and KiB, a number"
+            " alone is in KiB.",
+            kind=Rate(),
+            metavar="RATE",
+            flag="--bwlimit",
+            key=None,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,14 +6,16 @@ import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from smbquic.errors import PkiError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 """The kinds of key that Windows, Samba and this package all take in a certificate."""
@@ -61,7 +63,7 @@ def load_key(path: Path, password: str | None = None) -> PrivateKey:
     with _naming(path, "private key"):
         data = path.read_bytes()
         try:
-            key = load_pem_private_key(data, password=None)
+            key = _load_key(data)
         except TypeError:
             if password is None:
                 raise
@@ -90,15 +92,22 @@ def is_encrypted(path: Path) -> bool:
     with _naming(path, "private key"):
         data = path.read_bytes()
         try:
-            load_pem_private_key(data, password=None)
+            _load_key(data)
         except TypeError:
             return True
     return False
 
 
-def _decrypt(path: Path, data: bytes, password: str) -> PrivateKeyTypes:
+def _load_key(data: bytes, password: bytes | None = None) -> "PrivateKeyTypes":
+    # Imported here: most clients have no key, and it takes long.
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    return load_pem_private_key(data, password)
+
+
+def _decrypt(path: Path, data: bytes, password: str) -> "PrivateKeyTypes":
     try:
-        return load_pem_private_key(data, password.encode())
+        return _load_key(data, password.encode())
     except ValueError as error:
         raise PkiError(f"{path}: the password is wrong") from error
 

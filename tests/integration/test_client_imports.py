@@ -23,17 +23,29 @@ asyncio.run(connected())
 OTHER_USES = {
     "smbquic.auth.acceptor_mechanism": "a server",
     "smbquic.auth.logon_limiter": "a server",
-    "smbquic.cli.transfers": "other commands",
-    "smbquic.client.transfer": "copies",
     "smbquic.client.tree": "copies of folders",
     "smbquic.pki.authority": "issuing certificates",
-    "smbquic.wire.create_contexts": "a server",
+    "smbquic.transport.quic.unauthenticated": "a server",
     "fsspec": "programs that open URLs",
     "rich": "progress bars",
     "smbclient": "programs that use smbprotocol",
+    "spnego": "programs that use smbprotocol",
     "upath": "programs that use universal_pathlib",
 }
-"""Modules that a client which lists a folder does without, and what they are for."""
+"""Modules that a client does without which lists a folder or gets a file, and what they are for."""
+NOT_LISTED_WITH = {
+    "smbquic.cli.transfers": "other commands",
+    "smbquic.client.transfer": "copies",
+    "smbquic.wire.create_contexts": "a server",
+}
+"""Modules that a client does without which lists a folder."""
+NOT_GOT_WITH = {
+    "smbquic.cli.cat": "another command",
+    "smbquic.cli.files": "other commands",
+    "smbquic.options.sync": "copies of what differs",
+    "smbquic.wire.fscc.fsctl_payloads": "files with holes",
+}
+"""Modules that a client does without which gets a file."""
 USED = {"quic": [MODULES[AUTO]], "tcp": []}
 USING = {"command": command("ls", "{url}"), "library": CONNECTING}
 
@@ -54,15 +66,34 @@ def urls(tmp_path: Path, pki: PkiDirectory) -> Iterator[dict[str, str]]:
         }
 
 
+def imported_at(url: str, pki: PkiDirectory, program: str) -> set[str]:
+    """What a program that uses this URL has imported at its end."""
+    return imported(
+        program.replace("{url!r}", repr(url)).replace("{url}", url),
+        {**os.environ, "SMBQUIC_CA": str(pki.ca)},
+    )
+
+
 @pytest.mark.parametrize("program", USING.values(), ids=USING)
 @pytest.mark.parametrize("transport", ["quic", "tcp"])
 def test_a_client_imports_neither_the_server_nor_an_unused_engine(
     urls: dict[str, str], pki: PkiDirectory, program: str, transport: str
 ) -> None:
-    modules = imported(
-        program.replace("{url!r}", repr(urls[transport])).replace("{url}", urls[transport]),
-        {**os.environ, "SMBQUIC_CA": str(pki.ca)},
-    )
+    modules = imported_at(urls[transport], pki, program)
     assert "smbquic.client.share" in modules
-    assert not modules & {*SERVER, *OTHER_USES}
+    assert not modules & {*SERVER, *OTHER_USES, *NOT_LISTED_WITH}
     assert [engine for engine in ENGINES if engine in modules] == USED[transport]
+
+
+@pytest.mark.parametrize("transport", ["quic", "tcp"])
+def test_a_get_imports_no_other_command_and_little_of_the_package(
+    urls: dict[str, str], pki: PkiDirectory, tmp_path: Path, transport: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    getting = command("get", "{url}/file", str(tmp_path / "got"))
+    modules = imported_at(urls[transport], pki, getting)
+    assert (tmp_path / "got").read_bytes() == b"abc"
+    assert not modules & {*SERVER, *OTHER_USES, *NOT_GOT_WITH}
+    assert [engine for engine in ENGINES if engine in modules] == USED[transport]
+    ours = {name for name in modules if name.startswith("smbquic.")}
+    assert len(ours) <= 225, sorted(ours)

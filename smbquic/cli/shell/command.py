@@ -8,7 +8,6 @@ import click
 
 from smbquic.cli.client import SHARE_URL, Client, client_command
 from smbquic.cli.command import command, option
-from smbquic.cli.files import check_folder
 from smbquic.cli.shell.completion import Completer
 from smbquic.cli.shell.editor import editor
 from smbquic.cli.shell.history import History, default_file
@@ -16,6 +15,7 @@ from smbquic.cli.shell.interpreter import Interpreter
 from smbquic.cli.shell.state import Shell
 from smbquic.cli.shell.table import VERBS
 from smbquic.cli.shell.worker import Worker, ended_by_signals
+from smbquic.cli.urls import check_folder
 from smbquic.client.url import SmbUrl
 
 

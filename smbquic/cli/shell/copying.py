@@ -7,13 +7,13 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
-from smbquic.cli.files import is_folder
 from smbquic.cli.output import printable
 from smbquic.cli.progress import progress_bar
 from smbquic.cli.report import Report
 from smbquic.cli.shell.masks import EVERYTHING, find, matcher
 from smbquic.cli.shell.state import Shell
 from smbquic.cli.shell.verb import VerbError
+from smbquic.cli.urls import is_folder
 from smbquic.client.names import from_local, join
 from smbquic.client.stat import Stat
 from smbquic.client.tree import get_files, put_files

@@ -3,9 +3,9 @@
 import errno
 import os
 
-from smbquic.cli.files import check_folder
 from smbquic.cli.output import printable, shown, visible
 from smbquic.cli.shell.state import Shell
+from smbquic.cli.urls import check_folder
 
 
 async def cd(shell: Shell, folder: str | None = None) -> None:

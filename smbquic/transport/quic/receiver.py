@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport.quic.engine import Engine
@@ -12,9 +12,11 @@ from smbquic.transport.quic.lifecycle import Lifecycle
 from smbquic.transport.quic.network_errors import NetworkErrors
 from smbquic.transport.quic.state import QuicState
 from smbquic.transport.quic.udp import Path
-from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
 from smbquic.transport.refusals import ListenerRefusal
-from smbquic.transport.serving import Limiter
+
+if TYPE_CHECKING:
+    from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
+    from smbquic.transport.serving import Limiter
 
 
 class ReceivingConnection(Protocol):
@@ -40,8 +42,11 @@ class DatagramReceiver:
         self._connection = connection
         self._unauthenticated: UnauthenticatedClient | None = None
 
-    def restrict(self, limiter: Limiter) -> None:
+    def restrict(self, limiter: "Limiter") -> None:
         """Limit what the peer may send until it is `authenticated`, and charge what it costs."""
+        # Imported here: no client needs it.
+        from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
+
         connection = self._connection
         self._unauthenticated = UnauthenticatedClient(
             limiter, connection.process, connection.lifecycle.is_terminated
@@ -79,7 +84,7 @@ class DatagramReceiver:
 
     def _schedule(
         self,
-        client: UnauthenticatedClient,
+        client: "UnauthenticatedClient",
         size: int,
         path: Path,
         receive: Callable[[float], object],

@@ -14,7 +14,7 @@ import pytest
 import smbquic.cli
 from smbquic.cli import main
 from smbquic.cli.failure import ExitCode, PartialFailure, Terminated, describe, exit_code
-from smbquic.cli.files import MissingFolder
+from smbquic.cli.urls import MissingFolder
 from smbquic.client.url import SmbUrl
 from smbquic.errors import (
     AuthenticationError,

@@ -8,7 +8,6 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
-from smbquic.transport.quic.tls_context import HandshakeSettings
 
 
 def _client(
@@ -20,6 +19,7 @@ def _client(
 ) -> MakeEngine:
     from smbquic.transport.quic.aioquic.configuration import client_configuration
     from smbquic.transport.quic.aioquic.engine import AioquicEngine
+    from smbquic.transport.quic.tls_context import HandshakeSettings
 
     configuration = client_configuration(trust, server_name, options)
     settings = HandshakeSettings(verify=verify, resumption=resumption)
@@ -32,6 +32,7 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
         server_configuration,
     )
     from smbquic.transport.quic.aioquic.engine import AioquicEngine
+    from smbquic.transport.quic.tls_context import HandshakeSettings
 
     if isinstance(identity, CertificatesByName):
         choose = certificates_by_name(identity, options)
