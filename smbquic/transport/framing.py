@@ -92,13 +92,14 @@ class Assembler:
 
         Raises `RemoteProtocolError` as `message_length` does; the rest of the stream is lost then.
         """
-        size = len(data)
-        if size < self._missing:
+        size, missing = len(data), self._missing
+        if size < missing:
             self._message += data
-            self._missing -= size
+            self._missing = missing - size
         elif (
             size >= PREFIX_SIZE
-            and not self.unfinished
+            and missing < 0
+            and not self._head
             and message_length(data, limit) == size - PREFIX_SIZE
         ):
             # Mostly a small message arrives alone and whole: one copy, and no cutting.

@@ -202,7 +202,8 @@ class QuicConnection:
             # All that was sent has arrived: an orderly end waits for no more than that.
             engine.close(NO_ERROR, lifecycle.reason)
             return True
-        self.flow_control.wake()
+        if self.flow_control.waiters:
+            self.flow_control.wake()
         return False
 
     def engine_terminated(self) -> None:

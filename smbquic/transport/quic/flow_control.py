@@ -13,25 +13,26 @@ class SendFlowControl:
     """The queue of the callers of `send`, which write to an engine in the order of their calls."""
 
     def __init__(self, engine: Engine) -> None:
+        self.waiters: deque[asyncio.Future[None]] = deque()
+        """The callers that wait; the first one is woken by `wake`."""
         self._engine = engine
         self._loop = asyncio.get_running_loop()
-        self._waiters: deque[asyncio.Future[None]] = deque()
         self._ended = False
 
     @property
     def blocked(self) -> bool:
         """Whether a caller has to wait before it may write."""
-        return bool(self._waiters) or self._engine.unsent >= SEND_LIMIT
+        return bool(self.waiters) or self._engine.unsent >= SEND_LIMIT
 
     async def wait(self) -> None:
         """Wait until the caller may write, or the connection has ended."""
         waiter = self._loop.create_future()
-        self._waiters.append(waiter)
+        self.waiters.append(waiter)
         try:
             await waiter
         finally:
             # A caller that is cancelled once it was woken has to wake the next one.
-            self._waiters.remove(waiter)
+            self.waiters.remove(waiter)
             self.wake()
 
     def wake(self) -> None:
@@ -39,13 +40,13 @@ class SendFlowControl:
 
         Only one at a time, because nobody knows how much it will write.
         """
-        waiters = self._waiters
+        waiters = self.waiters
         if waiters and not waiters[0].done() and (self._ended or self._engine.unsent < SEND_LIMIT):
             waiters[0].set_result(None)
 
     def end(self) -> None:
         """Wake all callers, as nothing is sent any more."""
         self._ended = True
-        for waiter in self._waiters:
+        for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)

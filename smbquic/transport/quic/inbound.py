@@ -26,7 +26,8 @@ class InboundStream:
     ) -> None:
         self.max_message_size = max_message_size
         self.inbox = framing.Inbox(self._fetched)
-        self._capacity = capacity
+        # A larger message than the engine's capacity would wait forever for its rest.
+        self._largest = capacity - framing.PREFIX_SIZE
         self._on_fetch = on_fetch
         self._on_error = on_error
         self._assembler = framing.Assembler(self.inbox.put)
@@ -85,10 +86,9 @@ class InboundStream:
             self.inbox.end(self._end)
 
     def _assemble(self, piece: bytes | bytearray) -> None:
-        # A larger message than the engine's capacity would wait forever for its rest.
-        limit = min(self.max_message_size, self._capacity - framing.PREFIX_SIZE)
+        limit, largest = self.max_message_size, self._largest
         try:
-            self._assembler.feed(piece, limit)
+            self._assembler.feed(piece, limit if limit < largest else largest)
         except RemoteProtocolError as error:
             # There is no way to find where the next message begins.
             self._receive_buffer.clear()

@@ -32,10 +32,12 @@ class ReceiveEstimate:
         if self.restricted:
             # A handshake pads its datagrams, to 16,000 bytes within one machine.
             size = min(size, LARGEST * datagrams)
+        unread = self._unread + size - HEADERS * datagrams
         # Never less than nothing: what only acknowledges may be shorter than the headers assumed.
-        self._unread = max(0, self._unread + size - HEADERS * datagrams)
+        self._unread = unread if unread > 0 else 0
 
     def read(self, size: int) -> None:
         """Count bytes that were read from the library."""
         # A sixteenth more, so that headers that were underestimated do not add up.
-        self._unread = max(0, self._unread - size - size // 16)
+        unread = self._unread - size - size // 16
+        self._unread = unread if unread > 0 else 0

@@ -95,7 +95,8 @@ class QuicTransport:
             raise ConnectionClosed(str(self._lifecycle.error))
         self._sent += sum(map(len, message))
         self.connection.write(message)
-        self._flow_control.wake()
+        if self._flow_control.waiters:
+            self._flow_control.wake()
 
     def receive(self) -> Coroutine[Any, Any, memoryview]:
         """Wait for one message; see `MessageTransport.receive`."""

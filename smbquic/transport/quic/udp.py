@@ -49,7 +49,6 @@ address only."""
 
 _SEGMENT_SIZE = struct.Struct("=H")
 _GRO_SIZE = struct.Struct("=i")
-_TRAFFIC_CLASS = struct.Struct("=i")
 
 logger = logging.getLogger(__name__)
 
@@ -152,10 +151,14 @@ class UdpEndpoint:
         self._receiver = receiver
         self._loop = asyncio.get_running_loop()
         self._remote = remote
+        self.blocked = False
+        """Whether the kernel takes nothing more for now."""
         self._waiting: list[Batch] = []
         self._on_writable: dict[Callable[[], None], None] = {}
         self._segmentation = LINUX
         self._marking = LINUX
+        # The codepoint of ECN that datagrams are sent with.
+        self._marked = 0
         self._closed = False
         self._listen_to(local if isinstance(local, socket.socket) else _open(local, remote))
 
@@ -164,11 +167,6 @@ class UdpEndpoint:
         """The socket's own address."""
         address: SocketAddress = self._socket.getsockname()
         return address
-
-    @property
-    def blocked(self) -> bool:
-        """Whether the kernel takes nothing more for now."""
-        return bool(self._waiting)
 
     def when_writable(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the kernel takes datagrams again."""
@@ -189,13 +187,14 @@ class UdpEndpoint:
             self._closed = True
             self._waiting.clear()
             self._on_writable.clear()
+            self.blocked = False
             self._forget_socket()
 
     def send(self, datagrams: Sequence[bytes | SegmentBatch], path: Path) -> None:
         """Send datagrams in order; what the kernel does not take now is sent later."""
         if self._closed:
             return
-        if self._waiting:
+        if self.blocked:
             self._waiting.append((datagrams, path))
             return
         start = 0
@@ -207,6 +206,7 @@ class UdpEndpoint:
             else:
                 rest, end = self._send_several(datagrams, start, path)
             if rest:
+                self.blocked = True
                 self._waiting.append(([*rest, *datagrams[end:]], path))
                 self._loop.add_writer(self._socket.fileno(), self._writable)
                 return
@@ -214,22 +214,23 @@ class UdpEndpoint:
 
     def _send_segments(self, segments: SegmentBatch, path: Path) -> list[SegmentBatch]:
         """Send a contiguous batch; return the rest, which the kernel does not take now."""
-        size, ecn = segments.size, segments.ecn
-        # Slices of a memoryview copy nothing.
-        data, at = memoryview(segments.data), 0
-        while at < len(data):
-            step = size * _most_segments(size) if self._segmentation else size
-            part = data[at : at + step]
+        data, size, ecn = segments
+        while data:
+            several = len(data) > size and self._segmentation
+            most = size * _most_segments(size) if several else size
+            # Slices of a memoryview copy nothing.
+            part = data if len(data) <= most else memoryview(data)[:most]
+            sent = len(part)
             try:
-                self._send_at_once([part], size if len(part) > size else 0, path, ecn)
+                self._send_at_once([part], size if sent > size else 0, path, ecn)
             except BlockingIOError:
-                return [SegmentBatch(data[at:], size, ecn)]
+                return [SegmentBatch(data, size, ecn)]
             except OSError as error:
-                sizes = [size] * (len(part) // size)
-                if len(part) % size:
-                    sizes.append(len(part) % size)
-                step = size * self._lost(error, sizes, path, ecn)
-            at += step
+                sizes = [size] * (sent // size)
+                if sent % size:
+                    sizes.append(sent % size)
+                sent = size * self._lost(error, sizes, path)
+            data = memoryview(data)[sent:] if sent < len(data) else b""
         return []
 
     def _send_several(
@@ -267,7 +268,7 @@ class UdpEndpoint:
                 batch.append(datagram)
         return batch
 
-    def _lost(self, error: OSError, sizes: list[int], path: Path, ecn: int = 0) -> int:
+    def _lost(self, error: OSError, sizes: list[int], path: Path) -> int:
         """Act on an error of a system call for datagrams of these sizes.
 
         Return how many of them are lost; the others are to be sent again.
@@ -285,10 +286,6 @@ class UdpEndpoint:
             if sizes[-1] <= carried:
                 # The last of a batch may be short enough.
                 count -= 1
-        elif ecn and self._marking and error.errno == errno.EINVAL:
-            logger.info("the kernel refuses to mark datagrams for ECN: %s", error)
-            self._marking = False
-            return 0
         self._receiver.error_received(error)
         return count
 
@@ -297,24 +294,38 @@ class UdpEndpoint:
     ) -> None:
         """Send buffers with one system call, as segments of a size, or one datagram if it is 0."""
         address, source = path
+        if ecn != self._marked and self._marking:
+            self._mark(ecn)
         control: list[tuple[int, int, bytes]] = []
         if segment:
             control.append((SOL_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(segment)))
         if source:
             control.append(_source_control(source))
-        if ecn and self._marking:
-            control.append((*self._traffic_class, _TRAFFIC_CLASS.pack(ecn)))
         if self._remote is None:
             self._socket.sendmsg(buffers, control, 0, address)
         else:
             self._socket.sendmsg(buffers, control)
 
+    def _mark(self, ecn: int) -> None:
+        """Have the kernel send datagrams with a codepoint of ECN from now on.
+
+        It rarely changes, and a control message for each datagram costs more: the kernel looks up
+        the route again for it.
+        """
+        try:
+            self._socket.setsockopt(*self._traffic_class, ecn)
+        except OSError as error:
+            logger.info("the kernel refuses to mark datagrams for ECN: %s", error)
+            self._marking = False
+        self._marked = ecn
+
     def _writable(self) -> None:
         self._loop.remove_writer(self._socket.fileno())
         waiting, self._waiting = self._waiting, []
+        self.blocked = False
         for datagrams, path in waiting:
             self.send(datagrams, path)
-        if not self._waiting:
+        if not self.blocked:
             callbacks, self._on_writable = self._on_writable, {}
             for callback in callbacks:
                 callback()
@@ -354,6 +365,7 @@ class UdpEndpoint:
 
     def _listen_to(self, sock: socket.socket) -> None:
         self._socket = sock
+        self._marked = 0
         ipv6 = sock.family == socket.AF_INET6
         self._traffic_class = (
             (socket.IPPROTO_IPV6, IPV6_TCLASS) if ipv6 else (socket.IPPROTO_IP, IP_TOS)
