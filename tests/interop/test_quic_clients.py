@@ -284,8 +284,11 @@ async def test_chromium_with_http_3_is_refused(serving: Serving, tmp_path: Path)
         *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", f"--log-net-log={log}"),
         *(f"--origin-to-force-quic-on={address}", "--dump-dom", f"https://{address}/"),
     )
-    events = json.loads(log.read_text())["events"]
-    codes = {each.get("params", {}).get("quic_wire_error") for each in events} - {None}
+    found = json.loads(log.read_text())
+    closed = found["constants"]["logEventTypes"]["QUIC_SESSION_CONNECTION_CLOSE_FRAME_RECEIVED"]
+    codes = {
+        each["params"]["quic_wire_error"] for each in found["events"] if each["type"] == closed
+    }
 
     assert codes == {NO_APPLICATION_PROTOCOL}
     assert connections(serving) == 0
