@@ -1,5 +1,5 @@
 """`python -m smbquic`."""
 
-from smbquic.cli.main import run
+from smbquic.cli.start import run
 
 run()

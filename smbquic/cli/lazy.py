@@ -1,9 +1,7 @@
 """A group of commands that are imported when they are called."""
 
-import gc
 from collections import UserDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -11,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from smbquic.cli.command import CliGroup
+from smbquic.cli.start import no_collection
 
 
 class LazyCommand(NamedTuple):
@@ -22,24 +21,9 @@ class LazyCommand(NamedTuple):
     def load(self) -> click.Command:
         """Import the command."""
         module, _, name = self.place.partition(":")
-        with _no_collection():
+        with no_collection():
             command: click.Command = getattr(import_module(module), name)
         return command
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Switch garbage collection off while modules are loaded, and exempt them from it later.
-
-    Almost nothing of a module is garbage, and collecting takes a twentieth of the time of a short
-    command.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 class _Commands(UserDict[str, Any]):

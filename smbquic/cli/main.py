@@ -159,7 +159,7 @@ def _show(error: click.UsageError) -> None:
 
 
 def run() -> None:
-    """Run the program, as its console script, and exit."""
+    """Run the program, and exit."""
     if sys.platform == "win32":
         sys.exit(main())
     occupy_standard_descriptors()

@@ -33,7 +33,7 @@ def run() -> None:
     arguments = command_line(sys.argv[1:])
     if arguments:
         # Imported here: with -f there is nothing to do.
-        from smbquic.cli import main
+        from smbquic.cli import start
 
         sys.argv[1:] = arguments
-        main.run()
+        start.run()

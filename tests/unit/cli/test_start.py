@@ -1,0 +1,40 @@
+"""The start of the program."""
+
+import gc
+from contextlib import suppress
+
+from smbquic.cli.start import no_collection
+from tests.imported import imported
+
+STARTING = """
+import gc, sys
+
+collected = []
+
+def note(phase, info):
+    program = sys.modules.get("smbquic.cli.main")
+    if program is not None and not hasattr(program, "run"):
+        collected.append(phase)
+
+gc.callbacks.append(note)
+from smbquic.cli import start
+sys.argv = ["smbquic", "--version"]
+try:
+    start.run()
+except SystemExit as end:
+    assert end.code == 0
+assert not collected
+assert gc.isenabled()
+"""
+
+
+def test_nothing_is_collected_while_the_program_is_imported() -> None:
+    assert "smbquic.cli.main" in imported(STARTING)
+
+
+def test_collection_goes_on_when_an_import_fails() -> None:
+    with suppress(ImportError), no_collection():
+        was_enabled = gc.isenabled()
+        raise ImportError
+    assert not was_enabled
+    assert gc.isenabled()
