@@ -198,10 +198,11 @@ class Leaks:
         try:
             yield
         finally:
-            leaked = [*self._tasks, *sorted(map(str, self._left()))]
+            present = self._settled()
+            leaked = [*self._tasks, *sorted(map(str, self._new(present)))]
             self._tasks.clear()
             # Nothing is reported twice.
-            self._known = self._all().difference(*self._owned.values())
+            self._known = present.difference(*self._owned.values())
         if leaked:
             pytest.fail("\n".join(["the test leaks:", *leaked]), pytrace=False)
 
@@ -212,21 +213,22 @@ class Leaks:
             _, pending = loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE))
             self._tasks.extend(sorted(f"task {task.get_coro()!r}" for task in pending))
 
-    def _left(self) -> set[Resource]:
-        """Return the new resources of no fixture, once they have had time to go away."""
-        new = self._new()
-        if new:
+    def _settled(self) -> set[Resource]:
+        """Return all resources, once the new ones of no fixture have had time to go away."""
+        present = self._all()
+        if self._new(present):
             gc.collect()
             # One process serves all that multiprocessing starts; another one is started on demand.
             if resource_tracker._resource_tracker._pid is not None:  # type: ignore[attr-defined]
                 resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
             until = time.monotonic() + GRACE
-            while (new := self._new()) and time.monotonic() < until:
+            while self._new(present := self._all()) and time.monotonic() < until:
                 time.sleep(0.01)
-        return new
+        return present
 
-    def _new(self) -> set[Resource]:
-        return self._all() - self._known.union(*self._owned.values())
+    def _new(self, present: set[Resource]) -> set[Resource]:
+        """Return the resources of no fixture that were not there before the test."""
+        return present - self._known.union(*self._owned.values())
 
     def _all(self) -> set[Resource]:
         return {*descriptors(), *children(), *threads(), *self._checkout.new()}
