@@ -42,13 +42,25 @@ const MAX_BURST: usize = 2 << 20;
 const ROUNDING: f64 = 1e-6;
 
 /// Datagrams of one size, of which the last may be shorter: bytes, size, address, ECN bits.
-type SegmentBatch = (Py<PyBytes>, usize, usize, u8);
+type SegmentBatch = (PyObject, usize, usize, u8);
 /// How the connection has ended: kind, error code, reason phrase.
 type CloseReason = (&'static str, u64, String);
 /// What was negotiated: ALPN, cipher suite, group, resumed, certificates, server name.
 type Security = (String, String, String, bool, Vec<Py<PyBytes>>, String);
 /// Round trip in seconds, datagram size, lost packets, congestion window.
 type Statistics = (Option<f64>, u16, u64, u64);
+/// Pieces of the stream, and how many bytes were read for them.
+type Read = (Vec<PyObject>, usize);
+
+/// The state of a connection, as far as Python acts on its changes.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Status {
+    confirmed: bool,
+    finished: bool,
+    reset: bool,
+    lost: bool,
+    datagram_size: u16,
+}
 
 struct Datagrams {
     parts: Vec<Vec<u8>>,
@@ -105,6 +117,8 @@ struct State {
     reset: bool,
     more: bool,
     lost: Option<ConnectionError>,
+    /// What Python has seen.
+    status: Status,
     /// Whether much was sent the last time.
     bulk: bool,
     /// Memory for datagrams, which is used again.
@@ -285,6 +299,9 @@ impl State {
 
     /// Return what has arrived in order and can be passed on, and how many bytes were read for it.
     fn read(&mut self, most: usize, largest: usize) -> (Vec<Piece>, usize) {
+        if most == 0 {
+            return (Vec::new(), 0);
+        }
         let (Some((_, connection)), Some(stream)) = (&mut self.connection, self.stream) else {
             return (Vec::new(), 0);
         };
@@ -343,6 +360,31 @@ impl State {
         })
     }
 
+    /// Bytes of the stream that were not sent, as far as they exceed the congestion window.
+    fn unsent(&self) -> usize {
+        let window = self.connection.as_ref().map_or(0, |(_, connection)| {
+            usize::try_from(connection.congestion_state().window()).unwrap_or(usize::MAX)
+        });
+        self.queue.unsent() + self.queue.given().saturating_sub(window)
+    }
+
+    /// Return whether anything of the status has changed since the last call.
+    fn changed(&mut self) -> bool {
+        let status = Status {
+            confirmed: self.status.confirmed || self.confirmed(),
+            finished: self.finished,
+            reset: self.reset,
+            lost: self.lost.is_some(),
+            datagram_size: self.datagram_size(),
+        };
+        std::mem::replace(&mut self.status, status) != status
+    }
+
+    /// Bytes of UDP payload of a full datagram; 0 before the first packet of a client.
+    fn datagram_size(&self) -> u16 {
+        self.connection.as_ref().map_or(0, |(_, connection)| connection.current_mtu())
+    }
+
     /// Whether the handshake is complete at both ends.
     fn confirmed(&self) -> bool {
         // A client's is before the server has verified its certificate. If the server has asked
@@ -377,16 +419,12 @@ impl Connection {
         work: impl FnOnce(&mut State) -> T + Send,
     ) -> PyResult<T> {
         let ended = || PyRuntimeError::new_err("the connection has ended");
-        let mut state = self.state.take().ok_or_else(ended)?;
-        let result = python.allow_threads(|| catch_unwind(AssertUnwindSafe(|| work(&mut state))));
-        match result {
-            Ok(result) => {
-                self.state = Some(state);
-                Ok(result)
-            }
+        let state = self.state.as_mut().ok_or_else(ended)?;
+        python.allow_threads(|| catch_unwind(AssertUnwindSafe(|| work(state)))).map_err(|_| {
             // Nobody knows what the panic has left of the state, so it is not used any more.
-            Err(_) => Err(PyRuntimeError::new_err("the QUIC library has panicked")),
-        }
+            self.state = None;
+            PyRuntimeError::new_err("the QUIC library has panicked")
+        })
     }
 
     fn make(state: State) -> Self {
@@ -415,6 +453,7 @@ fn state_of(endpoint: Endpoint, peer: Arc<Peer>, settings: &Settings, is_client:
         reset: false,
         more: false,
         lost: None,
+        status: Status::default(),
         bulk: false,
         spare: Vec::new(),
     }
@@ -442,24 +481,58 @@ fn socket_address(host: &str, port: u16, scope: u32) -> PyResult<SocketAddr> {
     })
 }
 
-/// Return chunks as one object, in a single copy.
-fn joined(python: Python<'_>, chunks: &[impl AsRef<[u8]>]) -> PyResult<Py<PyBytes>> {
-    let size = chunks.iter().map(|chunk| chunk.as_ref().len()).sum();
+/// Return chunks as `bytes`, in a single copy.
+fn joined(python: Python<'_>, chunks: &[Bytes]) -> PyResult<Py<PyBytes>> {
+    if let [only] = chunks {
+        return Ok(PyBytes::new_bound(python, only).unbind());
+    }
+    let size = chunks.iter().map(Bytes::len).sum();
     let whole = PyBytes::new_bound_with(python, size, |whole| {
-        copy(chunks, whole);
+        let mut rest = whole;
+        for chunk in chunks {
+            let (part, after) = rest.split_at_mut(chunk.len());
+            part.copy_from_slice(chunk);
+            rest = after;
+        }
         Ok(())
     })?;
     Ok(whole.unbind())
 }
 
-/// Fill `whole` with chunks, which have as many bytes together.
-fn copy(chunks: &[impl AsRef<[u8]>], whole: &mut [u8]) {
-    let mut rest = whole;
+/// Return pieces of the stream as Python has them.
+fn objects(python: Python<'_>, pieces: &[Piece]) -> PyResult<Vec<PyObject>> {
+    pieces
+        .iter()
+        .map(|piece| {
+            Ok(if piece.whole {
+                filled(python, &piece.chunks, piece.size)?.into_any()
+            } else {
+                joined(python, &piece.chunks)?.into_any()
+            })
+        })
+        .collect()
+}
+
+/// Return chunks of `size` bytes together as a `bytearray`, in a single copy.
+fn filled(
+    python: Python<'_>,
+    chunks: &[impl AsRef<[u8]>],
+    size: usize,
+) -> PyResult<Py<PyByteArray>> {
+    let whole = PyByteArray::new_bound(python, &[]);
+    // Its memory is not zeroed first, as that of `new_bound_with` is.
+    whole.resize(size)?;
+    let view: PyBuffer<u8> = PyBuffer::get_bound(&whole)?;
+    let mut rest = view.as_mut_slice(python).expect("a bytearray can be written to");
     for chunk in chunks {
-        let (part, after) = rest.split_at_mut(chunk.as_ref().len());
-        part.copy_from_slice(chunk.as_ref());
+        let (part, after) = rest.split_at(chunk.as_ref().len());
+        for (to, from) in part.iter().zip(chunk.as_ref()) {
+            to.set(*from);
+        }
         rest = after;
     }
+    drop(view);
+    Ok(whole.unbind())
 }
 
 /// Return bytes that do not change any more, uncopied where Python guarantees that.
@@ -559,7 +632,11 @@ impl Connection {
     }
 
     /// Process datagrams of `size` bytes, of which the last may be shorter.
-    #[pyo3(signature = (data, size, address, now, ecn=0))]
+    ///
+    /// Return what `read` returns then for `room` and `largest`, and whether anything else has
+    /// changed: the handshake is complete, the connection or the stream has ended, or full
+    /// datagrams have another size.
+    #[allow(clippy::too_many_arguments)]
     fn receive(
         &mut self,
         python: Python<'_>,
@@ -568,38 +645,26 @@ impl Connection {
         address: usize,
         now: f64,
         ecn: u8,
-    ) -> PyResult<()> {
+        room: usize,
+        largest: usize,
+    ) -> PyResult<(Read, bool)> {
         let now = self.instant(now);
-        self.run(python, |state| state.receive(&data, size.max(1), address, ecn, now))
+        let ((pieces, count), changed) = self.run(python, |state| {
+            state.receive(&data, size.max(1), address, ecn, now);
+            (state.read(room, largest), state.changed())
+        })?;
+        Ok(((objects(python, &pieces)?, count), changed))
     }
 
-    /// Read up to `most` bytes of the stream; return whole messages, and how many bytes were read.
+    /// Read up to `room` bytes of the stream; return whole messages, and how many bytes were read.
     ///
     /// A large message is a `bytearray`, several small ones are `bytes`. Where there are no messages
-    /// of up to `largest` bytes, it is what has arrived, from then on.
-    fn read(
-        &mut self,
-        python: Python<'_>,
-        most: usize,
-        largest: usize,
-    ) -> PyResult<(Vec<PyObject>, usize)> {
-        let (pieces, count) = self.run(python, |state| state.read(most, largest))?;
-        let objects = pieces
-            .iter()
-            .map(|piece| {
-                if piece.whole {
-                    let fill = |whole: &mut [u8]| {
-                        copy(&piece.chunks, whole);
-                        Ok(())
-                    };
-                    let message = PyByteArray::new_bound_with(python, piece.size, fill)?;
-                    Ok(message.into_any().unbind())
-                } else {
-                    Ok(joined(python, &piece.chunks)?.into_any())
-                }
-            })
-            .collect::<PyResult<_>>()?;
-        Ok((objects, count))
+    /// of up to `largest` bytes, it is what has arrived, from then on. Return also whether anything
+    /// else has changed, as `receive` does.
+    fn read(&mut self, python: Python<'_>, room: usize, largest: usize) -> PyResult<(Read, bool)> {
+        let ((pieces, count), changed) =
+            self.run(python, |state| (state.read(room, largest), state.changed()))?;
+        Ok(((objects(python, &pieces)?, count), changed))
     }
 
     /// Bytes of a message that were read and of which the rest is awaited.
@@ -608,31 +673,42 @@ impl Connection {
         self.state.as_ref().map_or(0, |state| state.framer.partial())
     }
 
-    /// Send on the stream.
-    fn write(&mut self, buffer: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Send on the stream; return how many bytes of it are unsent then.
+    fn write(&mut self, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
         let data = frozen(buffer)?;
-        if let Some(state) = &mut self.state {
-            state.queue.add(data);
-        }
-        Ok(())
+        let Some(state) = &mut self.state else {
+            return Ok(0);
+        };
+        state.queue.add(data);
+        Ok(state.unsent())
     }
 
-    /// Return the datagrams that are to be sent now.
-    fn datagrams(&mut self, python: Python<'_>, now: f64) -> PyResult<Vec<SegmentBatch>> {
+    /// Return the datagrams that are to be sent now, how many bytes of the stream are unsent then,
+    /// and whether anything else has changed, as `receive` does.
+    fn datagrams(
+        &mut self,
+        python: Python<'_>,
+        now: f64,
+    ) -> PyResult<(Vec<SegmentBatch>, usize, bool)> {
         let now = self.instant(now);
-        let batches = self.run(python, |state| state.datagrams(now))?;
+        let (batches, changed) =
+            self.run(python, |state| (state.datagrams(now), state.changed()))?;
         let Some(state) = &mut self.state else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), 0, changed));
         };
-        batches
+        let batches = batches
             .into_iter()
             .map(|batch| {
                 let address = state.number_of(batch.address);
-                let content = joined(python, &batch.parts)?;
+                let content = match &batch.parts[..] {
+                    [only] => PyBytes::new_bound(python, only).into_any().unbind(),
+                    parts => filled(python, parts, batch.size)?.into_any(),
+                };
                 state.recycle(batch.parts);
                 Ok((content, batch.segment, address, batch.ecn))
             })
-            .collect()
+            .collect::<PyResult<_>>()?;
+        Ok((batches, state.unsent(), changed))
     }
 
     /// Return when `tick` has to be called, if nothing else happens before.
@@ -647,14 +723,15 @@ impl Connection {
         Some(base_now + due.saturating_duration_since(base).as_secs_f64() + ROUNDING)
     }
 
-    /// Act on the timer.
-    fn tick(&mut self, python: Python<'_>, now: f64) -> PyResult<()> {
+    /// Act on the timer; return whether anything has changed, as `receive` does.
+    fn tick(&mut self, python: Python<'_>, now: f64) -> PyResult<bool> {
         let now = self.instant(now);
         self.run(python, |state| {
             if let Some((_, connection)) = &mut state.connection {
                 connection.handle_timeout(now);
             }
             state.advance();
+            state.changed()
         })
     }
 
@@ -746,10 +823,7 @@ impl Connection {
     /// Bytes of UDP payload of a full datagram; 0 before the first packet of a client.
     #[getter]
     fn datagram_size(&self) -> u16 {
-        self.state
-            .as_ref()
-            .and_then(|state| state.connection.as_ref())
-            .map_or(0, |(_, connection)| connection.current_mtu())
+        self.state.as_ref().map_or(0, State::datagram_size)
     }
 
     /// Whether the handshake is complete at this end.
@@ -783,17 +857,6 @@ impl Connection {
     #[getter]
     fn reset(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.reset)
-    }
-
-    /// Bytes of the stream that were not sent, as far as they exceed the congestion window.
-    #[getter]
-    fn unsent(&self) -> usize {
-        self.state.as_ref().map_or(0, |state| {
-            let window = state.connection.as_ref().map_or(0, |(_, connection)| {
-                usize::try_from(connection.congestion_state().window()).unwrap_or(usize::MAX)
-            });
-            state.queue.unsent() + state.queue.given().saturating_sub(window)
-        })
     }
 
     /// Bytes of the stream that are not acknowledged, as whole pieces.

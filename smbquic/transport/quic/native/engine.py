@@ -6,7 +6,6 @@ library has packets, streams, loss recovery and TLS; here are its windows, addre
 
 import logging
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 
 from smbquic_native import ClientConfig, Connection, Settings, Ticket
 
@@ -30,6 +29,8 @@ from smbquic.transport.quic.tickets import LONGEST, Resumption
 from smbquic.transport.quic.udp import Batch, Path, SegmentBatch
 from smbquic.wire.cursor import Buffer
 
+Datagrams = tuple[bytes | bytearray, int, int, int]
+"""Datagrams of the library: their bytes, the size of each, the number of the address, ECN bits."""
 CLOSED_FOR = 3.0
 """Seconds for which a handshake that failed with its first packet answers no other one."""
 
@@ -77,12 +78,16 @@ class NativeEngine(NativeStatus):
         self.security: Security | None = None
         self.close_reason: CloseReason | None = None
         self.finished = False
+        # What the library has counts as sent up to the congestion window.
+        self.unsent = 0
         self.resized: tuple[int, int] | None = None
         # What was read counts as fetched for the library, which lets the peer send more: at most a
         # window, besides this.
         self.capacity = options.window * 3 // 4
         self._side = side
-        self._restricted = acceptance is not None and acceptance.restricted
+        restricted = acceptance is not None and acceptance.restricted
+        # Bytes that may be read before they are released.
+        self._limit = UNAUTHENTICATED_WINDOW // 2 if restricted else self.capacity
         answers = Answers(
             ids,
             acceptance.connection_ids if acceptance is not None else None,
@@ -97,16 +102,17 @@ class NativeEngine(NativeStatus):
                 sizes,
                 answers,
                 acceptance,
-                self._limit if self._restricted else options.window,
+                self._limit if restricted else options.window,
             ),
             answers,
             options.idle_timeout,
             sizes.start,
-            ReceiveEstimate(restricted=self._restricted),
+            ReceiveEstimate(restricted=restricted),
         )
-        # The addresses of the peer by their numbers, and the number of the last one.
+        # The addresses of the peer by their numbers, and the last one.
         self._paths: dict[int, Path] = {}
-        self._path: int | None = None
+        self._path: Path | None = None
+        self._number = 0
         self._now = 0.0
         self._unread = 0
         self._pieces: list[bytes | bytearray] = []
@@ -116,11 +122,6 @@ class NativeEngine(NativeStatus):
         # than an Ethernet carries. The library fills no Initial packet beyond 1200 bytes.
         jumbo = isinstance(side, ClientSide) and sizes.jumbo
         self._larger_first = sizes.most if jumbo else 0
-
-    @property
-    def _limit(self) -> int:
-        """Bytes that may be read before they are released."""
-        return UNAUTHENTICATED_WINDOW // 2 if self._restricted else self.capacity
 
     # Receiving.
 
@@ -142,12 +143,24 @@ class NativeEngine(NativeStatus):
         self._now = now
         if not segments:
             return
+        if path != self._path:
+            self._number = self._number_of(path)
+            self._path = path
+        limit = self._limit
+        # For the library, what is read is fetched, so that the window moves.
+        room = max(0, limit - self._unread)
         self._estimate.arrived(len(segments), -(-len(segments) // size))
         try:
-            self._quic.receive(segments, size, self._number_of(path), now, ecn)
+            (pieces, count), changed = self._quic.receive(
+                segments, size, self._number, now, ecn, room, limit - PREFIX_SIZE
+            )
         except RuntimeError:
             self._fail()
-        self._take_events()
+            return
+        if count:
+            self._keep(pieces, count)
+        if changed or self._answers.tickets:
+            self._take_changes()
 
     def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
         """See `Engine`: the library recognizes a stateless reset by itself."""
@@ -156,37 +169,22 @@ class NativeEngine(NativeStatus):
     def _number_of(self, path: Path) -> int:
         """Return the number that the library knows the peer's address by."""
         paths = self._paths
-        if self._path is not None and paths[self._path] == path:
-            return self._path
         number = next((number for number, known in paths.items() if known == path), None)
         if number is None:
             host, port, *more = path[0]
             number = self._quic.add_address(host, port, more[1] if len(more) > 1 else 0)
             paths[number] = path
-        self._path = number
         return number
 
     def read(self) -> list[bytes | bytearray]:
         """See `Engine`."""
-        self._take()
         pieces, self._pieces = self._pieces, []
         return pieces
 
-    def _take(self) -> None:
-        """Take what has arrived: for the library it is fetched then, so that the window moves."""
-        room = self._limit - self._unread
-        if room <= 0:
-            return
-        try:
-            pieces, count = self._quic.read(room, self._limit - PREFIX_SIZE)
-        except RuntimeError:
-            self._fail()
-            return
-        self.finished = self._quic.finished
+    def _keep(self, pieces: list[bytes | bytearray], count: int) -> None:
         self._pieces += pieces
-        if count:
-            self._unread += count
-            self._estimate.read(count)
+        self._unread += count
+        self._estimate.read(count)
 
     def release(self, count: int) -> bool:
         """See `Engine`."""
@@ -194,12 +192,20 @@ class NativeEngine(NativeStatus):
         self._unread -= count
         if not was_full or self._unread >= self._limit:
             return False
-        self._take()
+        try:
+            read, changed = self._quic.read(self._limit - self._unread, self._limit - PREFIX_SIZE)
+        except RuntimeError:
+            self._fail()
+            return True
+        self._keep(*read)
+        if changed:
+            self._take_changes()
         return True
 
     def authenticated(self) -> None:
         """See `Engine`."""
-        self._restricted = self._estimate.restricted = False
+        self._limit = self.capacity
+        self._estimate.restricted = False
         self._quic.set_receive_window()
 
     # Sending.
@@ -208,7 +214,7 @@ class NativeEngine(NativeStatus):
         """See `Engine`."""
         if self.close_reason is None:
             for buffer in buffers:
-                self._quic.write(buffer)
+                self.unsent = self._quic.write(buffer)
 
     def ping(self) -> None:
         """See `Engine`."""
@@ -218,7 +224,7 @@ class NativeEngine(NativeStatus):
     def datagrams(self, now: float) -> list[Batch]:
         """See `Engine`."""
         self._now = now
-        if self.terminated:
+        if self._abandoned:
             return []
         try:
             if self._closing is not None:
@@ -226,37 +232,34 @@ class NativeEngine(NativeStatus):
                 code, phrase = self._closing
                 self._closing = None
                 self._quic.close(code, phrase, now)
-            made = self._quic.datagrams(now)
+            made, self.unsent, changed = self._quic.datagrams(now)
         except RuntimeError:
             self._fail()
             return []
-        if not made:
-            return []
-        if self._larger_first and not self._quic.begun:
-            made.insert(0, _padded(made[0], self._larger_first))
-        self._check_size()
-        if self.security is None and self._quic.begun and self._quic.terminated:
-            # The first packet was refused, so that the library has no connection: no late one of
-            # the same handshake is to begin another.
-            self._closed_until = now + CLOSED_FOR
-        self._take_events()
-        by_path = groupby(made, key=lambda each: self._paths[each[2]])
-        return [
-            ([_sendable(content, size, ecn) for content, size, _, ecn in each], path)
-            for path, each in by_path
-        ]
-
-    def _check_size(self) -> None:
-        size = self._quic.datagram_size
-        if size and size != self._datagram_size:
-            self.resized = (self._datagram_size, size)
-            self._datagram_size = size
+        if made and self.security is None:
+            if self._larger_first and not self._quic.begun:
+                made.insert(0, _padded(made[0], self._larger_first))
+            if self._quic.begun and self._quic.terminated:
+                # The first packet was refused, so that the library has no connection: no late one
+                # of the same handshake is to begin another.
+                self._closed_until = now + CLOSED_FOR
+        if changed:
+            self._take_changes()
+        batches: list[Batch] = []
+        for data, size, number, ecn in made:
+            batch: bytes | SegmentBatch
+            if isinstance(data, bytes) and not ecn and len(data) <= size:
+                batch = data
+            else:
+                batch = SegmentBatch(data, size, ecn)
+            batches.append(([batch], self._paths[number]))
+        return batches
 
     # Time.
 
     def timer(self) -> float | None:
         """See `Engine`."""
-        if self.terminated:
+        if self._abandoned:
             return None
         if self._closing is not None:
             return self._now
@@ -268,10 +271,12 @@ class NativeEngine(NativeStatus):
         if self._closed_until is not None and now >= self._closed_until:
             self._closed_until = None
         try:
-            self._quic.tick(now)
+            changed = self._quic.tick(now)
         except RuntimeError:
             self._fail()
-        self._take_events()
+            return
+        if changed:
+            self._take_changes()
 
     # The end of the connection, and what the library reports.
 
@@ -298,13 +303,21 @@ class NativeEngine(NativeStatus):
         self._end(CloseReason(INTERNAL_ERROR, "", ours=True))
         self._abandoned = True
 
-    def _take_events(self) -> None:
+    def _take_changes(self) -> None:
         if self.security is None and self.close_reason is None:
             self._check_handshake()
         if self._answers.tickets:
             self._keep_tickets()
+        self._check_size()
+        self.finished = self._quic.finished
         if self.close_reason is None:
             self._check_closed()
+
+    def _check_size(self) -> None:
+        size = self._quic.datagram_size
+        if size and size != self._datagram_size:
+            self.resized = (self._datagram_size, size)
+            self._datagram_size = size
 
     def _check_handshake(self) -> None:
         side = self._side
@@ -365,7 +378,7 @@ def _connection(
     return Connection.server(settings, answers, retry)
 
 
-def _padded(datagrams: tuple[bytes, int, int, int], size: int) -> tuple[bytes, int, int, int]:
+def _padded(datagrams: Datagrams, size: int) -> Datagrams:
     """Return the first of some datagrams, with zeros behind it.
 
     These are no QUIC packet, so a receiver drops them ([RFC9000] 12.2, 17.3). Where the path does
@@ -373,7 +386,3 @@ def _padded(datagrams: tuple[bytes, int, int, int], size: int) -> tuple[bytes, i
     """
     content, segment, path, ecn = datagrams
     return content[:segment].ljust(size, b"\0"), size, path, ecn
-
-
-def _sendable(content: bytes, size: int, ecn: int) -> bytes | SegmentBatch:
-    return SegmentBatch(content, size, ecn) if ecn or len(content) > size else content

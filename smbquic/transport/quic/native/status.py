@@ -64,11 +64,6 @@ class NativeStatus:
         return self._quic.partial
 
     @property
-    def unsent(self) -> int:
-        """See `Engine`: what the library has counts as sent up to the congestion window."""
-        return self._quic.unsent
-
-    @property
     def unacknowledged(self) -> int:
         """See `Engine`: in pieces of 64 KiB, which are acknowledged as a whole."""
         return self._quic.unacknowledged
