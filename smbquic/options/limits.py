@@ -32,8 +32,8 @@ class Limits(Options):
     unauthenticated_share: Annotated[
         float,
         Option(
-            "The part of the processor time that unauthenticated connections get while users have"
-            " requests."
+            "The part of the processor time that unauthenticated connections get while users are"
+            " busy. The less users do, the more it is."
         ),
     ] = 0.1
     half_open: Annotated[int, Option("QUIC handshakes of one listener that are not complete.")] = (

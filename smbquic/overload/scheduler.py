@@ -3,7 +3,7 @@
 One thread handles all requests. Without a scheduler, a user with many outstanding requests would
 have all of them handled before those of others. So a user whose connections together have had
 `TIME_SLICE` seconds lets the others go first, once. Unauthenticated connections share one small
-quota: while users have work, all of them together get `unauthenticated_share` of the time, and
+quota: while users are busy, all of them together get `unauthenticated_share` of the time, and
 their addresses are served one after the other. What they send over QUIC is queued, too, before any
 of it is decrypted; when the queue is full, the rest is dropped, and has to be sent again.
 
@@ -31,8 +31,8 @@ TIME_SLICE = 0.001
 """Seconds that a user may take before the other users are served."""
 SAVED_TIME = 0.1
 """Seconds of unused time that unauthenticated connections keep: about a hundred logons."""
-BUSY_TIME = 0.002
-"""Seconds of users' work within about one second, from which on users count as having work. This is
+BUSY_TIME = 0.05
+"""Seconds of users' work within about one second, from which on users count as busy. This is
 little, as users who wait for unauthenticated connections do little work."""
 COUNT_INTERVAL = 0.01
 """Seconds in which the waiting responses are counted once at most."""
@@ -260,13 +260,15 @@ class UnauthenticatedQuota(UserQuota):
         elapsed = now - self._refilled
         if elapsed < COUNT_INTERVAL:
             return
-        # An exponential average over about one second says whether users have work.
+        # An exponential average over about one second says how busy users are.
         self._recent_user_time = (
             self._recent_user_time * exp(-elapsed) + user_time - self._user_time_before
         )
-        # While no user has work, unauthenticated clients may have all of the time.
-        busy = self._recent_user_time > BUSY_TIME
-        share = self._scheduler.limits.unauthenticated_share if busy else 1.0
+        # While no user has work, unauthenticated clients may have all of the time. A little work
+        # takes a little of that away: where thousands of clients log on at once, after a restart of
+        # the server, those that are in begin to work, and the others wait for an idle processor.
+        busy = min(self._recent_user_time / BUSY_TIME, 1.0)
+        share = 1.0 - busy * (1.0 - self._scheduler.limits.unauthenticated_share)
         # Time that is not used is saved, so that a few logons at once need not wait.
         self.remaining_time = min(SAVED_TIME, self.remaining_time + share * elapsed)
         self._refilled, self._user_time_before = now, user_time

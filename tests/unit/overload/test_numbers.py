@@ -42,7 +42,7 @@ NUMBERS = {
     "PROGRAM": [128 << 20],
     "WORKER": [96 << 20],
     "RESERVED": [64],
-    "BUSY_TIME": [0.002],
+    "BUSY_TIME": [0.05],
     "COUNT_INTERVAL": [0.01],
     "CROWDED": [32],
     "RETRY_INTERVAL": [0.05],

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from math import exp
 from typing import Any
 
 import pytest
@@ -452,31 +453,34 @@ def test_where_no_time_is_left_it_is_crowded_too(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("work", "later", "busy"),
-    [
-        (module.BUSY_TIME, 0.0, False),
-        (module.BUSY_TIME * 1.01, 0.0, True),
-        # It has less than a 50th of its weight after 3.91 seconds.
-        (0.1, 3.9, True),
-        (0.1, 3.93, False),
-    ],
+    ("work", "share"),
+    [(0.0, 1.0), (0.2 * module.BUSY_TIME, 0.82), (module.BUSY_TIME, 0.1), (1.0, 0.1)],
 )
-def test_how_long_users_count_as_having_work(
-    work: float, later: float, busy: bool, clock: Clock
-) -> None:
+def test_the_more_users_work_the_less_time_is_left(work: float, share: float, clock: Clock) -> None:
     scheduler = Scheduler(Limits(unauthenticated_share=0.1), clock)
     unauthenticated = scheduler.unauthenticated
     unauthenticated.charge(SAVED_TIME + 10.0)
     scheduler.user_time += work
     clock.advance(1.0)
+
     assert unauthenticated.is_used_up
-    if later:
-        assert unauthenticated.remaining_time == pytest.approx(-9.9)
-        clock.advance(later)
-        assert unauthenticated.is_used_up
-    before, passed = (-9.9, later) if later else (-10.0, 1.0)
-    expected = before + (0.1 if busy else 1.0) * passed
-    assert unauthenticated.remaining_time == pytest.approx(expected)
+    assert unauthenticated.remaining_time == pytest.approx(share - 10.0)
+
+
+def test_users_count_as_busy_for_some_seconds(clock: Clock) -> None:
+    scheduler = Scheduler(Limits(unauthenticated_share=0.1), clock)
+    unauthenticated = scheduler.unauthenticated
+    unauthenticated.charge(SAVED_TIME + 10.0)
+    scheduler.user_time += 10 * module.BUSY_TIME
+    clock.advance(1.0)
+    assert unauthenticated.is_used_up
+    assert unauthenticated.remaining_time == pytest.approx(-9.9)
+    # Three seconds later their work has a twentieth of its weight: half of `BUSY_TIME`.
+    clock.advance(3.0)
+    assert unauthenticated.is_used_up
+    share = 1.0 - 10 * exp(-3.0) * 0.9
+
+    assert unauthenticated.remaining_time == pytest.approx(-9.9 + 3.0 * share)
 
 
 def test_time_is_added_in_intervals() -> None:
