@@ -19,7 +19,6 @@ def status(*, cause: HandshakeError | None = None, **more: Any) -> NativeStatus:
         "begun": True,
         "terminated": False,
         "partial": 5,
-        "unsent": 30,
         "unacknowledged": 40,
         "peer_idle_timeout": 0,
         "statistics": lambda: (0.04, 1472, 3, 14_720),
