@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyByteArray, PyBytes};
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
 use quinn_proto::{
     ConnectionError, ConnectionHandle, DatagramEvent, Dir, EcnCodepoint, Endpoint, EndpointConfig,
     Event, ReadError, ReadableError, StreamEvent, StreamId, Transmit, TransportErrorCode, VarInt,
@@ -540,8 +541,18 @@ fn frozen(buffer: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if let Ok(bytes) = buffer.downcast::<PyBytes>() {
         return Ok(Bytes::from_owner(PyBackedBytes::from(bytes.clone())));
     }
+    let python = buffer.py();
     let view: PyBuffer<u8> = PyBuffer::get_bound(buffer)?;
-    Ok(Bytes::from(view.to_vec(buffer.py())?))
+    if buffer.is_instance_of::<PyMemoryView>() && view.is_c_contiguous() {
+        // What a client stores is mostly a view of the bytes that it has read from a file.
+        if let Ok(bytes) = buffer.getattr(intern!(python, "obj"))?.downcast_into::<PyBytes>() {
+            let (first, count) = (bytes.as_bytes().as_ptr() as usize, view.len_bytes());
+            let start = (view.buf_ptr() as usize).saturating_sub(first);
+            let all = Bytes::from_owner(PyBackedBytes::from(bytes));
+            return Ok(if count > 0 { all.slice(start..start + count) } else { Bytes::new() });
+        }
+    }
+    Ok(Bytes::from(view.to_vec(python)?))
 }
 
 #[pymethods]

@@ -309,8 +309,7 @@ class UdpEndpoint:
     def _mark(self, ecn: int) -> None:
         """Have the kernel send datagrams with a codepoint of ECN from now on.
 
-        It rarely changes, and a control message for each datagram costs more: the kernel looks up
-        the route again for it.
+        It rarely changes, and a control message for each datagram costs more.
         """
         try:
             self._socket.setsockopt(*self._traffic_class, ecn)

@@ -40,6 +40,25 @@ def test_what_is_written_arrives(
     assert simulation.client.unsent == 0
 
 
+def test_a_part_of_a_buffer_arrives_as_that_part(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    data = bytes(range(256))
+    parts: list[bytes | bytearray | memoryview] = [
+        memoryview(data)[10:200],
+        memoryview(data)[7:7],
+        memoryview(data)[:3],
+        memoryview(data),
+        memoryview(bytearray(data))[250:],
+        bytearray(data),
+    ]
+    simulation.client.write(*parts)
+    expected = b"".join(parts)
+    simulation.run(lambda: len(simulation.received["server"]) >= len(expected))
+
+    assert simulation.received["server"] == expected
+
+
 def test_a_segment_batch_is_as_good_as_its_datagrams(simulate: Simulate, engines: str) -> None:
     simulation = simulate(engines=engines)
     simulation.establish()
