@@ -138,7 +138,7 @@ async def test_messages_pass_unchanged_and_are_seen(pki: PkiDirectory) -> None:
 
 @pytest.mark.parametrize(
     "first",
-    [b"", b"GET / HTTP/1.1\r\n", bytes(session_setup()), b"\xffSMBr" + bytes(60), bytes(70_000)],
+    [b"", b"GET / HTTP/1.1\r\n", bytes(session_setup()), b"\xffSMBr" + bytes(60), bytes(60_000)],
 )
 async def test_back_ends_see_nothing_before_a_negotiate(pki: PkiDirectory, first: bytes) -> None:
     async with simulated(1) as [backend], running(pki, backend) as made:
