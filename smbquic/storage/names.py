@@ -142,7 +142,13 @@ def unescape(component: str) -> str:
     """
     if not _SPECIAL_ON_WIRE.search(component):
         return component
-    return component.translate(_TO_DISK)
+    name = component.translate(_TO_DISK)
+    try:
+        # Bytes that are a character together, one of the ranges itself, are that character in
+        # Python, as `os.listdir` returns it.
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return name
 
 
 def fold(component: str) -> str:

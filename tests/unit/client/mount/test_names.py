@@ -1,7 +1,7 @@
 import errno
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smbquic.client.mount.names import link_target, mount_name, share_path, stays_inside
@@ -39,6 +39,7 @@ def test_names_that_no_file_can_have(name: str) -> None:
 
 
 @given(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=20))
+@example("\uf080")
 def test_a_name_comes_back_as_it_was(name: str) -> None:
     if name not in (".", "..") and len(name.encode("utf-8", "surrogatepass")) < 60:
         try:
