@@ -27,9 +27,9 @@ class SmbArm(Arm):
     """smbquic at both ends.
 
     `congestion` is QUIC's congestion control, `tcp` the kernel's; None leaves it to the machine.
-    `port` is the usual one; 0 lets the server choose. The server has so many `workers`. If it is
-    `mutual`, clients have to show a certificate, and the server has two, by name. With `web` it has
-    a web listener.
+    `port` is the usual one; 0 lets the server choose. The server has so many `workers`, and so many
+    `io_threads`. If it is `mutual`, clients have to show a certificate, and the server has two, by
+    name. With `web` it has a web listener.
     """
 
     name: str
@@ -44,6 +44,7 @@ class SmbArm(Arm):
     tcp: str | None = "cubic"
     port: int | None = None
     workers: int = 0
+    io_threads: int = 0
     mutual: bool = False
     web: bool = False
 
@@ -82,6 +83,7 @@ class SmbArm(Arm):
                 certificate=str(workspace.pki.server.certificate),
                 key=str(workspace.pki.server.key),
                 workers=self.workers,
+                io_threads=self.io_threads,
             )
             if self.web:
                 # Thousands of clients log on first, which the default share spreads over minutes.

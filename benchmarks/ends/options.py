@@ -37,6 +37,8 @@ class EndOptions:
     client_key: str = ""
     workers: int = 0
     """Worker processes of the server."""
+    io_threads: int = 0
+    """Its threads for the datagrams of QUIC."""
     web: str = ""
     """Where the server's web listener listens, such as ``unix:PATH``; empty: there is none."""
     unauthenticated_share: float = 0.1

@@ -72,6 +72,7 @@ async def main(options: EndOptions) -> None:
         congestion=options.congestion,
         datagram_size=options.datagram_size or None,
         workers=options.workers,
+        io_threads=options.io_threads,
         web=WebOptions(address=options.web or None),
     ) as serving:
 

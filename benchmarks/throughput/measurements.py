@@ -128,6 +128,12 @@ def _transfers() -> list[Measurement]:
             transfers,
             _native(mutual=True),
         ),
+        Measurement(
+            "quic-native-thread",
+            "SMB over QUIC, native, 1472, an I/O thread",
+            transfers,
+            _native(io_threads=1),
+        ),
         Measurement("quic-qh3", "SMB over QUIC, qh3, 1472", transfers, _qh3()),
         Measurement("quic-aioquic", "SMB over QUIC, aioquic, 1472", transfers, _aioquic()),
         Measurement(

@@ -1,6 +1,6 @@
 //! One QUIC connection with one stream, as Python sees it.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,397 +12,34 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
-use quinn_proto::{
-    ConnectionError, ConnectionHandle, DatagramEvent, Dir, EcnCodepoint, Endpoint, EndpointConfig,
-    Event, ReadError, ReadableError, StreamEvent, StreamId, Transmit, TransportErrorCode, VarInt,
-    WriteError,
-};
+use quinn_proto::{Endpoint, EndpointConfig, VarInt};
 
+use crate::addresses;
 use crate::callbacks::Callbacks;
 use crate::config::{ClientConfig, Settings};
-use crate::framer::{Framer, Piece};
+use crate::framer::Piece;
 use crate::ids::{IdSource, NoTokens, ResetTokens};
 use crate::peer::{Judge, Peer};
-use crate::send_queue::SendQueue;
 use crate::session::{ClientTls, Negotiated, ServerTls};
+use crate::state::{CloseReason, MAX_BURST, State, Statistics};
 use crate::tickets::Ticket;
 
-/// Addresses of the peer that are known at once. Packets from others change nothing before they are
-/// authenticated.
-const MAX_ADDRESSES: usize = 8;
-/// Bytes that quinn is given beyond what the path carries, so that it always has something to send.
-const AHEAD: usize = 64 << 10;
-/// Datagrams and bytes of one segment batch: a little less than the kernel's limits.
-const MAX_SEGMENTS: usize = 60;
-const MAX_SEGMENTED: usize = 64_000;
-/// Buffers that are kept to be used again, of one call to quinn each.
-const MOST_SPARE: usize = 8;
-/// Bytes that are made in one call, so that nothing else waits for long.
-const MAX_BURST: usize = 2 << 20;
 /// quinn's timers have whole nanoseconds, Python's time has not: a call must not be early.
 const ROUNDING: f64 = 1e-6;
 
 /// Datagrams of one size, of which the last may be shorter: bytes, size, address, ECN bits.
 type SegmentBatch = (PyObject, usize, usize, u8);
-/// How the connection has ended: kind, error code, reason phrase.
-type CloseReason = (&'static str, u64, String);
 /// What was negotiated: ALPN, cipher suite, group, resumed, certificates, server name.
 type Security = (String, String, String, bool, Vec<Py<PyBytes>>, String);
-/// Round trip in seconds, datagram size, lost packets, congestion window.
-type Statistics = (Option<f64>, u16, u64, u64);
 /// Pieces of the stream, and how many bytes were read for them.
 type Read = (Vec<PyObject>, usize);
-
-/// The state of a connection, as far as Python acts on its changes.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Status {
-    confirmed: bool,
-    finished: bool,
-    reset: bool,
-    lost: bool,
-    datagram_size: u16,
-}
-
-struct Datagrams {
-    parts: Vec<Vec<u8>>,
-    size: usize,
-    segment: usize,
-    address: SocketAddr,
-    ecn: u8,
-}
-
-impl Datagrams {
-    fn new(content: Vec<u8>, transmit: &Transmit) -> Self {
-        Self {
-            size: content.len(),
-            segment: transmit.segment_size.unwrap_or(transmit.size),
-            address: transmit.destination,
-            ecn: transmit.ecn.map_or(0, |ecn| ecn as u8),
-            parts: vec![content],
-        }
-    }
-
-    /// Whether `other` fits into the same segment batch, behind what is there.
-    fn takes(&self, other: &Self) -> bool {
-        let joined = self.size + other.size;
-        // Of the segments of a batch, only the last one may be shorter.
-        self.size % self.segment == 0
-            && other.segment <= self.segment
-            && (other.segment == self.segment || other.size == other.segment)
-            && joined <= MAX_SEGMENTED
-            && joined.div_ceil(self.segment) <= MAX_SEGMENTS
-            && self.address == other.address
-            && self.ecn == other.ecn
-    }
-}
-
-/// A connection with the endpoint that it alone has: a failure can end no other one.
-struct State {
-    endpoint: Endpoint,
-    connection: Option<(ConnectionHandle, quinn_proto::Connection)>,
-    peer: Arc<Peer>,
-    window: u64,
-    is_client: bool,
-    /// The settings of a client that has not begun.
-    client: Option<quinn_proto::ClientConfig>,
-    stream: Option<StreamId>,
-    framer: Framer,
-    queue: SendQueue,
-    responses: Vec<Datagrams>,
-    addresses: Vec<SocketAddr>,
-    last_address: usize,
-    next_address: usize,
-    connected: bool,
-    begun: bool,
-    finished: bool,
-    reset: bool,
-    more: bool,
-    lost: Option<ConnectionError>,
-    /// What Python has seen.
-    status: Status,
-    /// Whether much was sent the last time.
-    bulk: bool,
-    /// Memory for datagrams, which is used again.
-    spare: Vec<Vec<u8>>,
-}
-
-impl State {
-    fn receive(&mut self, data: &[u8], size: usize, address: usize, ecn: u8, now: Instant) {
-        let Some(remote) = self.addresses.get(address).copied() else {
-            return;
-        };
-        self.last_address = address;
-        let ecn = EcnCodepoint::from_bits(ecn);
-        // One copy of all datagrams, of which each is a part: quinn decrypts it in place.
-        let mut rest = BytesMut::from(data);
-        while !rest.is_empty() {
-            let datagram = rest.split_to(size.min(rest.len()));
-            let mut reply = Vec::new();
-            match self.endpoint.handle(now, remote, None, ecn, datagram, &mut reply) {
-                Some(DatagramEvent::ConnectionEvent(_, event)) => {
-                    if let Some((_, connection)) = &mut self.connection {
-                        connection.handle_event(event);
-                    }
-                }
-                Some(DatagramEvent::NewConnection(incoming)) => {
-                    self.accept(incoming, now);
-                }
-                Some(DatagramEvent::Response(transmit)) => self.respond(reply, &transmit),
-                None => {}
-            }
-        }
-        self.advance();
-    }
-
-    fn accept(&mut self, incoming: quinn_proto::Incoming, now: Instant) {
-        if self.connection.is_some() || self.lost.is_some() {
-            self.endpoint.ignore(incoming);
-            return;
-        }
-        let mut reply = Vec::new();
-        match self.endpoint.accept(incoming, now, &mut reply, None) {
-            Ok(accepted) => {
-                self.begun = true;
-                self.connection = Some(accepted);
-            }
-            Err(error) => {
-                if let Some(transmit) = error.response {
-                    self.begun = true;
-                    self.respond(reply, &transmit);
-                }
-                self.lost = Some(error.cause);
-            }
-        }
-    }
-
-    /// Keep a datagram that no connection sends.
-    fn respond(&mut self, mut content: Vec<u8>, transmit: &Transmit) {
-        content.truncate(transmit.size);
-        self.responses.push(Datagrams::new(content, transmit));
-    }
-
-    /// Exchange the events of connection and endpoint, and take those that we act on.
-    fn advance(&mut self) {
-        let Some((handle, connection)) = &mut self.connection else {
-            return;
-        };
-        while let Some(event) = connection.poll_endpoint_events() {
-            if let Some(answer) = self.endpoint.handle_event(*handle, event) {
-                connection.handle_event(answer);
-            }
-        }
-        while let Some(event) = connection.poll() {
-            match event {
-                Event::Connected => {
-                    self.connected = true;
-                    if self.is_client {
-                        self.stream = connection.streams().open(Dir::Bi);
-                    }
-                }
-                Event::ConnectionLost { reason } => self.lost = Some(reason),
-                Event::Stream(StreamEvent::Opened { dir: Dir::Bi }) => {
-                    self.stream = self.stream.or_else(|| connection.streams().accept(Dir::Bi));
-                }
-                Event::Stream(StreamEvent::Stopped { .. }) => self.reset = true,
-                _ => {}
-            }
-        }
-        if self.is_client && !self.begun {
-            let received = connection.stats().frame_rx;
-            self.begun = received.crypto + received.acks + received.connection_close > 0;
-        }
-    }
-
-    /// Give quinn as much of the queue as the path carries.
-    fn feed(&mut self) {
-        let (Some((_, connection)), Some(stream)) = (&mut self.connection, self.stream) else {
-            return;
-        };
-        let window = usize::try_from(connection.congestion_state().window()).unwrap_or(usize::MAX);
-        let most = window.saturating_add(AHEAD);
-        while self.queue.given() < most {
-            let Some(piece) = self.queue.next() else {
-                return;
-            };
-            let mut chunks = [piece];
-            match connection.send_stream(stream).write_chunks(&mut chunks) {
-                Ok(_) if chunks[0].is_empty() => {}
-                Ok(_) | Err(WriteError::Blocked) => {
-                    let [rest] = chunks;
-                    self.queue.put_back(rest);
-                    return;
-                }
-                Err(WriteError::Stopped(_) | WriteError::ClosedStream) => {
-                    self.queue.clear();
-                    return;
-                }
-            }
-        }
-    }
-
-    fn datagrams(&mut self, now: Instant) -> Vec<Datagrams> {
-        let mut batches = std::mem::take(&mut self.responses);
-        self.more = false;
-        let mut made = 0;
-        loop {
-            self.feed();
-            let Some((_, connection)) = &mut self.connection else {
-                break;
-            };
-            // A segment batch of the kernel's size: the rest would be another system call.
-            let most = MAX_SEGMENTED / usize::from(connection.current_mtu());
-            let mut content = self.spare.pop().unwrap_or_default();
-            let Some(transmit) = connection.poll_transmit(now, most.max(1), &mut content) else {
-                self.spare.push(content);
-                break;
-            };
-            made += transmit.size;
-            content.truncate(transmit.size);
-            let next = Datagrams::new(content, &transmit);
-            match batches.last_mut() {
-                Some(batch) if batch.takes(&next) => {
-                    batch.size += next.size;
-                    batch.parts.extend(next.parts);
-                }
-                _ => batches.push(next),
-            }
-            if made >= MAX_BURST {
-                self.more = true;
-                break;
-            }
-        }
-        self.bulk = made >= MAX_SEGMENTED;
-        if !self.bulk {
-            self.spare = Vec::new();
-        }
-        self.advance();
-        batches
-    }
-
-    /// Return the number by which Python knows an address.
-    fn number_of(&self, address: SocketAddr) -> usize {
-        if self.addresses.get(self.last_address) == Some(&address) {
-            return self.last_address;
-        }
-        self.addresses.iter().position(|each| *each == address).unwrap_or(0)
-    }
-
-    /// Use the memory of datagrams again, but keep no more than one flush mostly needs, and none
-    /// for a connection that sends little.
-    fn recycle(&mut self, parts: Vec<Vec<u8>>) {
-        for mut part in parts {
-            if self.bulk && self.spare.len() < MOST_SPARE {
-                part.clear();
-                self.spare.push(part);
-            }
-        }
-    }
-
-    /// Return what has arrived in order and can be passed on, and how many bytes were read for it.
-    fn read(&mut self, most: usize, largest: usize) -> (Vec<Piece>, usize) {
-        if most == 0 {
-            return (Vec::new(), 0);
-        }
-        let (Some((_, connection)), Some(stream)) = (&mut self.connection, self.stream) else {
-            return (Vec::new(), 0);
-        };
-        let mut stream = connection.recv_stream(stream);
-        let mut chunks = match stream.read(true) {
-            Ok(chunks) => chunks,
-            Err(ReadableError::ClosedStream | ReadableError::IllegalOrderedRead) => {
-                return (Vec::new(), 0);
-            }
-        };
-        let mut left = most;
-        while left > 0 {
-            match chunks.next(left) {
-                Ok(Some(chunk)) => {
-                    left -= chunk.bytes.len();
-                    self.framer.push(chunk.bytes);
-                }
-                Ok(None) => {
-                    self.finished = true;
-                    break;
-                }
-                Err(ReadError::Reset(_)) => {
-                    self.reset = true;
-                    break;
-                }
-                Err(ReadError::Blocked) => break,
-            }
-        }
-        let _ = chunks.finalize();
-        (self.framer.pieces(largest), most - left)
-    }
-
-    fn close_reason(&self) -> Option<CloseReason> {
-        let phrase = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Some(match self.lost.as_ref()? {
-            ConnectionError::TransportError(error) => {
-                ("ours", u64::from(error.code), error.reason.clone())
-            }
-            ConnectionError::ConnectionClosed(close) => {
-                ("transport", u64::from(close.error_code), phrase(&close.reason))
-            }
-            ConnectionError::ApplicationClosed(close) => {
-                ("application", close.error_code.into_inner(), phrase(&close.reason))
-            }
-            ConnectionError::Reset => ("reset", 0, String::new()),
-            ConnectionError::TimedOut => ("idle", 0, String::new()),
-            ConnectionError::VersionMismatch => {
-                ("ours", 0, "the server speaks no version of QUIC that we do".to_owned())
-            }
-            ConnectionError::LocallyClosed => ("local", 0, String::new()),
-            ConnectionError::CidsExhausted => (
-                "ours",
-                u64::from(TransportErrorCode::INTERNAL_ERROR),
-                "there is no connection ID left".to_owned(),
-            ),
-        })
-    }
-
-    /// Bytes of the stream that were not sent, as far as they exceed the congestion window.
-    fn unsent(&self) -> usize {
-        let window = self.connection.as_ref().map_or(0, |(_, connection)| {
-            usize::try_from(connection.congestion_state().window()).unwrap_or(usize::MAX)
-        });
-        self.queue.unsent() + self.queue.given().saturating_sub(window)
-    }
-
-    /// Return whether anything of the status has changed since the last call.
-    fn changed(&mut self) -> bool {
-        let status = Status {
-            confirmed: self.status.confirmed || self.confirmed(),
-            finished: self.finished,
-            reset: self.reset,
-            lost: self.lost.is_some(),
-            datagram_size: self.datagram_size(),
-        };
-        std::mem::replace(&mut self.status, status) != status
-    }
-
-    /// Bytes of UDP payload of a full datagram; 0 before the first packet of a client.
-    fn datagram_size(&self) -> u16 {
-        self.connection.as_ref().map_or(0, |(_, connection)| connection.current_mtu())
-    }
-
-    /// Whether the handshake is complete at both ends.
-    fn confirmed(&self) -> bool {
-        // A client's is before the server has verified its certificate. If the server has asked
-        // for one, HANDSHAKE_DONE says that it was accepted ([RFC9001] 4.1.2).
-        let asked = self.is_client && self.peer.record().certificate_requested;
-        let done = self
-            .connection
-            .as_ref()
-            .is_some_and(|(_, connection)| connection.stats().frame_rx.handshake_done > 0);
-        self.connected && (!asked || done)
-    }
-}
 
 /// One QUIC connection.
 #[pyclass]
 pub struct Connection {
-    state: Option<State>,
+    pub state: Option<State>,
+    /// The settings of a client that has not begun.
+    client: Option<quinn_proto::ClientConfig>,
     /// The first time that Python has told, here and there: both clocks count the same seconds.
     base: Option<(Instant, f64)>,
 }
@@ -429,34 +66,7 @@ impl Connection {
     }
 
     fn make(state: State) -> Self {
-        Self { state: Some(state), base: None }
-    }
-}
-
-fn state_of(endpoint: Endpoint, peer: Arc<Peer>, settings: &Settings, is_client: bool) -> State {
-    State {
-        endpoint,
-        connection: None,
-        peer,
-        window: settings.window,
-        is_client,
-        client: None,
-        stream: None,
-        framer: Framer::default(),
-        queue: SendQueue::default(),
-        responses: Vec::new(),
-        addresses: Vec::new(),
-        last_address: 0,
-        next_address: 0,
-        connected: false,
-        begun: false,
-        finished: false,
-        reset: false,
-        more: false,
-        lost: None,
-        status: Status::default(),
-        bulk: false,
-        spare: Vec::new(),
+        Self { state: Some(state), client: None, base: None }
     }
 }
 
@@ -472,14 +82,8 @@ fn endpoint_config(callbacks: &Arc<Callbacks>, id_size: usize) -> Arc<EndpointCo
     Arc::new(config)
 }
 
-fn socket_address(host: &str, port: u16, scope: u32) -> PyResult<SocketAddr> {
-    // A link-local address has the name of its interface behind it.
-    let host = host.split('%').next().unwrap_or_default();
-    let ip: IpAddr = host.parse().map_err(|_| PyValueError::new_err("it is no IP address"))?;
-    Ok(match ip {
-        IpAddr::V6(ip) => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),
-        IpAddr::V4(_) => SocketAddr::new(ip, port),
-    })
+pub fn socket_address(host: &str, port: u16, scope: u32) -> PyResult<SocketAddr> {
+    addresses::parse(host, port, scope).ok_or_else(|| PyValueError::new_err("it is no IP address"))
 }
 
 /// Return chunks as `bytes`, in a single copy.
@@ -501,7 +105,7 @@ fn joined(python: Python<'_>, chunks: &[Bytes]) -> PyResult<Py<PyBytes>> {
 }
 
 /// Return pieces of the stream as Python has them.
-fn objects(python: Python<'_>, pieces: &[Piece]) -> PyResult<Vec<PyObject>> {
+pub fn objects(python: Python<'_>, pieces: &[Piece]) -> PyResult<Vec<PyObject>> {
     pieces
         .iter()
         .map(|piece| {
@@ -537,7 +141,7 @@ fn filled(
 }
 
 /// Return bytes that do not change any more, uncopied where Python guarantees that.
-fn frozen(buffer: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+pub fn frozen(buffer: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if let Ok(bytes) = buffer.downcast::<PyBytes>() {
         return Ok(Bytes::from_owner(PyBackedBytes::from(bytes.clone())));
     }
@@ -580,9 +184,8 @@ impl Connection {
             peer: peer.clone(),
         }));
         quic.transport_config(settings.transport.clone());
-        let mut state = state_of(endpoint, peer, settings, true);
-        state.client = Some(quic);
-        Self::make(state)
+        let state = State::new(endpoint, peer, settings, true);
+        Self { client: Some(quic), ..Self::make(state) }
     }
 
     /// Begin the handshake as a client, with the server at address 0.
@@ -592,11 +195,11 @@ impl Connection {
             return Ok(());
         };
         let invalid = |error: &dyn ToString| PyValueError::new_err(error.to_string());
-        let config = state.client.take().ok_or_else(|| invalid(&"it has begun already"))?;
+        let config = self.client.take().ok_or_else(|| invalid(&"it has begun already"))?;
         let address = state.addresses.first().ok_or_else(|| invalid(&"there is no address"))?;
         let connection = state
             .endpoint
-            .connect(begin, config, *address, server_name)
+            .connect(begin, config, address, server_name)
             .map_err(|error| invalid(&error))?;
         state.connection = Some(connection);
         Ok(())
@@ -619,7 +222,7 @@ impl Connection {
             true,
             None,
         );
-        Self::make(state_of(endpoint, peer, settings, false))
+        Self::make(State::new(endpoint, peer, settings, false))
     }
 
     /// Return the number of a new address of the peer, which may be that of one not used any more.
@@ -628,18 +231,8 @@ impl Connection {
         let Some(state) = &mut self.state else {
             return Ok(0);
         };
-        if state.addresses.len() < MAX_ADDRESSES {
-            state.addresses.push(address);
-            return Ok(state.addresses.len() - 1);
-        }
-        // The one that datagrams are sent to stays: anybody can send from as many as he likes.
         let used = state.connection.as_ref().map(|(_, connection)| connection.remote_address());
-        state.next_address = (state.next_address + 1) % MAX_ADDRESSES;
-        if used == Some(state.addresses[state.next_address]) {
-            state.next_address = (state.next_address + 1) % MAX_ADDRESSES;
-        }
-        state.addresses[state.next_address] = address;
-        Ok(state.next_address)
+        Ok(state.addresses.add(address, used))
     }
 
     /// Process datagrams of `size` bytes, of which the last may be shorter.
@@ -661,7 +254,9 @@ impl Connection {
     ) -> PyResult<(Read, bool)> {
         let now = self.instant(now);
         let ((pieces, count), changed) = self.run(python, |state| {
-            state.receive(&data, size.max(1), address, ecn, now);
+            if let Some(remote) = state.addresses.received_from(address) {
+                state.receive(BytesMut::from(&data[..]), size.max(1), remote, ecn, now);
+            }
             (state.read(room, largest), state.changed())
         })?;
         Ok(((objects(python, &pieces)?, count), changed))
@@ -703,14 +298,14 @@ impl Connection {
     ) -> PyResult<(Vec<SegmentBatch>, usize, bool)> {
         let now = self.instant(now);
         let (batches, changed) =
-            self.run(python, |state| (state.datagrams(now), state.changed()))?;
+            self.run(python, |state| (state.datagrams(now, MAX_BURST), state.changed()))?;
         let Some(state) = &mut self.state else {
             return Ok((Vec::new(), 0, changed));
         };
         let batches = batches
             .into_iter()
             .map(|batch| {
-                let address = state.number_of(batch.address);
+                let address = state.addresses.number_of(batch.address);
                 let content = match &batch.parts[..] {
                     [only] => PyBytes::new_bound(python, only).into_any().unbind(),
                     parts => filled(python, parts, batch.size)?.into_any(),
@@ -729,8 +324,7 @@ impl Connection {
         if state.more {
             return Some(base_now);
         }
-        let (_, connection) = state.connection.as_mut()?;
-        let due = connection.poll_timeout()?;
+        let due = state.timeout()?;
         Some(base_now + due.saturating_duration_since(base).as_secs_f64() + ROUNDING)
     }
 
@@ -738,10 +332,7 @@ impl Connection {
     fn tick(&mut self, python: Python<'_>, now: f64) -> PyResult<bool> {
         let now = self.instant(now);
         self.run(python, |state| {
-            if let Some((_, connection)) = &mut state.connection {
-                connection.handle_timeout(now);
-            }
-            state.advance();
+            state.handle_timeout(now);
             state.changed()
         })
     }
@@ -749,18 +340,14 @@ impl Connection {
     /// Let the peer send more on all streams: `window` bytes ahead.
     fn set_receive_window(&mut self) {
         if let Some(state) = &mut self.state {
-            let window = VarInt::from_u64(state.window).unwrap_or(VarInt::MAX);
-            if let Some((_, connection)) = &mut state.connection {
-                connection.set_receive_window(window);
-            }
+            state.open_receive_window();
         }
     }
 
     /// Send a PING.
     fn ping(&mut self) {
-        if let Some((_, connection)) = self.state.as_mut().and_then(|each| each.connection.as_mut())
-        {
-            connection.ping();
+        if let Some(state) = &mut self.state {
+            state.ping();
         }
     }
 
@@ -770,13 +357,7 @@ impl Connection {
         let code =
             VarInt::from_u64(code).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let reason = Bytes::copy_from_slice(reason.as_bytes());
-        self.run(python, |state| {
-            if let Some((_, connection)) = &mut state.connection {
-                connection.close(now, code, reason);
-            }
-            state.queue.clear();
-            state.advance();
-        })
+        self.run(python, |state| state.close(code, reason, now))
     }
 
     /// Derive new keys for what is sent from now on ([RFC9001] 6).
@@ -813,16 +394,7 @@ impl Connection {
     /// The server name that a client has asked for, and the certificates that it has shown.
     #[getter]
     fn claims(&self, python: Python<'_>) -> (String, Vec<Py<PyBytes>>) {
-        let Some(state) = &self.state else {
-            return Default::default();
-        };
-        let record = state.peer.record();
-        let certificates = record
-            .certificates
-            .iter()
-            .map(|each| PyBytes::new_bound(python, each).unbind())
-            .collect();
-        (record.server_name.clone(), certificates)
+        self.state.as_ref().map(|state| state.peer.claims(python)).unwrap_or_default()
     }
 
     /// How the connection has ended: kind, error code and phrase; None as long as it is open.
@@ -852,10 +424,7 @@ impl Connection {
     /// Whether the closing or draining period is over.
     #[getter]
     fn terminated(&self) -> bool {
-        self.state.as_ref().is_none_or(|state| match &state.connection {
-            Some((_, connection)) => connection.is_drained(),
-            None => state.lost.is_some() && state.responses.is_empty(),
-        })
+        self.state.as_ref().is_none_or(State::terminated)
     }
 
     /// Whether the peer has ended its side of the stream.
@@ -873,16 +442,13 @@ impl Connection {
     /// Bytes of the stream that are not acknowledged, as whole pieces.
     #[getter]
     fn unacknowledged(&self) -> usize {
-        self.state.as_ref().map_or(0, |state| state.queue.unsent() + state.queue.given())
+        self.state.as_ref().map_or(0, State::unacknowledged)
     }
 
     /// The key phase bit of what is sent.
     #[getter]
     fn key_phase(&self) -> u32 {
-        // The first of the later keys are derived together with the first ones.
-        self.state
-            .as_ref()
-            .map_or(0, |state| state.peer.record().derived_keys.saturating_sub(1) % 2)
+        self.state.as_ref().map_or(0, |state| state.peer.key_phase())
     }
 
     /// Milliseconds of silence after which the peer gives up; 0 if it does not.
@@ -893,14 +459,7 @@ impl Connection {
 
     /// What was measured on the path.
     fn statistics(&self) -> Statistics {
-        let Some((_, connection)) = self.state.as_ref().and_then(|each| each.connection.as_ref())
-        else {
-            return (None, 0, 0, 0);
-        };
-        let measured = connection.stats();
-        // Before the first acknowledgement the round trip is only assumed.
-        let round_trip = (measured.frame_rx.acks > 0).then_some(measured.path.rtt.as_secs_f64());
-        (round_trip, measured.path.current_mtu, measured.path.lost_packets, measured.path.cwnd)
+        self.state.as_ref().map_or_else(Statistics::default, State::statistics)
     }
 
     /// Free everything; the connection cannot be used any more.

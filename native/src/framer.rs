@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 
-const PREFIX_SIZE: usize = 4;
+pub const PREFIX_SIZE: usize = 4;
 const LARGEST_MESSAGE: usize = 0x00ff_ffff;
 /// Bytes of the pieces that several small messages make together, at most.
 const PIECE: usize = 64 << 10;

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use rustls::client::{Tls13ClientSessionValue, WebPkiServerVerifier};
 use rustls::sign::CertifiedKey;
 
@@ -72,6 +74,19 @@ impl Peer {
 
     pub fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Return the server name that a client has asked for, and the certificates that it has shown.
+    pub fn claims(&self, python: Python<'_>) -> (String, Vec<Py<PyBytes>>) {
+        let record = self.record();
+        let bytes = |each: &Vec<u8>| PyBytes::new_bound(python, each).unbind();
+        (record.server_name.clone(), record.certificates.iter().map(bytes).collect())
+    }
+
+    /// Return the key phase bit of what is sent.
+    pub fn key_phase(&self) -> u32 {
+        // The first of the later keys are derived together with the first ones.
+        self.record().derived_keys.saturating_sub(1) % 2
     }
 
     /// Record why the handshake is refused; the first reason counts.

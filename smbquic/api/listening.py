@@ -14,7 +14,7 @@ from smbquic.observe.process_usage import resident
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.model import Option, Options, values_of
-from smbquic.options.quic import EngineOptions, TlsOptions
+from smbquic.options.quic import EngineOptions, ThreadOptions, TlsOptions
 from smbquic.options.server import ListenerOptions
 from smbquic.overload.connection_limiter import ConnectionLimiter
 from smbquic.pki.access import Decision
@@ -199,6 +199,7 @@ class QuicListening:
 def _quic_options(options: ListenerOptions) -> QuicOptions:
     return QuicOptions(
         **values_of(options, EngineOptions),
+        **values_of(options, ThreadOptions),
         **values_of(options, TlsOptions),
         max_half_open=options.limits.half_open,
         max_half_open_of_address=options.limits.half_open_of_address,

@@ -72,8 +72,10 @@ def _check_engine(document: Document, loaded: Configuration, *, client_certifica
         any_group=bool(options.tls_groups),
         client_certificates=client_certificates,
         certificate_by_name=len(loaded.certificates) > 1,
+        io_threads=loaded.io_threads > 0,
     )
-    keys = (key for key in ("engine", "tls_groups", "congestion") if key in document.content)
+    names = ("engine", "tls_groups", "congestion", "io_threads")
+    keys = (key for key in names if key in document.content)
     document.check((next(keys, "engine"),), EngineError, choose, options, needed)
 
 

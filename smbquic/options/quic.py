@@ -24,6 +24,8 @@ POST_QUANTUM = "X25519MLKEM768"
 GROUPS = {POST_QUANTUM: 0x11EC, "X25519": 0x001D, "P-256": 0x0017, "P-384": 0x0018}
 """The groups that keys can be exchanged in ([RFC8446] 4.2.7); only qh3 has the first."""
 
+MAX_IO_THREADS = 8
+
 SMALLEST_DATAGRAM = 1200
 """Bytes of UDP payload that every path carries ([RFC9000] 14)."""
 LARGEST_DATAGRAM = 16000
@@ -61,6 +63,25 @@ class EngineOptions(Options):
             key=None,
         ),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadOptions(Options):
+    """The threads of a QUIC listener."""
+
+    io_threads: Annotated[
+        int,
+        Option(
+            "Threads that receive, decrypt and send for QUIC while the server does SMB; 0 does all"
+            " on one thread. They need the engine native, and Linux."
+            "\n\nEach worker process has so many. They take processor time: without a core for"
+            " each, the server is slower.",
+            maximum=MAX_IO_THREADS,
+            heading=CONNECTION,
+            flag="--io-threads",
+            metavar="N",
+        ),
+    ] = 0
 
 
 @dataclass(frozen=True, kw_only=True)

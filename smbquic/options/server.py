@@ -14,7 +14,7 @@ from smbquic.options.gateway import DEFAULT_BACKENDS, BackendOptions, PoolOption
 from smbquic.options.headings import CERTIFICATE, PROTOCOL, TLS
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.options.model import Option, Options
-from smbquic.options.quic import EngineOptions, TicketPolicy, TlsOptions
+from smbquic.options.quic import EngineOptions, ThreadOptions, TicketPolicy, TlsOptions
 from smbquic.options.share import ShareFolder
 from smbquic.options.web import DEFAULT_WEB, WebOptions
 from smbquic.protocol.settings import (
@@ -141,7 +141,7 @@ class ProtocolOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListenerOptions(EngineOptions, TlsOptions):
+class ListenerOptions(ThreadOptions, EngineOptions, TlsOptions):
     """Options for the listeners of a server or a gateway, and the limits on their clients."""
 
     tls_tickets: Annotated[

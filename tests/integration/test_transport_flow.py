@@ -8,7 +8,7 @@ import pytest
 from smbquic.errors import ConnectionClosed
 from smbquic.transport import framing, quic
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic.flow_control import SEND_LIMIT
+from smbquic.transport.quic.engine import SEND_LIMIT
 from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.tcp import TcpTransport
 from tests.integration.conftest import Links

@@ -142,6 +142,8 @@ class QuicConnection:
         state = self.lifecycle.state
         if state in OVER:
             self.lifecycle.answer_late_datagrams()
+            # An I/O thread reports the end of the period in this way.
+            self._pump.arm()
         elif state is QuicState.ESTABLISHED or self._role.is_client or self._engine.begun:
             self.take_from_engine(now)
             # A request that somebody waits for is answered soon: one packet for both the answer and

@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import field
+from threading import Lock
 
 from smbquic.crypto.aes import BLOCK_SIZE, AesBlockCipher
 from smbquic.lazy_dataclass import dataclass
@@ -89,20 +90,22 @@ class ConnectionIdSource:
         self.size = format_.size
         self._cipher = AesBlockCipher(format_.key) if format_.key is not None else None
         self._nonces = _unique_nonces(format_)
+        self._lock = Lock()
 
     def new(self) -> bytes:
-        """Return a connection ID that was not returned before."""
+        """Return a connection ID that was not returned before. Any thread may call it."""
         if not self.format.server_id:
             return bytes([self._first_octet(secrets.randbelow(8))]) + os.urandom(self.size - 1)
         if self._cipher is None:
             # What is not encrypted must not show which IDs belong together (5.4 of the draft).
             nonce = os.urandom(self.format.nonce)
             return bytes([self._first_octet(self.format.rotation)]) + self.format.server_id + nonce
-        counted = next(self._nonces, None)
-        if counted is None:
-            return bytes([self._first_octet(UNROUTABLE)]) + os.urandom(self.size - 1)
-        block = encrypt(self._cipher, self.format.server_id + counted)
-        return bytes([self._first_octet(self.format.rotation)]) + block
+        with self._lock:
+            counted = next(self._nonces, None)
+            if counted is not None:
+                block = encrypt(self._cipher, self.format.server_id + counted)
+                return bytes([self._first_octet(self.format.rotation)]) + block
+        return bytes([self._first_octet(UNROUTABLE)]) + os.urandom(self.size - 1)
 
     def is_own(self, connection_id: bytes) -> bool:
         """Return whether datagrams with this ID come to this worker."""

@@ -11,7 +11,7 @@ from typing import Protocol
 from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.base import ClientHello, PathStatistics
 from smbquic.transport.quic.connection_ids import ConnectionIdSource
-from smbquic.transport.quic.udp import Batch, Path
+from smbquic.transport.quic.udp import Batch, Path, SocketReader
 from smbquic.wire.cursor import Buffer
 
 NO_ERROR = 0x0
@@ -20,6 +20,8 @@ CRYPTO_ERROR = 0x100
 """The error code of a TLS alert, to which the alert's number is added ([RFC9001] 4.8)."""
 UNAUTHENTICATED_WINDOW = 128 << 10
 """Bytes that an unauthenticated peer may send ahead; a message may have half of that."""
+SEND_LIMIT = 1 << 20
+"""Bytes that were never sent before `send` makes its callers wait."""
 SEND_MEMORY = 96 << 20
 """Bytes that all engines of a server together may keep for what they send, beyond a small share of
 each connection. An engine gives nothing back before its connection ends."""
@@ -109,7 +111,7 @@ class Acceptance:
     one that the client was given in a Retry packet, if it got one. `first_datagram` is the size of
     the client's first datagram, in bytes. `connection_ids` makes all IDs that the client is given,
     and `reset_token` the tokens of stateless resets. A `restricted` peer may send little until it
-    is authenticated.
+    is authenticated. `reader` are the I/O threads that read the socket, if there are any.
     """
 
     original_id: bytes
@@ -118,6 +120,7 @@ class Acceptance:
     connection_ids: ConnectionIdSource = field(default_factory=ConnectionIdSource)
     reset_token: ResetToken | None = None
     restricted: bool = False
+    reader: SocketReader | None = None
 
 
 class Engine(Protocol):

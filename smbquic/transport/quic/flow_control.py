@@ -3,10 +3,7 @@
 import asyncio
 from collections import deque
 
-from smbquic.transport.quic.engine import Engine
-
-SEND_LIMIT = 1 << 20
-"""Bytes that were never sent before `send` makes its callers wait."""
+from smbquic.transport.quic.engine import SEND_LIMIT, Engine
 
 
 class SendFlowControl:

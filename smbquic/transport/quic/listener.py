@@ -21,7 +21,7 @@ from smbquic.transport.quic.connection_ids import ConnectionIdSource
 from smbquic.transport.quic.engine import Acceptance, EngineChoice
 from smbquic.transport.quic.half_open import HalfOpenHandshakes
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.registry import server_engines
+from smbquic.transport.quic.registry import server_engines, socket_reader
 from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.stateless_reset import StatelessResets
@@ -119,7 +119,8 @@ class QuicListener:
             versions=lambda datagram: self._engines.versions(datagram),
             id_size=self._id_source.size,
         )
-        self._endpoint = UdpEndpoint(self._router, local=address)
+        self._reader = socket_reader(self.engine, options, self._router, self._id_source.size)
+        self._endpoint = UdpEndpoint(self._router, local=address, reader=self._reader)
         self.url = url("quic", endpoint(self._endpoint.local))
         self._resets = self._stateless_resets()
         logger.info("%s: the QUIC engine is %s", self.url, self.engine)
@@ -271,6 +272,7 @@ class QuicListener:
             connection_ids=self._id_source,
             reset_token=self._resets.token,
             restricted=self._limiter is not None,
+            reader=self._reader,
         )
         engine = make_engine(self._options.sizes_to(path[0]), ids, acceptance)
         connection = QuicConnection(

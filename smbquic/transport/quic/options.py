@@ -10,6 +10,7 @@ from smbquic.options.quic import (
     LARGEST_DATAGRAM,
     SMALLEST_DATAGRAM,
     EngineOptions,
+    ThreadOptions,
     TicketPolicy,
     TlsOptions,
 )
@@ -31,7 +32,7 @@ def group_name(number: int | None) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuicOptions(EngineOptions, TlsOptions):
+class QuicOptions(ThreadOptions, EngineOptions, TlsOptions):
     """Options of QUIC connections; sizes are in bytes, times in seconds.
 
     `window` is what the peer may send ahead of the application, with the engine qh3 up to three

@@ -15,6 +15,7 @@ from smbquic.transport.quic.engine import (
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
+from smbquic.transport.quic.udp import SocketReader, ThreadReceiver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,9 @@ class Requirements:
     With `client_certificates` a server asks its clients for theirs, with `certificate_by_name` it
     chooses its own by the server name that a client asks for, with `zero_length_ids` it has clients
     with a connection ID of length 0, and with `version_2` those that begin with version 2 of QUIC.
-    With `qlog`, a trace is written. `groups` are those that keys may be exchanged in; none means
-    all that the engine has. `any_group` is not needed but preferred; see `EngineCapabilities`.
+    With `io_threads` it receives and sends on threads of its own. With `qlog`, a trace is written.
+    `groups` are those that keys may be exchanged in; none means all that the engine has.
+    `any_group` is not needed but preferred; see `EngineCapabilities`.
     """
 
     congestion: str
@@ -34,6 +36,7 @@ class Requirements:
     certificate_by_name: bool = False
     zero_length_ids: bool = False
     version_2: bool = False
+    io_threads: bool = False
     qlog: bool = False
     any_group: bool = False
 
@@ -47,7 +50,7 @@ class EngineCapabilities:
     clients with `zero_length_ids` and clients that begin with `version_2` of QUIC ([RFC9369]), and
     take a key share of `any_group` that a client sends, where others know no share but the first.
     `qlog` says that it writes traces, `ecn` that it counts congestion marks ([RFC9000] 13.4),
-    `own_io` that it reads and writes its own sockets.
+    `io_threads` that it can receive and send on threads of its own, as a server.
     """
 
     congestion: frozenset[str]
@@ -59,7 +62,7 @@ class EngineCapabilities:
     any_group: bool
     qlog: bool
     ecn: bool = False
-    own_io: bool = False
+    io_threads: bool = False
 
     def lacking(self, requirements: Requirements) -> list[str]:
         """Return what is missing, in words that follow "has no"."""
@@ -72,6 +75,8 @@ class EngineCapabilities:
             missing.append("zero-length connection IDs")
         if requirements.version_2 and not self.version_2:
             missing.append("QUIC version 2")
+        if requirements.io_threads and not self.io_threads:
+            missing.append("I/O threads")
         if requirements.qlog and not self.qlog:
             missing.append("qlog traces")
         if requirements.congestion not in self.congestion:
@@ -96,13 +101,16 @@ MakeClient = Callable[[ClientTls, str, QuicOptions, Verify | None, Resumption | 
 """Prepares a client for a server name. Raises `OSError` and `HandshakeError` for its files."""
 MakeServer = Callable[[ServerTls | CertificatesByName, QuicOptions], MakeEngine]
 """Prepares a server. Raises `OSError` and `HandshakeError` for its files."""
+MakeReader = Callable[[ThreadReceiver, int, int], SocketReader]
+"""Makes the I/O threads of a listener, which has connection IDs of a size, for a receiver."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnginePlugin:
     """An engine, whose library may be missing; `module` is the name by which that is imported.
 
-    `client` and `server` import it when they are called, and not before.
+    `client`, `server` and `reader` import it when they are called, and not before. There is a
+    `reader` where it has I/O threads.
     """
 
     name: str
@@ -110,6 +118,7 @@ class EnginePlugin:
     capabilities: EngineCapabilities
     client: MakeClient
     server: MakeServer
+    reader: MakeReader | None = None
 
     @property
     def installed(self) -> bool:

@@ -21,6 +21,7 @@ from smbquic.transport.quic.plugin import EnginePlugin, MakeEngine, Requirements
 from smbquic.transport.quic.qh3.plugin import QH3
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
+from smbquic.transport.quic.udp import SocketReader, ThreadReceiver
 
 ENGINES: tuple[EnginePlugin, ...] = (NATIVE, QH3, AIOQUIC)
 """All engines, the fastest first."""
@@ -126,10 +127,12 @@ def server_engines(identity: ServerTls | CertificatesByName, options: QuicOption
         return plugin.server(identity, replace(options, tls_groups=groups))
 
     for client in starmap(ClientKind, product((False, True), repeat=2)):
+        # On a socket that I/O threads read, the event loop has the connections of other engines.
         needed = replace(
             _server_requirements(identity, options),
             zero_length_ids=client.zero_length_id,
             version_2=client.version_2,
+            io_threads=False,
         )
         lacking = _plugin(usual[0]).capabilities.lacking(needed)
         if not lacking:
@@ -142,6 +145,14 @@ def server_engines(identity: ServerTls | CertificatesByName, options: QuicOption
         else:
             others[client] = EngineChoice(other[0].name, reason), make(*other)
     return ServerEngines(usual, others, refused)
+
+
+def socket_reader(
+    choice: EngineChoice, options: QuicOptions, receiver: ThreadReceiver, id_size: int
+) -> SocketReader | None:
+    """Return the I/O threads of a listener with connection IDs of a size; None without threads."""
+    make, count = _plugin(choice).reader, options.io_threads
+    return make(receiver, count, id_size) if make is not None and count else None
 
 
 def _able_plugin(needed: Requirements) -> tuple[EnginePlugin, tuple[str, ...]] | None:
@@ -179,6 +190,7 @@ def _server_requirements(
         _requirements(options),
         client_certificates=any(each.verify is not None for each in all_),
         certificate_by_name=by_name,
+        io_threads=options.io_threads > 0,
         any_group=bool(options.tls_groups),
     )
 

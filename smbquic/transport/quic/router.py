@@ -127,6 +127,12 @@ class Router:
                 return None
         return self._destinations.get(segments[1 : self._id_end])
 
+    def data_received(self, connection_id: bytes) -> None:
+        """Let a connection act on what an I/O thread has received for it."""
+        destination = self._destinations.get(connection_id)
+        if destination is not None:
+            self._active[destination] = None
+
     def batch_received(self, now: float) -> None:
         """Let each connection that has received something answer, once for the whole batch."""
         active, self._active = self._active, {}

@@ -32,6 +32,7 @@ HEADERS = {socket.AF_INET: 20 + 8, socket.AF_INET6: 40 + 8}
 """Bytes of IP and UDP before the payload."""
 SOCKET_BUFFER = 4 << 20
 SEGMENTATION_REFUSED = (errno.EIO, errno.EINVAL, errno.EMSGSIZE)
+IPV4_SIZE = 4
 LARGEST_READ = 65535
 READS_PER_WAKE_UP = 16
 """System calls until other callbacks of the event loop run."""
@@ -99,6 +100,23 @@ class UdpReceiver(Protocol):
         """Act on an error that the network reports, such as a refused port."""
 
 
+class ThreadReceiver(UdpReceiver, Protocol):
+    """A receiver of the datagrams that I/O threads pass on, and of what they have received."""
+
+    def data_received(self, connection_id: bytes) -> None:
+        """Act on what a thread has received for the connection with this ID."""
+
+
+class SocketReader(Protocol):
+    """Reads the datagrams of a socket on threads, and calls a receiver in the event loop."""
+
+    def start(self, sock: socket.socket) -> None:
+        """Begin. Raises `OSError` if it cannot."""
+
+    def close(self) -> None:
+        """End the threads, once they have done what they were told to do."""
+
+
 def _most_segments(size: int) -> int:
     """Return how many segments of `size` bytes one system call takes."""
     return max(1, min(MAX_SEGMENTS, MAX_SEGMENTED // size)) if size else MAX_SEGMENTS
@@ -138,7 +156,8 @@ class UdpEndpoint:
 
     `local` is an address to bind a socket to, or a socket that `bind` has bound, which belongs to
     this object then. With `remote` the socket is connected: it receives from that address only, and
-    a refused port is reported. Raises `OSError` if the address cannot be used.
+    a refused port is reported. A `reader` reads it instead of the event loop. Raises `OSError` if
+    the address cannot be used.
     """
 
     def __init__(
@@ -147,8 +166,10 @@ class UdpEndpoint:
         *,
         local: Address | socket.socket | None = None,
         remote: Address | None = None,
+        reader: SocketReader | None = None,
     ) -> None:
         self._receiver = receiver
+        self._reader = reader
         self._loop = asyncio.get_running_loop()
         self._remote = remote
         self.blocked = False
@@ -369,11 +390,16 @@ class UdpEndpoint:
         self._traffic_class = (
             (socket.IPPROTO_IPV6, IPV6_TCLASS) if ipv6 else (socket.IPPROTO_IP, IP_TOS)
         )
+        if self._reader is not None:
+            self._reader.start(sock)
+            return
         self._incoming = select.poll()
         self._incoming.register(sock, select.POLLIN)
         self._loop.add_reader(sock.fileno(), self._readable)
 
     def _forget_socket(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
         self._loop.remove_reader(self._socket.fileno())
         self._loop.remove_writer(self._socket.fileno())
         self._socket.close()
@@ -481,11 +507,26 @@ def _source_of(level: int, kind: int, value: bytes) -> bytes:
     """Return the control message by which an answer is sent from the address that was asked."""
     if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
         # struct in_pktinfo: interface, local address, destination in the header (ip(7)).
-        return struct.pack("=i4s4x", 0, value[4:8])
+        return source_of(value[4:8], 0)
     if level == socket.IPPROTO_IPV6 and kind == IPV6_PKTINFO:
-        # struct in6_pktinfo: local address, and interface, which is for link-local addresses only.
-        return value if value[:1] == b"\xfe" else value[:16] + bytes(4)
+        # struct in6_pktinfo: local address, and interface.
+        return source_of(value[:16], int.from_bytes(value[16:20], sys.byteorder))
     return b""
+
+
+def source_of(own: bytes, interface: int) -> bytes:
+    """Return what stands in a `Path` for an address of this machine.
+
+    The interface is for link-local addresses only.
+    """
+    if len(own) == IPV4_SIZE:
+        return struct.pack("=i4s4x", 0, own)
+    return own + struct.pack("=i", interface if own[:1] == b"\xfe" else 0)
+
+
+def own_address(source: bytes) -> bytes:
+    """Return the address that `source_of` was given; empty if the socket has one address only."""
+    return source[4:8] if len(source) == struct.calcsize("=i4s4x") else source[:16]
 
 
 def _source_control(source: bytes) -> tuple[int, int, bytes]:

@@ -39,7 +39,7 @@ class Answers:
 
     `first_id` is the connection ID that the peer gets first, which is not reported to `ids`. A
     client has no `choose`. `cause` is why the peer was refused, and `tickets` are what a client
-    was given.
+    was given. After the handshake only IDs are asked for, perhaps by another thread.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Answers:
         verify: Verify | None,
         choose: Choose | None = None,
     ) -> None:
-        self._ids = ids
+        self.ids = ids
         self._source = source
         self._reset_token = reset_token
         self._verify = verify
@@ -61,6 +61,11 @@ class Answers:
         self._first_given = False
         self.cause: HandshakeError | None = None
         self.tickets: list[Ticket] = []
+
+    @property
+    def known_ids(self) -> list[bytes]:
+        """The connection IDs that the peer may use."""
+        return [self.first_id, *self._issued]
 
     def _make_id(self) -> bytes:
         return self._source.new() if self._source is not None else os.urandom(self.id_size)
@@ -74,9 +79,9 @@ class Answers:
             return self.first_id
         new = self._make_id()
         self._issued.append(new)
-        self._ids.issued(new)
+        self.ids.issued(new)
         if len(self._issued) > MOST_IDS:
-            self._ids.retired(self._issued.popleft())
+            self.ids.retired(self._issued.popleft())
         return new
 
     def reset_token(self, connection_id: bytes) -> bytes:

@@ -2,10 +2,16 @@
 
 Each connection has an endpoint of the library for itself, so that a failure ends no other one. The
 library has packets, streams, loss recovery and TLS; here are its windows, addresses and the end.
+
+With I/O threads, one of them takes the connection over once the client has logged on
+(`io_threads.py`). Then it receives, sends and has the timers.
 """
+
+from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from smbquic_native import ClientConfig, Connection, Settings, Ticket
 
@@ -28,6 +34,10 @@ from smbquic.transport.quic.receive_estimate import ReceiveEstimate
 from smbquic.transport.quic.tickets import LONGEST, Resumption
 from smbquic.transport.quic.udp import Batch, Path, SegmentBatch
 from smbquic.wire.cursor import Buffer
+
+if TYPE_CHECKING:
+    # Only on Linux.
+    from smbquic_native import ThreadedConnection
 
 Datagrams = tuple[bytes | bytearray, int, int, int]
 """Datagrams of the library: their bytes, the size of each, the number of the address, ECN bits."""
@@ -86,6 +96,7 @@ class NativeEngine(NativeStatus):
         self.capacity = options.window * 3 // 4
         self._side = side
         restricted = acceptance is not None and acceptance.restricted
+        self._reader = acceptance.reader if acceptance is not None else None
         # Bytes that may be read before they are released.
         self._limit = UNAUTHENTICATED_WINDOW // 2 if restricted else self.capacity
         answers = Answers(
@@ -128,6 +139,7 @@ class NativeEngine(NativeStatus):
     def connect(self, path: Path, now: float) -> None:
         """See `Engine`."""
         assert isinstance(self._side, ClientSide), "only a client connects"
+        assert isinstance(self._quic, Connection), "a thread takes over what is established"
         self._now = now
         self._number_of(path)
         self._quic.connect(self._side.server_name, now)
@@ -149,7 +161,8 @@ class NativeEngine(NativeStatus):
         limit = self._limit
         # For the library, what is read is fetched, so that the window moves.
         room = max(0, limit - self._unread)
-        self._estimate.arrived(len(segments), -(-len(segments) // size))
+        if isinstance(self._quic, Connection):
+            self._estimate.arrived(len(segments), -(-len(segments) // size))
         try:
             (pieces, count), changed = self._quic.receive(
                 segments, size, self._number, now, ecn, room, limit - PREFIX_SIZE
@@ -178,8 +191,23 @@ class NativeEngine(NativeStatus):
 
     def read(self) -> list[bytes | bytearray]:
         """See `Engine`."""
+        if not isinstance(self._quic, Connection):
+            self._take_from(self._quic)
         pieces, self._pieces = self._pieces, []
         return pieces
+
+    def _take_from(self, thread: ThreadedConnection) -> None:
+        """Take what an I/O thread has received."""
+        # First, so that all that was received before the end is taken.
+        self._take_changes()
+        try:
+            pieces, count, size, datagrams = thread.take()
+        except RuntimeError:
+            self._fail()
+            return
+        self.finished = thread.finished
+        self._estimate.arrived(size, datagrams)
+        self._keep(pieces, count)
 
     def _keep(self, pieces: list[bytes | bytearray], count: int) -> None:
         self._pieces += pieces
@@ -190,6 +218,8 @@ class NativeEngine(NativeStatus):
         """See `Engine`."""
         was_full = self._unread >= self._limit
         self._unread -= count
+        if not isinstance(self._quic, Connection):
+            return self._quic.release(count)
         if not was_full or self._unread >= self._limit:
             return False
         try:
@@ -206,7 +236,10 @@ class NativeEngine(NativeStatus):
         """See `Engine`."""
         self._limit = self.capacity
         self._estimate.restricted = False
-        self._quic.set_receive_window()
+        if isinstance(self._quic, Connection):
+            self._quic.set_receive_window()
+            if self.security is not None:
+                self._adopt(self._quic)
 
     # Sending.
 
@@ -322,6 +355,25 @@ class NativeEngine(NativeStatus):
     def _check_handshake(self) -> None:
         side = self._side
         self.security = self._negotiated(side.server_name if isinstance(side, ClientSide) else None)
+        if self.security is not None and not self._estimate.restricted:
+            assert isinstance(self._quic, Connection), "a thread takes over what is established"
+            self._adopt(self._quic)
+
+    def _adopt(self, quic: Connection) -> None:
+        """Let an I/O thread take the connection over, if there are any."""
+        if self._reader is None or self._path is None or self.close_reason is not None:
+            return
+        from smbquic.transport.quic.native.io_threads import NativeIoThreads, ThreadedIds
+
+        if isinstance(self._reader, NativeIoThreads):
+            self._quic = self._reader.adopt(
+                quic,
+                self._path,
+                self._answers.known_ids,
+                capacity=self.capacity,
+                unread=self._unread,
+            )
+            self._answers.ids = ThreadedIds(self._answers.ids, self._quic, lambda: self._abandoned)
 
     def _keep_tickets(self) -> None:
         tickets, self._answers.tickets = self._answers.tickets, []

@@ -5,6 +5,8 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
+from smbquic.transport.quic.udp import SocketReader, ThreadReceiver
+from smbquic.transport.socket_options import LINUX
 
 
 def _client(
@@ -25,6 +27,12 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
     return server(identity, options)
 
 
+def _reader(receiver: ThreadReceiver, count: int, id_size: int) -> SocketReader:
+    from smbquic.transport.quic.native.io_threads import NativeIoThreads
+
+    return NativeIoThreads(receiver, count, id_size)
+
+
 NATIVE = EnginePlugin(
     "native",
     "smbquic_native",
@@ -39,7 +47,9 @@ NATIVE = EnginePlugin(
         any_group=True,
         qlog=False,
         ecn=True,
+        io_threads=LINUX,
     ),
     _client,
     _server,
+    _reader,
 )

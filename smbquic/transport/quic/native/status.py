@@ -1,11 +1,19 @@
 """Reads the status of a connection of the native engine, its handshake and its end."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from smbquic_native import Connection
 
 from smbquic.transport.base import ClientHello, PathStatistics
 from smbquic.transport.quic.engine import STATELESS_RESET, CloseReason, Security
 from smbquic.transport.quic.native.answers import Answers
 from smbquic.transport.quic.receive_estimate import ReceiveEstimate
+
+if TYPE_CHECKING:
+    # Only on Linux.
+    from smbquic_native import ThreadedConnection
 
 
 class NativeStatus:
@@ -23,7 +31,7 @@ class NativeStatus:
         first_size: int,
         estimate: ReceiveEstimate,
     ) -> None:
-        self._quic = quic
+        self._quic: Connection | ThreadedConnection = quic
         self._answers = answers
         self.connection_id: bytes = answers.first_id
         self._own_idle_timeout = own_idle_timeout

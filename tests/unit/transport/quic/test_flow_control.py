@@ -4,8 +4,7 @@ import asyncio
 
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.framing import prefix
-from smbquic.transport.quic.engine import CloseReason
-from smbquic.transport.quic.flow_control import SEND_LIMIT
+from smbquic.transport.quic.engine import SEND_LIMIT, CloseReason
 from tests.unit.transport.quic.harness import TransportHarness
 
 

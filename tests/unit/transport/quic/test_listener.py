@@ -152,7 +152,8 @@ class Listening:
         self.served: list[MessageTransport] = []
         self.failed: list[tuple[str, TransportError, ClientHello]] = []
         self.refused: list[tuple[str, str]] = []
-        monkeypatch.setattr(listener, "UdpEndpoint", lambda router, local: self.endpoint)
+        self.reader: object = None
+        monkeypatch.setattr(listener, "UdpEndpoint", self._open)
         monkeypatch.setattr(listener, "server_engines", self._read)
         monkeypatch.setattr(listener, "log_refusal", self._refused)
         self.listener = QuicListener(
@@ -165,6 +166,10 @@ class Listening:
         )
         self.listener.on_failed = lambda *failure: self.failed.append(failure)
         self.router: Router = vars(self.listener)["_router"]
+
+    def _open(self, router: Router, *, local: Address, reader: object) -> ListeningEndpoint:
+        self.reader = reader
+        return self.endpoint
 
     def _refused(self, reason: ListenerRefusal, client: str, count: int) -> None:
         self.refused.append((reason.name, client))
@@ -241,6 +246,23 @@ async def test_the_first_datagram_of_a_client_makes_a_connection(listen: Listen)
     listening.receive(short)
     assert engine.pieces == [datagram, second, short]
     assert len(listening.engines) == 1
+
+
+async def test_engines_get_the_io_threads_that_read_the_socket(
+    listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, asked = object(), list[tuple[EngineChoice, int, object, int]]()
+
+    def made(choice: EngineChoice, options: QuicOptions, router: object, size: int) -> object:
+        asked.append((choice, options.io_threads, router, size))
+        return reader
+
+    monkeypatch.setattr(listener, "socket_reader", made)
+    listening = listen(options=QuicOptions(io_threads=2))
+    listening.receive(initial())
+    assert asked == [(listening.usual, 2, listening.router, 8)]
+    assert listening.reader is reader
+    assert listening.engines[0].acceptance.reader is reader
 
 
 @pytest.mark.parametrize("certificate", [CERTIFICATE, VERIFYING])
@@ -684,7 +706,8 @@ async def test_listening_on_every_address_with_the_options_that_are_given(
     read: list[QuicOptions] = []
     listening = listen()
 
-    def open_endpoint(router: Router, local: Address) -> ListeningEndpoint:
+    def open_endpoint(router: Router, *, local: Address, reader: object) -> ListeningEndpoint:
+        assert reader is None
         bound.append(local)
         return listening.endpoint
 

@@ -28,9 +28,13 @@ from smbquic.transport.quic.registry import (
     client_engine,
     server_engine,
     server_engines,
+    socket_reader,
 )
+from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
+from smbquic.transport.quic.udp import SocketReader, ThreadReceiver
+from smbquic.transport.socket_options import LINUX
 from tests.engines import ENGINES
 
 
@@ -191,6 +195,41 @@ def test_post_quantum_keys_need_the_engine_that_has_them(
     with pytest.raises(EngineError, match=words):
         chosen(options, certificate_by_name=names)
     assert chosen(replace(options, engine="auto")).engine == "qh3"
+
+
+@pytest.mark.skipif(not LINUX, reason="what it tests is Linux'")
+def test_io_threads_need_the_engine_that_has_them(installed: set[str], pki: PkiDirectory) -> None:
+    options = QuicOptions(io_threads=1)
+    identity = ServerTls(pki.server.certificate, pki.server.key)
+    assert chosen(options, io_threads=True).engine == "native"
+    with pytest.raises(EngineError, match="qh3 has no I/O threads: use the engine native, or auto"):
+        server_engine(identity, replace(options, engine="qh3"))
+    installed.remove("smbquic_native")
+    with pytest.raises(EngineError, match="I/O threads: install smbquic_native"):
+        server_engine(identity, options)
+
+
+@pytest.mark.parametrize("engine", ["native", "qh3"])
+def test_only_threads_that_are_asked_for_are_made(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[object, int, int]] = []
+    router = Router()
+
+    def make(receiver: ThreadReceiver, count: int, id_size: int) -> SocketReader:
+        made.append((receiver, count, id_size))
+        return cast(SocketReader, made)
+
+    engines = [
+        replace(each, reader=each.reader and make) if each.name == "native" else each
+        for each in registry.ENGINES
+    ]
+    monkeypatch.setattr(registry, "ENGINES", tuple(engines))
+    choice = EngineChoice(engine, "as asked for")
+    assert socket_reader(choice, QuicOptions(), router, 8) is None
+    reader = socket_reader(choice, QuicOptions(io_threads=3), router, 8)
+    assert made == ([(router, 3, 8)] if engine == "native" else [])
+    assert (reader is not None) == bool(made)
 
 
 @pytest.mark.usefixtures("installed")

@@ -122,6 +122,16 @@ def test_a_destination_answers_once_for_many_datagrams() -> None:
     assert (one.batches, two.batches) == (1, 0)
 
 
+def test_what_a_thread_has_received_is_acted_on_with_the_batch() -> None:
+    server, destination = RoutingServer(), FakeDestination()
+    server.router.add(ID, destination)
+    server.router.data_received(ID)
+    server.router.data_received(ID[::-1])
+    assert destination.batches == 0
+    server.router.batch_received(1.0)
+    assert destination.batches == 1
+
+
 def test_a_removed_id_is_nobodys() -> None:
     server, destination = RoutingServer(), FakeDestination()
     server.router.add(ID, destination)

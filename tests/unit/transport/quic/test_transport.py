@@ -6,7 +6,7 @@ import pytest
 
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.framing import prefix
-from smbquic.transport.quic.flow_control import SEND_LIMIT
+from smbquic.transport.quic.engine import SEND_LIMIT
 from tests.unit.transport.quic.harness import TransportHarness
 
 # The numbers themselves, so that a change of one of them is noticed.

@@ -5,6 +5,7 @@ import errno
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -71,8 +72,10 @@ Open = Callable[..., UdpEndpoint]
 async def open_endpoint() -> AsyncIterator[Open]:
     endpoints: list[UdpEndpoint] = []
 
-    def make(receiver: FakeReceiver, **addresses: Address) -> UdpEndpoint:
-        endpoints.append(UdpEndpoint(receiver, **addresses))
+    def make(
+        receiver: FakeReceiver, local: Address | None = None, remote: Address | None = None
+    ) -> UdpEndpoint:
+        endpoints.append(UdpEndpoint(receiver, local=local, remote=remote))
         return endpoints[-1]
 
     yield make
@@ -540,6 +543,44 @@ def test_our_own_address_as_the_kernel_tells_it() -> None:
     assert udp._source_of(socket.IPPROTO_IPV6, udp.IPV6_PKTINFO, v6) == v6[:16] + bytes(4)
     assert udp._source_of(socket.IPPROTO_IPV6, udp.IPV6_PKTINFO, link_local) == link_local
     assert udp._source_of(socket.IPPROTO_IP, 99, told) == b""
+
+
+@pytest.mark.parametrize("own", ["127.0.0.1", "::1", "fe80::1"])
+def test_our_own_address_is_found_again(own: str) -> None:
+    packed = ip_address(own).packed
+    assert udp.own_address(udp.source_of(packed, 3)) == packed
+    assert udp.own_address(b"") == b""
+
+
+class FakeReader:
+    """Threads that read a socket."""
+
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] = []
+        self.closed = False
+
+    def start(self, sock: socket.socket) -> None:
+        self.sockets.append(sock)
+
+    def close(self) -> None:
+        # What they were told to do is done on the socket.
+        assert self.sockets[0].fileno() >= 0
+        self.closed = True
+
+
+async def test_a_socket_that_threads_read_is_sent_on_and_closed_after_them() -> None:
+    reader, receiver = FakeReader(), FakeReceiver()
+    server = UdpEndpoint(receiver, local=LOOPBACK, reader=reader)
+    ear = FakeReceiver()
+    client = UdpEndpoint(ear, remote=at(server))
+    client.send([b"unread"], (server.local, b""))
+    server.send([b"sent"], (client.local, b""))
+    await ear.receives(1)
+    assert (ear.datagrams, receiver.datagrams) == ([b"sent"], [])
+    client.close()
+    server.close()
+    assert reader.closed
+    assert reader.sockets[0].fileno() == -1
 
 
 async def test_elsewhere_than_on_linux_it_is_plain(
