@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from smbquic.options.transfer import TransferOptions
     from smbquic.options.web import WebOptions
     from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
-    from smbquic.transport.base import PathStatistics, Peer
+    from smbquic.transport.base import EcnCounts, PathStatistics, Peer
     from smbquic.transport.quic.tickets import TicketCache
     from smbquic.wire.change_notify import CompletionFilter
 
@@ -100,6 +100,7 @@ __all__ = [
     "DeletionsLeftOut",
     "DeniedError",
     "DirectoryExpectedError",
+    "EcnCounts",
     "EncryptionOverQuic",
     "EncryptionPolicy",
     "EngineError",
@@ -250,7 +251,7 @@ _load = lazy_names(
         "smbquic.options.limits": ("Limits",),
         "smbquic.options.sync": ("ComparisonOptions", "SyncOptions"),
         "smbquic.options.transfer": ("TransferOptions",),
-        "smbquic.transport.base": ("PathStatistics", "Peer"),
+        "smbquic.transport.base": ("EcnCounts", "PathStatistics", "Peer"),
         "smbquic.transport.quic.tickets": ("TicketCache",),
         "smbquic.wire.change_notify": ("CompletionFilter",),
     },

@@ -1,9 +1,10 @@
-//! A bound on the gaps in what a peer sends on the stream.
+//! What is read in a peer's packets before quinn-proto takes them: gaps, and counts of ECN.
 //!
 //! quinn-proto up to 0.11.14 keeps what comes before a gap is closed in as many pieces as the peer
 //! makes: each takes some 60 bytes, and it goes through all of them every few frames
 //! (RUSTSEC-2026-0185). What is decrypted is looked at here first: a packet that would make too
-//! many gaps counts as lost, so nothing of it is kept, and it is not acknowledged.
+//! many gaps counts as lost, so nothing of it is kept, and it is not acknowledged. The counts of ECN
+//! that the peer reports are kept on the way, as quinn-proto does not tell them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,16 @@ use quinn_proto::crypto::{CryptoError, PacketKey};
 /// largest window.
 const MOST: usize = 1024;
 
+/// How many packets had each codepoint of ECN: ECT(0), ECT(1) and CE ([RFC9000] 19.3.2).
+pub type EcnCounts = (u64, u64, u64);
+
+/// What a frame says that is looked at here.
+enum Found {
+    /// Where data of the stream begins and ends: there is one stream.
+    Data(u64, u64),
+    Ecn(EcnCounts),
+}
+
 /// What has arrived of the stream. It has to be what quinn has taken, so that what quinn drops is
 /// refused here: packets before the handshake is complete, and packet numbers that were used.
 #[derive(Default)]
@@ -28,6 +39,8 @@ pub struct Received {
     next_number: u64,
     /// The numbers before the highest one that were used, the closest in the lowest bit.
     numbers: u128,
+    /// How the peer has received our 1-RTT packets, if it says so.
+    pub reported: Option<EcnCounts>,
 }
 
 impl Received {
@@ -63,10 +76,15 @@ impl Received {
         let mut count = frames.len() / 4;
         if self.ranges.len() + count > room {
             count = 0;
-            each_piece(frames, |_, _| count += 1);
+            each_found(frames, |found| count += usize::from(matches!(found, Found::Data(..))));
         }
         let before = (self.ranges.len() + count > room).then(|| self.ranges.clone());
-        if each_piece(frames, |start, end| self.add(start, end)).is_none() {
+        let mut reported = None;
+        let read = each_found(frames, |found| match found {
+            Found::Data(start, end) => self.add(start, end),
+            Found::Ecn(counts) => reported = Some(counts),
+        });
+        if read.is_none() {
             // quinn ends the connection for such a frame.
             return true;
         }
@@ -76,8 +94,19 @@ impl Received {
                 self.ranges = before;
                 false
             }
-            _ => true,
+            _ => {
+                if let Some(counts) = reported {
+                    self.report(counts);
+                }
+                true
+            }
         }
+    }
+
+    /// Keep the counts of a report; they only grow, and an earlier one may arrive later.
+    fn report(&mut self, counts: EcnCounts) {
+        let known = self.reported.unwrap_or_default();
+        self.reported = Some((known.0.max(counts.0), known.1.max(counts.1), known.2.max(counts.2)));
     }
 
     /// Add the bytes from `start` on to what has arrived.
@@ -102,15 +131,19 @@ impl Received {
     }
 }
 
-/// Call `found` with where the data of each STREAM frame begins and ends: there is one stream.
+/// Call `found` with what each STREAM and ACK frame says.
 ///
 /// `None` if a frame is unknown or cut off.
-fn each_piece(mut rest: &[u8], mut found: impl FnMut(u64, u64)) -> Option<()> {
+fn each_found(mut rest: &[u8], mut found: impl FnMut(Found)) -> Option<()> {
     while rest.has_remaining() {
         match number(&mut rest)? {
             // PADDING, PING, HANDSHAKE_DONE, IMMEDIATE_ACK
             0x00 | 0x01 | 0x1e | 0x1f => {}
-            kind @ 0x02..=0x03 => acknowledgement(&mut rest, kind == 0x03)?,
+            0x02 => acknowledgement(&mut rest)?,
+            0x03 => {
+                acknowledgement(&mut rest)?;
+                found(Found::Ecn((number(&mut rest)?, number(&mut rest)?, number(&mut rest)?)));
+            }
             // RESET_STREAM
             0x04 => numbers(&mut rest, 3)?,
             // STOP_SENDING, MAX_STREAM_DATA, STREAM_DATA_BLOCKED
@@ -127,7 +160,7 @@ fn each_piece(mut rest: &[u8], mut found: impl FnMut(u64, u64)) -> Option<()> {
             kind @ 0x08..=0x0f => {
                 let (start, end) = stream(&mut rest, kind)?;
                 if start < end {
-                    found(start, end);
+                    found(Found::Data(start, end));
                 }
             }
             // MAX_DATA, MAX_STREAMS, DATA_BLOCKED, STREAMS_BLOCKED, RETIRE_CONNECTION_ID
@@ -153,15 +186,15 @@ fn each_piece(mut rest: &[u8], mut found: impl FnMut(u64, u64)) -> Option<()> {
     Some(())
 }
 
-/// Read an ACK frame ([RFC9000] 19.3).
-fn acknowledgement(rest: &mut &[u8], with_ecn: bool) -> Option<()> {
+/// Read an ACK frame up to the counts of ECN ([RFC9000] 19.3).
+fn acknowledgement(rest: &mut &[u8]) -> Option<()> {
     numbers(rest, 2)?;
     let ranges = number(rest)?;
     number(rest)?;
     for _ in 0..ranges {
         numbers(rest, 2)?;
     }
-    if with_ecn { numbers(rest, 3) } else { Some(()) }
+    Some(())
 }
 
 /// Read a STREAM frame ([RFC9000] 19.8): where its data begins and ends.
@@ -322,16 +355,49 @@ mod tests {
         frames.extend([0x1c, 1, 0, 1, b'x', 0x1d, 1, 1, b'x', 0x1f, 0x40, 0xaf, 1, 2, 3, 4]);
         frames.extend(stream_frame(3, 4));
         frames.extend([0x08, 0, 1, 2]); // without offset and length: up to the end
-        let mut found = Vec::new();
-        assert!(each_piece(&frames, |start, end| found.push((start, end))).is_some());
-        assert_eq!(found, [(3, 7), (0, 2)]);
+        let mut pieces = Vec::new();
+        let mut counts = Vec::new();
+        let read = each_found(&frames, |found| match found {
+            Found::Data(start, end) => pieces.push((start, end)),
+            Found::Ecn(each) => counts.push(each),
+        });
+        assert!(read.is_some());
+        assert_eq!(pieces, [(3, 7), (0, 2)]);
+        assert_eq!(counts, [(5, 6, 7)]);
+    }
+
+    fn report(counts: [u8; 3]) -> Vec<u8> {
+        [&[0x03, 9, 0, 0, 0], &counts[..]].concat()
+    }
+
+    #[test]
+    fn the_largest_counts_of_ecn_are_kept() {
+        let mut received = complete();
+        assert!(received.take(0, &[0x02, 9, 0, 0, 0]));
+        assert_eq!(received.reported, None);
+        for (number, counts) in (1..).zip([[5, 0, 1], [9, 0, 2], [7, 1, 1]]) {
+            assert!(received.take(number, &report(counts)));
+        }
+        assert_eq!(received.reported, Some((9, 1, 2)));
+    }
+
+    #[test]
+    fn a_packet_that_is_refused_reports_nothing() {
+        let mut received = Received::default();
+        assert!(!received.take(0, &report([5, 0, 1])));
+        received.complete = true;
+        for index in 0..=MOST {
+            assert!(received.take(index as u64, &stream_frame(index * 2 + 1, 1)));
+        }
+        assert!(!received.take(5000, &[report([5, 0, 1]), stream_frame(9000, 1)].concat()));
+        assert_eq!(received.reported, None);
     }
 
     #[test]
     fn what_is_unknown_or_cut_off_is_left_to_quinn() {
         let whole = stream_frame(3, 4);
         for end in 1..whole.len() {
-            assert!(each_piece(&whole[..end], |_, _| ()).is_none());
+            assert!(each_found(&whole[..end], |_| ()).is_none());
         }
         let mut received = complete();
         assert!(received.take(0, &[&whole[..], &[0x21]].concat()));

@@ -10,6 +10,7 @@ use rustls::client::{Tls13ClientSessionValue, WebPkiServerVerifier};
 use rustls::sign::CertifiedKey;
 
 use crate::callbacks::Callbacks;
+use crate::gaps::{EcnCounts, Received};
 
 /// Why this end has refused a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Peer {
     pub identity: Option<Arc<CertifiedKey>>,
     /// The session that a client resumes, which may be taken once.
     pub session: Mutex<Option<Tls13ClientSessionValue>>,
+    /// What was read in the peer's packets.
+    pub received: Arc<Mutex<Received>>,
     record: Mutex<Record>,
 }
 
@@ -69,7 +72,14 @@ impl Peer {
         identity: Option<Arc<CertifiedKey>>,
         session: Option<Tls13ClientSessionValue>,
     ) -> Self {
-        Self { callbacks, judge, identity, session: Mutex::new(session), record: Mutex::default() }
+        Self {
+            callbacks,
+            judge,
+            identity,
+            session: Mutex::new(session),
+            received: Arc::default(),
+            record: Mutex::default(),
+        }
     }
 
     pub fn record(&self) -> MutexGuard<'_, Record> {
@@ -87,6 +97,11 @@ impl Peer {
     pub fn key_phase(&self) -> u32 {
         // The first of the later keys are derived together with the first ones.
         self.record().derived_keys.saturating_sub(1) % 2
+    }
+
+    /// Return how the peer has received our packets, if it says so.
+    pub fn reported(&self) -> Option<EcnCounts> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).reported
     }
 
     /// Record why the handshake is refused; the first reason counts.

@@ -4,7 +4,7 @@
 //! client has to show its own, and whether it gets a ticket depend on what it asks for.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use pyo3::Python;
 use quinn_proto::crypto::{
@@ -21,7 +21,7 @@ use rustls_pki_types::ServerName;
 
 use crate::client_hello::{self, Progress};
 use crate::config::{ServerConfig, initial_suite};
-use crate::gaps::{BoundedKey, Received};
+use crate::gaps::BoundedKey;
 use crate::parameters;
 use crate::peer::{Peer, Refusal, with_current};
 
@@ -61,19 +61,11 @@ pub struct TlsSession {
     peer: Arc<Peer>,
     next_secrets: Option<Secrets>,
     reported: bool,
-    received: Arc<Mutex<Received>>,
 }
 
 impl TlsSession {
     fn new(state: State, peer: Arc<Peer>) -> Self {
-        Self {
-            state,
-            suite: initial_suite(),
-            peer,
-            next_secrets: None,
-            reported: false,
-            received: Arc::default(),
-        }
+        Self { state, suite: initial_suite(), peer, next_secrets: None, reported: false }
     }
 
     fn tls(&self) -> Option<&Connection> {
@@ -116,7 +108,7 @@ impl TlsSession {
 
     /// Return a key for the peer's 1-RTT packets that lets it make only so many gaps.
     fn bounded(&self, key: Box<dyn PacketKey>) -> Box<dyn PacketKey> {
-        Box::new(BoundedKey::new(key, self.received.clone()))
+        Box::new(BoundedKey::new(key, self.peer.received.clone()))
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), TransportError> {
@@ -233,7 +225,7 @@ impl crypto::Session for TlsSession {
     fn read_handshake(&mut self, buf: &[u8]) -> Result<bool, TransportError> {
         self.read(buf)?;
         let complete = !self.is_handshaking();
-        self.received.lock().unwrap_or_else(PoisonError::into_inner).complete = complete;
+        self.peer.received.lock().unwrap_or_else(PoisonError::into_inner).complete = complete;
         let ready = !self.reported && complete;
         self.reported |= ready;
         Ok(ready)

@@ -14,6 +14,7 @@ use quinn_proto::{
 use crate::addresses::Addresses;
 use crate::config::Settings;
 use crate::framer::{Framer, Piece};
+use crate::gaps::EcnCounts;
 use crate::peer::Peer;
 use crate::send_queue::SendQueue;
 
@@ -29,8 +30,9 @@ pub const MAX_BURST: usize = 2 << 20;
 
 /// How the connection has ended: kind, error code, reason phrase.
 pub type CloseReason = (&'static str, u64, String);
-/// Round trip in seconds, datagram size, lost packets, congestion window.
-pub type Statistics = (Option<f64>, u16, u64, u64);
+/// Round trip in seconds, datagram size, lost packets, congestion window; the codepoints of ECN of
+/// the datagrams that were received, and of our packets as the peer reports them.
+pub type Statistics = (Option<f64>, u16, u64, u64, EcnCounts, Option<EcnCounts>);
 
 /// The state of a connection, as far as Python acts on its changes.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -96,6 +98,8 @@ pub struct State {
     lost: Option<ConnectionError>,
     /// What Python has seen.
     status: Status,
+    /// The codepoints of ECN of all datagrams that were received.
+    marks: EcnCounts,
     /// Whether much was sent the last time.
     bulk: bool,
     /// Memory for datagrams, which is used again.
@@ -122,6 +126,7 @@ impl State {
             more: false,
             lost: None,
             status: Status::default(),
+            marks: EcnCounts::default(),
             bulk: false,
             spare: Vec::new(),
         }
@@ -137,6 +142,13 @@ impl State {
         now: Instant,
     ) {
         let ecn = EcnCodepoint::from_bits(ecn);
+        let count = data.len().div_ceil(size) as u64;
+        match ecn {
+            Some(EcnCodepoint::Ect0) => self.marks.0 += count,
+            Some(EcnCodepoint::Ect1) => self.marks.1 += count,
+            Some(EcnCodepoint::Ce) => self.marks.2 += count,
+            None => {}
+        }
         // Each datagram is a part of the same memory, where quinn decrypts it in place.
         while !data.is_empty() {
             let datagram = data.split_to(size.min(data.len()));
@@ -446,12 +458,14 @@ impl State {
     }
 
     pub fn statistics(&self) -> Statistics {
+        let (received, reported) = (self.marks, self.peer.reported());
         let Some((_, connection)) = &self.connection else {
-            return Statistics::default();
+            return (None, 0, 0, 0, received, reported);
         };
         let measured = connection.stats();
+        let path = measured.path;
         // Before the first acknowledgement the round trip is only assumed.
-        let round_trip = (measured.frame_rx.acks > 0).then_some(measured.path.rtt.as_secs_f64());
-        (round_trip, measured.path.current_mtu, measured.path.lost_packets, measured.path.cwnd)
+        let round_trip = (measured.frame_rx.acks > 0).then_some(path.rtt.as_secs_f64());
+        (round_trip, path.current_mtu, path.lost_packets, path.cwnd, received, reported)
     }
 }

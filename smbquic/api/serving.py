@@ -185,6 +185,8 @@ def _session_status(session: UserSession) -> dict[str, Any]:
         "engine": peer.engine or None,
         "round_trip_ms": path.round_trip and round(path.round_trip * 1000, 3),
         "lost_packets": path.lost_packets,
+        "ecn_received": path.ecn_received and path.ecn_received._asdict(),
+        "ecn_reported": path.ecn_reported and path.ecn_reported._asdict(),
         "connections": len(session.channels),
         "shares": sorted(set(trees)),
         "opens": len(session.opens),

@@ -67,6 +67,8 @@ class Ping:
             "datagram_size": path.datagram_size,
             "round_trip_ms": path.round_trip and round(path.round_trip * 1000, 3),
             "lost_packets": path.lost_packets,
+            "ecn_received": path.ecn_received and path.ecn_received._asdict(),
+            "ecn_reported": path.ecn_reported and path.ecn_reported._asdict(),
             "stages_ms": {stage: round(each * 1000, 2) for stage, each in seconds.items()},
             "handshake_ms": round(peer.handshake_seconds * 1000, 2),
             "dialect": negotiated.dialect.label,

@@ -53,6 +53,8 @@ def connection_facts(connection: ObservedConnection) -> dict[str, Any]:
         "round_trip_ms": path.round_trip and round(path.round_trip * 1000, 3),
         "datagram_size": path.datagram_size,
         "lost_packets": path.lost_packets,
+        "ecn_received": path.ecn_received and path.ecn_received._asdict(),
+        "ecn_reported": path.ecn_reported and path.ecn_reported._asdict(),
         "received": flow.received,
         "sent": flow.sent,
         "waiting": flow.kept + flow.unfetched,

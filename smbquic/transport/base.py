@@ -1,7 +1,7 @@
 """The contract of a transport, which is the same over TCP and QUIC."""
 
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer
@@ -56,6 +56,17 @@ class ClientHello:
     certificates: tuple[bytes, ...] = ()
 
 
+class EcnCounts(NamedTuple):
+    """How many packets had each mark of ECN ([RFC3168] 5).
+
+    A congested network turns the others into `ce` (congestion experienced).
+    """
+
+    ect0: int
+    ect1: int
+    ce: int
+
+
 @dataclass(frozen=True, slots=True)
 class PathStatistics:
     """Measurements on the path of a connection; over TCP, where the kernel has them, mostly None.
@@ -64,7 +75,9 @@ class PathStatistics:
     the UDP payload of a full datagram in bytes. `lost_packets` were declared lost, so that their
     contents were sent again. `timeouts` is how often in a row something was sent again that the
     peer has not acknowledged; None except over TCP on Linux. `congestion_window` is how many bytes
-    may be in flight, None except over QUIC.
+    may be in flight, None except over QUIC. `ecn_received` are the marks of the datagrams that have
+    arrived, None with an engine that does not see them; `ecn_reported` are those of what was sent,
+    as the peer reports them ([RFC9000] 13.4.1), None if it reports none.
     """
 
     round_trip: float | None = None
@@ -72,6 +85,8 @@ class PathStatistics:
     lost_packets: int | None = None
     timeouts: int | None = None
     congestion_window: int | None = None
+    ecn_received: EcnCounts | None = None
+    ecn_reported: EcnCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from smbquic.errors import ConnectionClosed, IdleTimeout, RemoteProtocolError
 from smbquic.lazy_dataclass import dataclass
-from smbquic.transport.base import PathStatistics, Peer
+from smbquic.transport.base import EcnCounts, PathStatistics, Peer
 from smbquic.wire.cursor import Buffer
 
 MAX_RECORD = 4 << 10
@@ -26,7 +26,8 @@ TEXT_LIMIT = 1024
 
 UNKNOWN = PathStatistics()
 
-_PROGRESS = Struct(">qQQQ?dqqq")
+_NO_COUNTS = EcnCounts(-1, -1, -1)
+_PROGRESS = Struct(">qQQQ?dqqq6q")
 _SIZE = Struct(">Q")
 
 
@@ -106,6 +107,8 @@ class Progress:
             -1 if path.datagram_size is None else path.datagram_size,
             -1 if path.lost_packets is None else path.lost_packets,
             -1 if path.congestion_window is None else path.congestion_window,
+            *(path.ecn_received or _NO_COUNTS),
+            *(path.ecn_reported or _NO_COUNTS),
         )
 
     @classmethod
@@ -113,13 +116,15 @@ class Progress:
         """Decode the body of a record. Raises `RemoteProtocolError`."""
         if len(body) != _PROGRESS.size:
             raise RemoteProtocolError(f"the progress of a connection has {_PROGRESS.size} bytes")
-        *counts, unfinished, round_trip, datagram_size, lost, window = _PROGRESS.unpack(body)
-        taken, received, unfetched, messages = counts
+        taken, received, unfetched, messages, unfinished, *measured = _PROGRESS.unpack(body)
+        round_trip, datagram_size, lost, window, *marks = measured
         path = PathStatistics(
             round_trip=None if round_trip < 0 else round_trip,
             datagram_size=None if datagram_size < 0 else datagram_size,
             lost_packets=None if lost < 0 else lost,
             congestion_window=None if window < 0 else window,
+            ecn_received=None if marks[0] < 0 else EcnCounts(*marks[:3]),
+            ecn_reported=None if marks[3] < 0 else EcnCounts(*marks[3:]),
         )
         return cls(taken, received, unfetched, messages, unfinished, path)
 

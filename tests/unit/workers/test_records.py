@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.errors import ConnectionClosed, IdleTimeout, RemoteProtocolError, TransportError
-from smbquic.transport.base import PathStatistics
+from smbquic.transport.base import EcnCounts, PathStatistics
 from smbquic.workers import records
 from smbquic.workers.records import Progress, RecordKind
 from tests.unit.workers.joined import PEER
@@ -49,12 +49,15 @@ def test_a_size_of_another_length() -> None:
         records.size_of(b"1234")
 
 
+MARKS = st.none() | st.builds(EcnCounts, *[st.integers(0, 1 << 62)] * 3)
 PATHS = st.builds(
     PathStatistics,
     round_trip=st.none() | st.floats(0, 100),
     datagram_size=st.none() | st.integers(0, 65535),
     lost_packets=st.none() | st.integers(0, 1 << 40),
     congestion_window=st.none() | st.integers(0, 1 << 40),
+    ecn_received=MARKS,
+    ecn_reported=MARKS,
 )
 COUNTS = st.integers(0, (1 << 64) - 1)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from smbquic_native import Connection
 
-from smbquic.transport.base import ClientHello, PathStatistics
+from smbquic.transport.base import ClientHello, EcnCounts, PathStatistics
 from smbquic.transport.quic.engine import STATELESS_RESET, CloseReason, Security
 from smbquic.transport.quic.native.answers import Answers
 from smbquic.transport.quic.receive_estimate import ReceiveEstimate
@@ -85,9 +85,14 @@ class NativeStatus:
 
     def statistics(self) -> PathStatistics:
         """See `Engine`."""
-        round_trip, size, lost, window = self._quic.statistics()
+        round_trip, size, lost, window, received, reported = self._quic.statistics()
         return PathStatistics(
-            round_trip, size or self._first_size, lost, congestion_window=window or None
+            round_trip,
+            size or self._first_size,
+            lost,
+            congestion_window=window or None,
+            ecn_received=EcnCounts(*received),
+            ecn_reported=EcnCounts(*reported) if reported is not None else None,
         )
 
     def _negotiated(self, server_name: str | None) -> Security | None:

@@ -24,6 +24,45 @@ def test_all_datagrams_may_be_marked(simulate: Simulate, engines: str) -> None:
 
 
 @pytest.mark.parametrize("engines", MARKING)
+def test_marks_are_counted_and_reported(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    before = len(simulation.codepoints["client"])
+    simulation.client.write(bytes(100_000))
+    simulation.run(lambda: simulation.has_received("server", 100_000))
+    simulation.congested = True
+    simulation.client.write(bytes(10_000))
+    simulation.run(lambda: simulation.client.unacknowledged == 0)
+    # Nothing is under way after this.
+    simulation.advance(0.1)
+
+    sent = len(simulation.codepoints["client"])
+    received = simulation.server.statistics().ecn_received
+    reported = simulation.client.statistics().ecn_reported
+    assert received is not None
+    assert reported is not None
+    assert received.ect0 + received.ce == sent
+    assert received.ce > 0
+    # Reported is what came after the handshake, as far as it is acknowledged.
+    assert 0 < reported.ce <= received.ce
+    assert 80 < reported.ect0 + reported.ce <= sent - before + 1
+    assert received.ect1 == reported.ect1 == 0
+
+
+@pytest.mark.parametrize("engines", [each for each in pairings() if each not in MARKING])
+def test_who_does_not_see_marks_counts_none(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.advance(0.1)
+
+    client, _, server = engines.partition("-")
+    for name, engine in (("client", client), ("server", server or client)):
+        path = simulation.engine(name).statistics()
+        assert (path.ecn_received is not None) is (engine in MARKING)
+        assert path.ecn_reported is None
+
+
+@pytest.mark.parametrize("engines", MARKING)
 @pytest.mark.parametrize("sender", ["client", "server"])
 def test_a_sender_slows_down_where_the_path_is_congested(
     simulate: Simulate, engines: str, sender: str

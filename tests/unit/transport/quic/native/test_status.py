@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smbquic.errors import HandshakeError
-from smbquic.transport.base import ClientHello, PathStatistics
+from smbquic.transport.base import ClientHello, EcnCounts, PathStatistics
 from smbquic.transport.quic.engine import STATELESS_RESET, CloseReason, Security
 from smbquic.transport.quic.native.status import NativeStatus
 
@@ -21,7 +21,7 @@ def status(*, cause: HandshakeError | None = None, **more: Any) -> NativeStatus:
         "partial": 5,
         "unacknowledged": 40,
         "peer_idle_timeout": 0,
-        "statistics": lambda: (0.04, 1472, 3, 14_720),
+        "statistics": lambda: (0.04, 1472, 3, 14_720, (9, 0, 1), (8, 0, 2)),
         "security": ("smb", "AES_128_GCM_SHA256", "X25519", True, [b"leaf"], "fs.example"),
         "close_reason": None,
     }
@@ -43,9 +43,16 @@ def test_what_the_library_says_is_passed_on() -> None:
 
 
 def test_the_path_is_as_it_was_configured_before_it_is_measured() -> None:
-    assert status().statistics() == PathStatistics(0.04, 1472, 3, congestion_window=14_720)
-    nothing = status(statistics=lambda: (None, 0, 0, 0))
-    assert nothing.statistics() == PathStatistics(None, 1200, 0)
+    assert status().statistics() == PathStatistics(
+        0.04,
+        1472,
+        3,
+        congestion_window=14_720,
+        ecn_received=EcnCounts(9, 0, 1),
+        ecn_reported=EcnCounts(8, 0, 2),
+    )
+    nothing = status(statistics=lambda: (None, 0, 0, 0, (0, 0, 0), None))
+    assert nothing.statistics() == PathStatistics(None, 1200, 0, ecn_received=EcnCounts(0, 0, 0))
 
 
 @pytest.mark.parametrize(("announced", "expected"), [(20_000, 20.0), (60_000, 30.0), (0, 30.0)])
