@@ -33,8 +33,9 @@ def test_marks_are_counted_and_reported(simulate: Simulate, engines: str) -> Non
     simulation.congested = True
     simulation.client.write(bytes(10_000))
     simulation.run(lambda: simulation.client.unacknowledged == 0)
-    # Nothing is under way after this.
-    simulation.advance(0.1)
+    # Nothing is under way after this, not even acknowledgements of acknowledgements.
+    simulation.congested = False
+    simulation.advance(0.2)
 
     sent = len(simulation.codepoints["client"])
     received = simulation.server.statistics().ecn_received
