@@ -82,7 +82,7 @@ async def test_datagrams_are_sent_and_the_server_lives(
 
 
 def test_passwords_are_guessed(found: AttackedServer) -> None:
-    plan = AttackPlan("passwords", seconds=0.5, rate=50, count=20)
+    plan = AttackPlan("passwords", seconds=3, rate=50, count=20)
     with attacking(plan, found) as attackers:
         attackers.start()
         sent = json.loads(attackers.read_line())

@@ -150,13 +150,13 @@ def test_a_revoked_certificate_passes_where_nobody_has_the_list(bad_pki: FaultyP
 def test_messages_say_what_and_when(bad_pki: FaultyPki, root: Authority) -> None:
     trust = Trust.load(bad_pki.ca)
     chain = read(bad_pki.server(Fault.WRONG_NAME).certificate)
-    assert str(refused(chain, trust, name="fs.example")) == (
+    assert str(refused(chain, trust, name="fs.example", at=now_utc())) == (
         "the certificate is not for 'fs.example' but for 'elsewhere.invalid'"
     )
     chain = read(bad_pki.server(Fault.EXPIRED).certificate)
     (expired, _) = load_certificates(bad_pki.server(Fault.EXPIRED).certificate)
     assert f"expired on {expired.not_valid_after_utc:%Y-%m-%d %H:%M} UTC" in str(
-        refused(chain, trust)
+        refused(chain, trust, at=now_utc())
     )
 
 

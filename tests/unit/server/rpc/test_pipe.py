@@ -31,6 +31,14 @@ class Service:
         yield from self.answers
 
 
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time, in which a test does everything in one step, however slow the machine is."""
+    clock = Clock()
+    monkeypatch.setattr(module, "perf_counter", clock)
+    return clock
+
+
 @pytest.fixture
 def service() -> Service:
     return Service()
