@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -477,8 +478,17 @@ def test_two_mounts_agree(served: Served, share: Path, mount: Path, tmp_path: Pa
                     writing.write(b"more")
                 assert reading.read() == b"x" * number + b"more"
             (one / "file").rename(one / f"renamed{number}")
-            assert not (two / "file").exists()
+            # The server tells the other client that the folder has changed, and waits for nothing.
+            wait_until(lambda two=two: not (two / "file").exists())  # type: ignore[misc]
             assert names(two) == names(share)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait, but not for ever."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class KillableServer:
