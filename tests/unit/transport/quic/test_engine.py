@@ -239,10 +239,12 @@ def test_keys_are_renewed_before_they_wear_out(
     simulation.client.write(bytes(range(250)) * 2000)
     simulation.server.write(bytes(range(250)) * 2000)
     phases = set()
-    renewed = 0
+    renewed = False
     while (received := min(map(len, simulation.received.values()))) < 500_000:
-        if engines == "native" and received > 100_000 * (renewed + 1):
-            renewed += 1
+        # Once: the library would begin a second update though the first one is not confirmed, for
+        # which the peer closes the connection ([RFC9001] 6.2).
+        if engines == "native" and received > 100_000 and not renewed:
+            renewed = True
             library(simulation.client).update_keys()
         simulation.step()
         phases.add((simulation.client.key_phase, simulation.server.key_phase))
