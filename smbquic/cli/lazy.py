@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
+from smbquic.cli.collection import no_collection
 from smbquic.cli.command import CliGroup
-from smbquic.cli.start import no_collection
 
 
 class LazyCommand(NamedTuple):

@@ -1,9 +1,5 @@
 """The start of the program."""
 
-import gc
-from contextlib import suppress
-
-from smbquic.cli.start import no_collection
 from tests.imported import imported
 
 STARTING = """
@@ -30,11 +26,3 @@ assert gc.isenabled()
 
 def test_nothing_is_collected_while_the_program_is_imported() -> None:
     assert "smbquic.cli.main" in imported(STARTING)
-
-
-def test_collection_goes_on_when_an_import_fails() -> None:
-    with suppress(ImportError), no_collection():
-        was_enabled = gc.isenabled()
-        raise ImportError
-    assert not was_enabled
-    assert gc.isenabled()
