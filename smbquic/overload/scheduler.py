@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from math import exp
 from time import perf_counter
@@ -37,7 +37,8 @@ little, as users who wait for unauthenticated connections do little work."""
 COUNT_INTERVAL = 0.01
 """Seconds in which the waiting responses are counted once at most."""
 MAX_COUNTED = 256
-"""Connections whose waiting responses are counted at a time: that takes a millisecond or two."""
+"""Connections of one user, and of all others, whose waiting responses are counted at a time: that
+takes a millisecond or two."""
 RETRY_INTERVAL = 0.05
 """Seconds until a connection that waits for memory tries again."""
 MAX_POSTPONED = 512
@@ -92,6 +93,8 @@ class UserQuota:
         self.connections: dict[ScheduledConnection, None] = {}
         # Of the server's worker threads. A disk that stalls must not hold all of them for one user.
         self.threads = asyncio.Semaphore(scheduler.limits.threads)
+        # When the scheduler has counted its responses the last time.
+        self.counted = float("-inf")
         self._scheduler = scheduler
         self._waiting = asyncio.Lock()
 
@@ -130,7 +133,7 @@ class UserQuota:
     def _lacks_memory_still(self) -> bool:
         """Return whether memory is short by a new count, where it was by the last one."""
         if self._lacks_memory():
-            self._scheduler.count_queued()
+            self._scheduler.count_queued(self)
         return self._lacks_memory()
 
     def charge(self, seconds: float) -> None:
@@ -339,17 +342,24 @@ class Scheduler:
         else:
             self._queued.pop(connection, None)
 
-    def count_queued(self) -> None:
+    def count_queued(self, user: UserQuota) -> None:
         """Count the responses anew that wait on some connections, unless that was done just now.
 
-        These are the connections whose last count is the oldest.
+        These are the user's own, which should not wait for those of thousands of others; and some
+        of the others, as the memory of all may be short. Those are counted first that were not
+        for the longest time.
         """
         now = self._clock()
         # Many requests may wait for it.
-        if now - self._counted < COUNT_INTERVAL:
-            return
-        self._counted = now
-        for connection in list(islice(self._queued, MAX_COUNTED)):
+        if now - user.counted >= COUNT_INTERVAL:
+            user.counted = now
+            self._count(each for each in self._queued if each.quota is user)
+        if now - self._counted >= COUNT_INTERVAL:
+            self._counted = now
+            self._count(each for each in self._queued if each.quota is not user)
+
+    def _count(self, connections: Iterable[ScheduledConnection]) -> None:
+        for connection in list(islice(connections, MAX_COUNTED)):
             before = self._queued.pop(connection)
             # It goes to the end.
             self._queued[connection] = before

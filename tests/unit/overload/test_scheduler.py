@@ -242,7 +242,7 @@ async def test_where_all_hold_much_a_little_is_enough(
         [connection] = quotas[-1].connections
         quotas[-1].charge_response(connection, [b"a response"])
     server.scheduler._counted = 0.0
-    server.scheduler.count_queued()
+    server.scheduler.count_queued(quotas[0])
     assert server.scheduler.queued_bytes == 15_000
     for quota in quotas:
         quota.remaining_time = 1.0  # it is not for want of time that they wait
@@ -372,14 +372,14 @@ def test_what_waits_is_counted_anew_once_in_a_while(clock: Clock) -> None:
     connection = Counted(scheduler, "alice", kept=3)
     connection.quota.charge_response(connection, [b"bytes"])
     clock.advance(module.COUNT_INTERVAL)
-    scheduler.count_queued()
+    scheduler.count_queued(connection.quota)
     assert (scheduler.queued_bytes, connection.quota.queued_bytes) == (3, 3)
 
     connection.kept = 0
-    scheduler.count_queued()
+    scheduler.count_queued(connection.quota)
     assert scheduler.queued_bytes == 3
     clock.advance(2 * module.COUNT_INTERVAL)
-    scheduler.count_queued()
+    scheduler.count_queued(connection.quota)
     assert (scheduler.queued_bytes, connection.quota.queued_bytes) == (0, 0)
     assert connection.counts == 2
 
@@ -389,18 +389,39 @@ def test_few_are_counted_at_a_time_and_idle_connections_never(
 ) -> None:
     monkeypatch.setattr(module, "MAX_COUNTED", 2)
     scheduler = Scheduler(Limits(), clock)
-    busy = [Counted(scheduler, "alice", kept=1) for _ in range(3)]
+    busy = [Counted(scheduler, "alice", kept=1) for _ in range(6)]
     idle = Counted(scheduler, "alice", kept=1)
     for connection in busy:
         connection.quota.charge_response(connection, [b"ten bytes!"])
     waiting = []
     for _ in range(3):
         clock.advance(1.0)
-        scheduler.count_queued()
+        scheduler.count_queued(idle.quota)
         waiting.append(scheduler.queued_bytes)
 
-    assert waiting == [12, 3, 3]
-    assert [connection.counts for connection in (*busy, idle)] == [2, 2, 2, 0]
+    assert waiting == [42, 24, 6]
+    assert [connection.counts for connection in (*busy, idle)] == [1, 1, 1, 1, 1, 1, 0]
+
+
+def test_who_waits_for_memory_is_counted_before_all_others(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_COUNTED", 2)
+    scheduler = Scheduler(Limits(), clock)
+    others = [Counted(scheduler, str(number), kept=10) for number in range(5)]
+    waiting = Counted(scheduler, "alice")
+    for connection in (*others, waiting):
+        connection.quota.charge_response(connection, [b"ten bytes!"])
+    clock.advance(1.0)
+    scheduler.count_queued(waiting.quota)
+
+    assert waiting.quota.queued_bytes == 0
+    assert [connection.counts for connection in others] == [1, 1, 0, 0, 0]
+    # Others have been counted just now, but nothing of this user.
+    other = others[-1]
+    other.kept = 0
+    scheduler.count_queued(other.quota)
+    assert (other.quota.queued_bytes, scheduler.queued_bytes) == (0, 40)
 
 
 def test_a_connection_that_has_ended_holds_no_memory(clock: Clock) -> None:
@@ -513,7 +534,7 @@ def test_a_connection_has_one_user_at_a_time(clock: Clock) -> None:
     for connection in (one, two, three):
         connection.quota.charge_response(connection, [b"a response"])
     clock.advance(1.0)
-    scheduler.count_queued()
+    scheduler.count_queued(alice)
     assert (scheduler.unauthenticated.queued_bytes, alice.queued_bytes) == (1, 320)
     assert scheduler.queued_bytes == 321
 
@@ -540,7 +561,7 @@ async def test_for_want_of_memory_it_is_tried_again(
     connection = Counted(scheduler, "", kept=1024)
     connection.quota.charge_response(connection, [b"a response"])
     clock.advance(1.0)
-    scheduler.count_queued()
+    scheduler.count_queued(connection.quota)
     calls: list[float] = []
     received: list[int] = []
     loop = asyncio.get_running_loop()
