@@ -1,7 +1,7 @@
 """The contract of a transport, which is the same over TCP and QUIC."""
 
 from collections.abc import Awaitable, Callable
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from smbquic.lazy_dataclass import dataclass
 from smbquic.wire.cursor import Buffer
@@ -87,6 +87,15 @@ class PathStatistics:
     congestion_window: int | None = None
     ecn_received: EcnCounts | None = None
     ecn_reported: EcnCounts | None = None
+
+    def figures(self) -> dict[str, Any]:
+        """Return what people are shown of it, as plain values; the round trip is in ms."""
+        return {
+            "round_trip_ms": self.round_trip and round(self.round_trip * 1000, 3),
+            "lost_packets": self.lost_packets,
+            "ecn_received": self.ecn_received and self.ecn_received._asdict(),
+            "ecn_reported": self.ecn_reported and self.ecn_reported._asdict(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
