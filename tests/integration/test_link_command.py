@@ -19,6 +19,7 @@ import pytest
 import benchmarks.link
 from benchmarks.link import Link, LinkUnavailable, remove_leftovers
 from benchmarks.link.__main__ import main
+from tests.integration.program import wait_until
 
 pytestmark = pytest.mark.usefixtures("network_namespaces")
 
@@ -46,14 +47,6 @@ def is_gone(process: int) -> bool:
     except OSError:
         return True
     return state == "Z"
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait, but not for ever."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def namespaces_of(process: int) -> list[str]:

@@ -14,7 +14,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import pytest
 
 from smbquic.pki import PkiDirectory
 from tests.integration.mounting import mounted, needs_fuse, run, serving
-from tests.integration.program import TIMEOUT, Served, environment
+from tests.integration.program import TIMEOUT, Served, environment, wait_until
 
 pytestmark = [needs_fuse, pytest.mark.debian("fusermount3")]
 
@@ -481,14 +480,6 @@ def test_two_mounts_agree(served: Served, share: Path, mount: Path, tmp_path: Pa
             # The server tells the other client that the folder has changed, and waits for nothing.
             wait_until(lambda two=two: not (two / "file").exists())  # type: ignore[misc]
             assert names(two) == names(share)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait, but not for ever."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 class KillableServer:
