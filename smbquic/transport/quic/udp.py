@@ -19,20 +19,20 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 from smbquic.transport.addresses import Address, SocketAddress, is_wildcard
+from smbquic.transport.quic.packet_info import report_own_address, source_control, source_in
 from smbquic.transport.socket_options import LINUX, request_buffer, try_option
 from smbquic.wire.cursor import Buffer
 
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
-IP_PKTINFO, IP_MTU_DISCOVER, IP_MTU, IP_PMTUDISC_PROBE = 8, 10, 14, 3
+IP_MTU_DISCOVER, IP_MTU, IP_PMTUDISC_PROBE = 10, 14, 3
 IP_TOS, IP_RECVTOS, IPV6_RECVTCLASS, IPV6_TCLASS = 1, 13, 66, 67
-IPV6_MTU_DISCOVER, IPV6_MTU, IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_PKTINFO = 23, 24, 3, 49, 50
+IPV6_MTU_DISCOVER, IPV6_MTU, IPV6_PMTUDISC_PROBE = 23, 24, 3
 
 ETHERNET_MTU = 1500
 HEADERS = {socket.AF_INET: 20 + 8, socket.AF_INET6: 40 + 8}
 """Bytes of IP and UDP before the payload."""
 SOCKET_BUFFER = 4 << 20
 SEGMENTATION_REFUSED = (errno.EIO, errno.EINVAL, errno.EMSGSIZE)
-IPV4_SIZE = 4
 LARGEST_READ = 65535
 READS_PER_WAKE_UP = 16
 """System calls until other callbacks of the event loop run."""
@@ -321,7 +321,7 @@ class UdpEndpoint:
         if segment:
             control.append((SOL_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(segment)))
         if source:
-            control.append(_source_control(source))
+            control.append(source_control(source))
         if self._remote is None:
             self._socket.sendmsg(buffers, control, 0, address)
         else:
@@ -370,7 +370,7 @@ class UdpEndpoint:
                     # segment batch of datagrams that differ in it.
                     ecn = int.from_bytes(value, sys.byteorder) & ECN_MASK
                 else:
-                    source = _source_of(level, kind, value)
+                    source = source_in(level, kind, value)
             path = (self._remote.socket_address if self._remote else address, source)
             if size >= len(data):
                 receiver.datagram_received(data, path, now, ecn)
@@ -420,7 +420,7 @@ def adopt(sock: socket.socket) -> None:
     _configure(sock, sock.family)
     _check_buffers(sock, logging.WARNING)
     if is_wildcard(sock.getsockname()):
-        _report_own_address(sock, sock.family)
+        report_own_address(sock, sock.family)
 
 
 def _open(local: Address | None, remote: Address | None, *, shared: bool = False) -> socket.socket:
@@ -435,7 +435,7 @@ def _open(local: Address | None, remote: Address | None, *, shared: bool = False
         _check_buffers(sock, logging.INFO if local is None else logging.WARNING)
         if local is not None:
             if is_wildcard(local.socket_address):
-                _report_own_address(sock, family)
+                report_own_address(sock, family)
             if shared:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             sock.bind(local.socket_address)
@@ -490,46 +490,3 @@ def _advise(level: int, direction: str, size: int, limit: str) -> None:
         limit,
         SOCKET_BUFFER,
     )
-
-
-def _report_own_address(sock: socket.socket, family: socket.AddressFamily) -> None:
-    """Have the kernel report the destination address of each datagram.
-
-    A peer takes answers from the address only that it has sent to.
-    """
-    if LINUX and family == socket.AF_INET6:
-        try_option(sock, socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
-    elif LINUX:
-        try_option(sock, socket.IPPROTO_IP, IP_PKTINFO, 1)
-
-
-def _source_of(level: int, kind: int, value: bytes) -> bytes:
-    """Return the control message by which an answer is sent from the address that was asked."""
-    if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
-        # struct in_pktinfo: interface, local address, destination in the header (ip(7)).
-        return source_of(value[4:8], 0)
-    if level == socket.IPPROTO_IPV6 and kind == IPV6_PKTINFO:
-        # struct in6_pktinfo: local address, and interface.
-        return source_of(value[:16], int.from_bytes(value[16:20], sys.byteorder))
-    return b""
-
-
-def source_of(own: bytes, interface: int) -> bytes:
-    """Return what stands in a `Path` for an address of this machine.
-
-    The interface is for link-local addresses only.
-    """
-    if len(own) == IPV4_SIZE:
-        return struct.pack("=i4s4x", 0, own)
-    return own + struct.pack("=i", interface if own[:1] == b"\xfe" else 0)
-
-
-def own_address(source: bytes) -> bytes:
-    """Return the address that `source_of` was given; empty if the socket has one address only."""
-    return source[4:8] if len(source) == struct.calcsize("=i4s4x") else source[:16]
-
-
-def _source_control(source: bytes) -> tuple[int, int, bytes]:
-    if len(source) == struct.calcsize("=i4s4x"):
-        return socket.IPPROTO_IP, IP_PKTINFO, source
-    return socket.IPPROTO_IPV6, IPV6_PKTINFO, source

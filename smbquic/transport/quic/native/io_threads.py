@@ -16,13 +16,8 @@ from smbquic_native import Channel, Connection, IoThreads, ThreadedConnection
 
 from smbquic.transport.addresses import SocketAddress, is_wildcard
 from smbquic.transport.quic.engine import SEND_LIMIT, ConnectionIds
-from smbquic.transport.quic.udp import (
-    READS_PER_WAKE_UP,
-    Path,
-    ThreadReceiver,
-    own_address,
-    source_of,
-)
+from smbquic.transport.quic.packet_info import own_address, source_of
+from smbquic.transport.quic.udp import READS_PER_WAKE_UP, Path, ThreadReceiver
 
 
 class NativeIoThreads:

@@ -5,7 +5,6 @@ import errno
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
-from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from smbquic.transport import socket_options
 from smbquic.transport.addresses import Address
-from smbquic.transport.quic import udp
+from smbquic.transport.quic import packet_info, udp
 from smbquic.transport.quic.udp import Path, SegmentBatch, UdpEndpoint, single_datagrams
 from smbquic.wire.cursor import Buffer
 from tests.unit.transport.option_socket import OptionSocket
@@ -532,26 +531,6 @@ async def test_an_answer_leaves_from_where_it_was_asked(
     assert receiver.datagrams == [bytes(1200)] * 2
 
 
-def test_our_own_address_as_the_kernel_tells_it() -> None:
-    told = struct.pack("=i4s4s", 3, b"\x7f\0\0\1", b"\xff" * 4)
-    v6 = bytes(range(16)) + struct.pack("=i", 3)
-    link_local = b"\xfe\x80" + bytes(14) + struct.pack("=i", 3)
-
-    assert udp._source_of(socket.IPPROTO_IP, udp.IP_PKTINFO, told) == struct.pack(
-        "=i4s4x", 0, b"\x7f\0\0\1"
-    )
-    assert udp._source_of(socket.IPPROTO_IPV6, udp.IPV6_PKTINFO, v6) == v6[:16] + bytes(4)
-    assert udp._source_of(socket.IPPROTO_IPV6, udp.IPV6_PKTINFO, link_local) == link_local
-    assert udp._source_of(socket.IPPROTO_IP, 99, told) == b""
-
-
-@pytest.mark.parametrize("own", ["127.0.0.1", "::1", "fe80::1"])
-def test_our_own_address_is_found_again(own: str) -> None:
-    packed = ip_address(own).packed
-    assert udp.own_address(udp.source_of(packed, 3)) == packed
-    assert udp.own_address(b"") == b""
-
-
 class FakeReader:
     """Threads that read a socket."""
 
@@ -586,7 +565,8 @@ async def test_a_socket_that_threads_read_is_sent_on_and_closed_after_them() -> 
 async def test_elsewhere_than_on_linux_it_is_plain(
     open_endpoint: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(udp, "LINUX", False)
+    for module in (udp, packet_info):
+        monkeypatch.setattr(module, "LINUX", False)
     receiver = FakeReceiver()
     server = open_endpoint(receiver, local=Address(socket.AF_INET, ("0.0.0.0", 0)))
     remote = Address(socket.AF_INET, ("127.0.0.1", server.local[1]))
@@ -720,28 +700,6 @@ def test_a_socket_gets_the_options_that_it_can_have(
     monkeypatch.setattr(socket_options, "LINUX", linux)
     sock: Any = OptionSocket(*unknown)
     udp._configure(sock, family)
-
-    assert sock.options == options
-
-
-@pytest.mark.parametrize(
-    ("family", "linux", "options"),
-    [
-        (socket.AF_INET, True, [(0, 8, 1)]),
-        (socket.AF_INET6, True, [(41, 49, 1)]),
-        (socket.AF_INET, False, []),
-        (socket.AF_INET6, False, []),
-    ],
-)
-def test_only_linux_is_asked_for_the_address_of_each_datagram(
-    monkeypatch: pytest.MonkeyPatch,
-    family: socket.AddressFamily,
-    linux: bool,
-    options: list[tuple[int, int, int]],
-) -> None:
-    monkeypatch.setattr(udp, "LINUX", linux)
-    sock: Any = OptionSocket()
-    udp._report_own_address(sock, family)
 
     assert sock.options == options
 

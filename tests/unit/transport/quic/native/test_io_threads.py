@@ -12,8 +12,9 @@ import pytest
 
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic.native.io_threads import NativeIoThreads, ThreadedIds
+from smbquic.transport.quic.packet_info import own_address
 from smbquic.transport.quic.udp import Path as NetworkPath
-from smbquic.transport.quic.udp import UdpEndpoint, own_address
+from smbquic.transport.quic.udp import UdpEndpoint
 from smbquic.transport.socket_options import LINUX
 from tests.polling import eventually
 
