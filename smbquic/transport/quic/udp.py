@@ -201,6 +201,9 @@ class UdpEndpoint:
         fresh = _open(None, self._remote)
         self._forget_socket()
         self._listen_to(fresh)
+        if self.blocked:
+            # What the former socket did not take has to wait for this one.
+            self._loop.add_writer(fresh.fileno(), self._writable)
 
     def close(self) -> None:
         """Close the socket; what is still to be sent is lost."""

@@ -494,6 +494,21 @@ async def test_rebinding_changes_the_port_and_nothing_else(open_endpoint: Open) 
     assert receiver.datagrams == [b"welcome"]
 
 
+async def test_what_waits_is_sent_from_the_new_port(open_endpoint: Open) -> None:
+    receiver = FakeReceiver()
+    server = open_endpoint(receiver, local=LOOPBACK)
+    client = open_endpoint(FakeReceiver(), remote=at(server))
+    sock = failing(client, BlockingIOError())
+    client.send([b"it is me"], (server.local, b""))
+    assert (sock.taken, client.blocked) == ([], True)
+    client.rebind()
+    await receiver.receives(1)
+
+    assert receiver.datagrams == [b"it is me"]
+    assert receiver.paths == [(client.local, b"")]
+    assert not client.blocked
+
+
 async def test_no_call_of_a_socket_waits(open_endpoint: Open) -> None:
     server = open_endpoint(FakeReceiver(), local=LOOPBACK)
     client = open_endpoint(FakeReceiver(), remote=at(server))
