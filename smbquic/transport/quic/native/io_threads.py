@@ -97,8 +97,16 @@ def _address(host: str, port: int, interface: int) -> SocketAddress:
     if ":" not in host:
         return host, port
     if interface:
-        host = f"{host}%{socket.if_indextoname(interface)}"
+        host = f"{host}%{_interface_name(interface)}"
     return host, port, 0, interface
+
+
+def _interface_name(number: int) -> str:
+    try:
+        return socket.if_indextoname(number)
+    except OSError:
+        # It is gone since the datagram came. `getnameinfo` gives the number then, too.
+        return str(number)
 
 
 class ThreadedIds:
