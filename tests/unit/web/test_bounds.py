@@ -35,7 +35,9 @@ async def test_a_client_that_sends_no_further_request_is_disconnected(
 ) -> None:
     await client.get("/healthz")
     monkeypatch.setattr(bounds, "CLIENT_TIMEOUT", 0.01)
-    await client.get("/healthz")
+    # On a busy machine the connection is reset before the answer is read.
+    with suppress(ConnectionError):
+        await client.get("/healthz")
     with pytest.raises((ConnectionError, EOFError)):
         await client.reader.readexactly(1)
 
