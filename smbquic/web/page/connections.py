@@ -1,6 +1,5 @@
 """The connections of a server or a gateway, those that have ended included."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from smbquic.observe.connections import ObservedConnection, connection_facts
@@ -38,8 +37,8 @@ def _ended(service: LimitedService[Any]) -> list[Row]:
     return list(service.ended_connections or ())
 
 
-def _entries(service: LimitedService[Any]) -> Iterator[ObservedConnection | Row]:
-    return iter([*reversed(list(service.connections)), *reversed(_ended(service))])
+def _entries(service: LimitedService[Any]) -> list[ObservedConnection | Row]:
+    return [*reversed(list(service.connections)), *reversed(_ended(service))]
 
 
 def _text_of(entry: ObservedConnection | Row) -> str:

@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from time import time
+from math import inf
+from time import monotonic, time
 from typing import Any, Final
 
 from smbquic.gateway.gateway import Gateway
@@ -24,7 +25,9 @@ from smbquic.web.source import WebSource
 SUMMARY_AGE: Final = 1.0
 """Seconds after which the summary is made anew, which asks the system for the memory."""
 LOST_AGE: Final = 10.0
-"""Seconds after which every connection is asked again how many packets it has lost."""
+"""Seconds, at least, until connections are asked again how many packets they have lost."""
+LOST_SHARE: Final = 0.01
+"""The part of the time, at most, that they are being asked."""
 
 
 class PageData:
@@ -35,7 +38,7 @@ class PageData:
         self.series = TimeSeries(SERIES)
         self._volumes = Volumes()
         self._summary: dict[str, Any] = {}
-        self._summary_time = self._lost_time = 0.0
+        self._summary_time = self._lost_due = 0.0
         self._lost = 0
         source.service.ended_connections = deque(maxlen=ENDED_CONNECTIONS)
 
@@ -55,10 +58,7 @@ class PageData:
         source, service = self.source, self.source.service
         if time() - self._summary_time > SUMMARY_AGE:
             self._summary, self._summary_time = source.summary(), time()
-        if time() - self._lost_time > LOST_AGE:
-            # Before it is known: another browser need not ask meanwhile.
-            self._lost_time = time()
-            self._lost = await lost_packets(service)
+        await self._count_lost()
         return {
             "kind": "server" if isinstance(service, Server) else "gateway",
             "version": version("smbquic"),
@@ -78,6 +78,19 @@ class PageData:
                 "minutes": self.series.minutes.after(minutes),
             },
         }
+
+    async def _count_lost(self) -> None:
+        """Ask the connections how many packets they have lost, unless that was done lately."""
+        started = monotonic()
+        if started < self._lost_due:
+            return
+        # Another browser need not ask meanwhile.
+        self._lost_due = inf
+        try:
+            self._lost = await lost_packets(self.source.service)
+        finally:
+            now = monotonic()
+            self._lost_due = now + max(LOST_AGE, (now - started) / LOST_SHARE)
 
     async def connections(self, query: Query) -> dict[str, Any]:
         """Return a page of the connections."""

@@ -51,6 +51,52 @@ async def test_the_summary_is_asked_for_seldom(
     assert asked == [100_000.0, clock.now]
 
 
+@pytest.mark.parametrize(("seconds", "pause"), [(0.01, 10.0), (0.5, 50.0)])
+async def test_lost_packets_are_counted_seldom(
+    source: Source, clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, pause: float
+) -> None:
+    counted = []
+
+    async def lost_packets(_: object) -> int:
+        clock.now += seconds
+        counted.append(clock.now)
+        return len(counted)
+
+    async def shown() -> int:
+        found = await data.overview(0, 0)
+        return int(found["counts"]["lost_packets"])
+
+    monkeypatch.setattr(module, "monotonic", clock)
+    monkeypatch.setattr(module, "lost_packets", lost_packets)
+    data = PageData(source)
+    assert await shown() == 1
+    clock.now = counted[0] + pause - 0.001
+    assert await shown() == 1
+    clock.now = counted[0] + pause + 0.001
+    assert await shown() == 2
+
+
+async def test_two_browsers_have_lost_packets_counted_once(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, counted = 0, asyncio.Event()
+
+    async def lost_packets(_: object) -> int:
+        nonlocal counts
+        counts += 1
+        await counted.wait()
+        return 7
+
+    monkeypatch.setattr(module, "lost_packets", lost_packets)
+    data = PageData(source)
+    first = asyncio.create_task(data.overview(0, 0))
+    await asyncio.sleep(0)
+    assert (await data.overview(0, 0))["counts"]["lost_packets"] == 0
+    counted.set()
+    assert (await first)["counts"]["lost_packets"] == 7
+    assert counts == 1
+
+
 async def test_samples_are_taken_while_the_page_is_there(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:

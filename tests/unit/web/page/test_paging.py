@@ -1,6 +1,7 @@
 """Pages of long tables, and that making them keeps nobody waiting."""
 
 import asyncio
+from typing import NoReturn
 
 import pytest
 
@@ -35,6 +36,8 @@ async def test_only_so_much_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(paging, "MAX_SCANNED", 100)
     assert await page(100, Query(rows=1)) == ([0], 100, True)
     assert await page(101, Query(rows=1)) == ([0], 100, False)
+    assert await page(200, Query("", offset=99, rows=2)) == ([99], 100, False)
+    assert await page(200, Query("9", offset=18, rows=2)) == ([99], 19, False)
 
 
 async def test_others_are_served_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,8 +45,26 @@ async def test_others_are_served_meanwhile(monkeypatch: pytest.MonkeyPatch) -> N
     await asyncio.sleep(0)
     monkeypatch.setattr(slices, "SLICE", 0.0)
     before = turns.count
-    await page(50, Query(rows=1))
+    await page(50, Query("4", rows=1))
     assert await turns.end() - before >= 49
+
+
+async def test_others_are_served_while_rows_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns()
+    await asyncio.sleep(0)
+    monkeypatch.setattr(slices, "SLICE", 0.0)
+    before = turns.count
+    await page(50, Query(rows=30))
+    assert await turns.end() - before >= 29
+
+
+async def test_without_a_text_only_the_page_is_looked_at() -> None:
+    class Looked(list[int]):
+        def __iter__(self) -> NoReturn:
+            raise AssertionError("all entries were looked at")
+
+    found = await table(Looked(range(1000)), Query(rows=2, offset=7), str, lambda it: {"": it})
+    assert found == {"rows": [{"": 7}, {"": 8}], "matched": 1000, "offset": 7, "complete": True}
 
 
 async def test_rows_are_made_for_the_page_only() -> None:
