@@ -73,7 +73,7 @@ def targets() -> Iterable[Target]:
             _ratio(slow, ("raw-aioquic", "stream", "rate")),
             0.85,
         )
-        for engine in ("qh3", "aioquic"):
+        for engine in ("native", "qh3", "aioquic"):
             yield Target(
                 f"{way}, smbd behind the gateway / our server, {engine}",
                 _ratio((f"gateway-{engine}", way, "rate"), (f"quic-{engine}", way, "rate")),
