@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use quinn_proto::congestion::{BbrConfig, ControllerFactory, CubicConfig, NewRenoConfig};
+use quinn_proto::congestion::{BbrConfig, ControllerFactory, NewRenoConfig};
 use quinn_proto::{IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
 use rustls::RootCertStore;
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -17,6 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::peer::Judge;
+use crate::slow_start::HybridCubicConfig;
 use crate::tickets::Tickets;
 use crate::verifier::{SHARED, provider};
 
@@ -199,7 +200,6 @@ impl ServerConfig {
 fn controller(name: &str, datagram_size: u64) -> Arc<dyn ControllerFactory + Send + Sync> {
     let window = (10 * datagram_size).min(14720.max(2 * datagram_size));
     let mut reno = NewRenoConfig::default();
-    let mut cubic = CubicConfig::default();
     match name {
         // Its own is larger: it takes it for what the path has room for at first.
         "bbr" => Arc::new(BbrConfig::default()),
@@ -207,10 +207,7 @@ fn controller(name: &str, datagram_size: u64) -> Arc<dyn ControllerFactory + Sen
             reno.initial_window(window);
             Arc::new(reno)
         }
-        _ => {
-            cubic.initial_window(window);
-            Arc::new(cubic)
-        }
+        _ => Arc::new(HybridCubicConfig { initial_window: window }),
     }
 }
 

@@ -27,6 +27,7 @@ mod parameters;
 mod peer;
 mod send_queue;
 mod session;
+mod slow_start;
 mod state;
 #[cfg(target_os = "linux")]
 mod table;

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 from smbquic.options.quic import EngineName
@@ -34,8 +34,32 @@ class Ids:
         self.known.discard(connection_id)
 
 
+@dataclass
+class Bottleneck:
+    """A link of `rate` bytes/s in each direction, behind queues of `queue` bytes.
+
+    `dropped` is how many datagrams have found the queue full.
+    """
+
+    rate: float
+    queue: float
+    dropped: int = 0
+    _free_at: dict[str, float] = field(default_factory=dict)
+
+    def leaves_at(self, name: str, size: int, now: float) -> float | None:
+        """Return when a datagram of an end has left the queue; None if it is dropped."""
+        free_at = max(self._free_at.get(name, now), now)
+        if (free_at - now) * self.rate + size > self.queue:
+            self.dropped += 1
+            return None
+        self._free_at[name] = free_at + size / self.rate
+        return self._free_at[name]
+
+
 class Simulation:
-    """A client and a server whose datagrams take 5 ms, if they arrive at all.
+    """A client and a server whose datagrams take `delay` (5 ms), if they arrive at all.
+
+    They pass a `bottleneck` if there is one.
 
     `engines` names those of client and server; one name stands for both. Datagrams above `mtu`
     bytes are lost without a word. The client is at `client_path`, as the server sees it. While it
@@ -64,6 +88,8 @@ class Simulation:
         self.client_path: Path = CLIENT
         self.now = 1000.0
         self.random = random.Random(7)
+        self.delay = DELAY
+        self.bottleneck: Bottleneck | None = None
         self.loss = 0.0
         self.jitter = 0.0
         self.congested = self.removes_marks = False
@@ -141,8 +167,13 @@ class Simulation:
             if name == "server":
                 self.destinations.append(path)
             arrives = name == "client" or path[0] == self.client_path[0]
+            leaves: float | None = self.now
+            if self.bottleneck is not None:
+                leaves = self.bottleneck.leaves_at(name, len(datagram), self.now)
+            if leaves is None:
+                continue
             if arrives and len(datagram) <= self.mtu and self.random.random() >= self.loss:
-                at = self.now + DELAY + self.random.random() * self.jitter
+                at = leaves + self.delay + self.random.random() * self.jitter
                 other = "server" if name == "client" else "client"
                 self._sequence += 1
                 # A congested router marks what it would drop otherwise ([RFC3168] 5).
