@@ -21,6 +21,9 @@ use crate::slow_start::HybridCubicConfig;
 use crate::tickets::Tickets;
 use crate::verifier::{SHARED, provider};
 
+/// Time until larger datagrams are tried again on a path that seemed to carry only small ones.
+const LARGER_AGAIN: Duration = Duration::from_secs(1);
+
 fn invalid(error: impl ToString) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
@@ -258,7 +261,10 @@ impl Settings {
             .congestion_controller_factory(congestion)
             .allow_spin(false);
         let mut discovery = MtuDiscoveryConfig::default();
-        discovery.upper_bound(largest_datagram);
+        discovery
+            .upper_bound(largest_datagram)
+            // It takes the gaps that a full queue leaves for a path that carries less.
+            .black_hole_cooldown(LARGER_AGAIN);
         transport.mtu_discovery_config((largest_datagram > smallest_datagram).then_some(discovery));
         Ok(Self { transport: Arc::new(transport), window: u64::from(window), id_size })
     }

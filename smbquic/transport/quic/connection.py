@@ -90,6 +90,7 @@ class QuicConnection:
         self._started = monotonic()
         self._pump = Pump(engine, endpoint, self, self.receiver.charge, is_client=role.is_client)
         self._final_statistics = PathStatistics()
+        self._shrunk = False
 
     @property
     def client_hello(self) -> ClientHello:
@@ -186,7 +187,7 @@ class QuicConnection:
             for piece in engine.read():
                 take(piece)
         if engine.resized is not None:
-            _log_size(self.name, *engine.resized)
+            self._log_size(*engine.resized)
             engine.resized = None
         if lifecycle.error is None and engine.close_reason is not None:
             self._end(self._error_of(engine.close_reason))
@@ -279,20 +280,21 @@ class QuicConnection:
             return True
         return self.inbound is not None and self.inbound.in_message
 
+    def _log_size(self, before: int, now: int) -> None:
+        """Log another size of datagrams; for administrators up to the first time that it shrinks.
+
+        A peer can have it change any number of times.
+        """
+        if now < before:
+            words = "%s: the path carries less than it did: datagrams of %d bytes instead of %d"
+            level = logging.WARNING
+        else:
+            words, level = "%s: datagrams of %d bytes instead of %d", logging.INFO
+        logger.log(logging.DEBUG if self._shrunk else level, words, self.name, now, before)
+        self._shrunk = self._shrunk or now < before
+
     def _error_of(self, close_reason: CloseReason) -> TransportError | RemoteProtocolError:
         if self.lifecycle.state is QuicState.HANDSHAKE:
             return handshake_failure(close_reason, self.name)
         idle_timeout = self._engine.idle_timeout
         return error_of(close_reason, self.name, idle_timeout, in_message=self._in_message())
-
-
-def _log_size(name: str, before: int, now: int) -> None:
-    if now < before:
-        logger.warning(
-            "%s: the path carries less than it did: datagrams of %d bytes instead of %d",
-            name,
-            now,
-            before,
-        )
-    else:
-        logger.info("%s: datagrams of %d bytes instead of %d", name, now, before)

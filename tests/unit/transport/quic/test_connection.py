@@ -119,6 +119,17 @@ async def test_another_size_of_datagrams_is_logged_once(
     assert harness.engine.resized is None
 
 
+async def test_a_peer_cannot_fill_the_log_with_sizes_of_datagrams(
+    harness: TransportHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for number in range(100):
+        harness.engine.resized = (1472, 1200) if number % 2 == 0 else (1200, 1472)
+        harness.receiver.batch_received(float(number))
+
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize(
     ("verified", "certificates", "shown", "authenticated"),
     [

@@ -80,11 +80,33 @@ def test_a_path_may_shrink_under_a_transfer(
     quiet_while(simulation)
 
     assert received == data
+    size = simulation.datagram_size(sender)
+    # The last of several changes, where a little more has been found to fit meanwhile.
     assert engine.resized is not None
-    former, size = engine.resized
-    assert (former, size) == (before, engine.statistics().datagram_size) or former == sizes.ethernet
+    assert engine.resized[1] == size
     assert 1200 <= size <= after
     assert simulation.client.close_reason is simulation.server.close_reason is None
+
+
+@pytest.mark.parametrize("engines", ["native"])
+def test_large_datagrams_are_tried_again_soon(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines, sizes=ETHERNET)
+    simulation.mtu = 1472
+    simulation.establish()
+    simulation.client.write(b"open")
+    quiet_while(simulation)
+    assert simulation.datagram_size("client") == 1472
+    # As losses do that look like a path which carries less.
+    simulation.mtu = 1300
+    simulation.client.write(bytes(1_000_000))
+    simulation.run(lambda: simulation.datagram_size("client") == 1200)
+    simulation.mtu = 1472
+    simulation.run(lambda: simulation.client.unacknowledged == 0)
+    assert simulation.datagram_size("client") == 1200
+    simulation.advance(1.0)
+    simulation.client.write(bytes(1_000_000))
+    simulation.run(lambda: simulation.client.unacknowledged == 0)
+    assert simulation.datagram_size("client") > 1440
 
 
 def test_an_outage_is_no_narrow_path(simulate: Simulate, engines: str) -> None:
