@@ -14,7 +14,8 @@ sample is taken again, a few times, and marked as noisy in the end. Small operat
 with client and server on a core each: where the kernel puts both on one, by turns, everybody's
 figures go up fivefold. Handshakes are measured in the same way, as many as small operations; a
 twentieth of them by processes of openssl, of which only the server's processor time counts. A slow
-reader takes 1 MB/s, for twice --seconds.
+reader takes 1 MB/s, for twice --seconds; what the status page takes is measured for eight times as
+long.
 
 The network namespaces of both ends, and smbd, need root. Without it all is on loopback, and
 without smbd.

@@ -28,6 +28,7 @@ UNITS = {
     "server_us": "CPU us each, server",
     "unwatched": "MB/s, without the status page",
     "update": "s, longest update of the status page",
+    "update_cpu": "CPU ms for each update, server",
     "growth": "MiB, server's growth",
     "asked": "MiB waiting",
     "taken": "MiB taken",

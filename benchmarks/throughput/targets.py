@@ -120,6 +120,13 @@ def targets() -> Iterable[Target]:
             _ratio((arm, "get", "rate"), (arm, "get", "unwatched")),
             0.97,
         )
+        # Three per cent of a core, as the page asks every two seconds.
+        yield Target(
+            f"processor time of an update of the status page, {engine}, ms",
+            _figure(arm, "get", "update_cpu"),
+            60,
+            at_least=False,
+        )
         yield Target(
             f"update of the status page, {engine}, s",
             _figure(arm, "get", "update"),

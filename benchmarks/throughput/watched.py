@@ -1,22 +1,28 @@
-"""What a server gives to twenty clients while its status page is open."""
+"""What a server gives to twenty clients while its status page is open, and what the page takes."""
 
+import time
 from contextlib import ExitStack
 
-from benchmarks.arms import Arm
+from benchmarks.arms import Arm, Running
 from benchmarks.throughput.bench import Bench, Figures, ignore
 from benchmarks.throughput.networks import FastNetwork
 from benchmarks.throughput.several import Together, fetch_together
 from benchmarks.throughput.web import page_open
+from benchmarks.usage import tree_cpu_seconds
 
 CLIENTS = 20
 TURNS = 4
 """How often they fetch the file with the page open, and how often without."""
+QUIET = 4
+"""How many times --seconds nobody does anything, with the page open and without."""
 
 
 def watched(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, Figures]:
     """Have twenty clients fetch the file at once, with the status page open and closed, in turns.
 
-    Many more clients are connected and do nothing.
+    Many more clients are connected and do nothing. In the end nobody does anything, for the
+    processor time that the page itself takes: rates change by more than that from one minute to the
+    next.
     """
     with_page: list[Together] = []
     without: list[Together] = []
@@ -30,17 +36,34 @@ def watched(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, Figures]:
         fetch_together(bench.workspace, clients)
         for _ in range(TURNS):
             without.append(fetch_together(bench.workspace, clients))
-            with page_open(running.web) as longest:
+            with page_open(running.web) as answers:
                 with_page.append(fetch_together(bench.workspace, clients))
-            update = max(update, longest.seconds)
+            update = max(update, answers.longest)
+        update_cpu = _update_cpu(running, QUIET * bench.seconds)
     return {
         "get": {
             "rate": _rate(with_page),
             "unwatched": _rate(without),
             "update": update,
+            "update_cpu": update_cpu * 1e3,
             "gathering": gathered["seconds"],
         }
     }
+
+
+def _update_cpu(running: Running, seconds: int) -> float:
+    """Return the processor seconds of the server for one update of the page."""
+    assert running.web is not None, "the arm has a web listener"
+    closed = _idle_cpu(running, seconds)
+    with page_open(running.web) as answers:
+        opened = _idle_cpu(running, seconds)
+    return max(opened - closed, 0.0) / answers.count
+
+
+def _idle_cpu(running: Running, seconds: int) -> float:
+    before = tree_cpu_seconds(running.server.pid)
+    time.sleep(seconds)
+    return tree_cpu_seconds(running.server.pid) - before
 
 
 def _rate(transfers: list[Together]) -> float:

@@ -68,32 +68,33 @@ class Visitor:
         self._connection.close()
 
 
-class Longest:
-    """The seconds of the longest answer so far."""
+class Answers:
+    """How many there were so far, and the seconds of the longest."""
 
-    seconds = 0.0
+    count = 0
+    longest = 0.0
 
 
 @contextmanager
-def page_open(listener: WebListener) -> Iterator[Longest]:
+def page_open(listener: WebListener) -> Iterator[Answers]:
     """Update the status page every other second. Raises `ProgramError`."""
-    with _repeated(listener, Visitor.update_page, PAGE_INTERVAL) as longest:
-        yield longest
+    with _repeated(listener, Visitor.update_page, PAGE_INTERVAL) as answers:
+        yield answers
 
 
 @contextmanager
-def metrics_fetched(listener: WebListener) -> Iterator[Longest]:
+def metrics_fetched(listener: WebListener) -> Iterator[Answers]:
     """Fetch the metrics every second. Raises `ProgramError`."""
-    with _repeated(listener, Visitor.fetch_metrics, METRICS_INTERVAL) as longest:
-        yield longest
+    with _repeated(listener, Visitor.fetch_metrics, METRICS_INTERVAL) as answers:
+        yield answers
 
 
 @contextmanager
 def _repeated(
     listener: WebListener, ask: Callable[[Visitor], None], interval: float
-) -> Iterator[Longest]:
+) -> Iterator[Answers]:
     """Have a thread ask at once, and again after each interval, until the block ends."""
-    longest = Longest()
+    answers = Answers()
     over = threading.Event()
 
     def run() -> None:
@@ -101,13 +102,14 @@ def _repeated(
             while not over.is_set():
                 started = time.monotonic()
                 ask(visitor)
-                longest.seconds = max(longest.seconds, time.monotonic() - started)
+                answers.longest = max(answers.longest, time.monotonic() - started)
+                answers.count += 1
                 over.wait(interval)
 
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(run)
         try:
-            yield longest
+            yield answers
         finally:
             over.set()
         try:

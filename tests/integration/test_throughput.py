@@ -68,13 +68,14 @@ def test_a_server_is_measured_while_it_is_watched(tmp_path: Path) -> None:
     # The path of a Unix socket has to be short.
     with TemporaryDirectory() as folder:
         _, figures, printed = measured(
-            Path(folder), arms, "--connections", "3", "--operations", "20"
+            Path(folder), arms, "--connections", "3", "--operations", "20", "--seconds", "1"
         )
     found = figures["watched-qh3"]["get"]
     assert found["rate"] > 0
     assert found["unwatched"] > 0
     assert found["update"] > 0
     assert "s, longest update of the status page" in printed
+    assert "CPU ms for each update, server" in printed
 
 
 @pytest.mark.debian("openssl")
