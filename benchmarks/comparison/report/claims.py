@@ -21,6 +21,8 @@ from benchmarks.comparison.works import ALL as WORKS
 from benchmarks.statistics import Estimate, estimate, paired_ratio
 
 QUIC, QUIC_BBR = "quic-qh3", "quic-bbr"
+NATIVE, NATIVE_BBR = "quic-native", "quic-native-bbr"
+"""The engine that has to be installed by hand: its figures are shown beside those of the other."""
 TCP, TCP_BBR = REFERENCE, "tcp-bbr"
 VPNS = ("wireguard", "openvpn", "ipsec")
 """The real ones: a model decides nothing."""
@@ -133,21 +135,20 @@ def overhead(evidence: Evidence) -> Claim:
     )
     work = "bulk-read"
     link = evidence.link(work, lossy=False)
-    ours = evidence.cell(link, work, QUIC)
     lines: list[list[str]] = []
     behind: list[str] = []
     ahead: list[str] = []
-    for vpn in VPNS:
-        if link is None or ours is None or evidence.cell(link, work, vpn) is None:
+    for arm, vpn in ((arm, vpn) for arm in (QUIC, NATIVE) for vpn in VPNS):
+        if link is None or None in (evidence.cell(link, work, each) for each in (arm, vpn)):
             continue
         ratios = {
-            "bytes on the wire": evidence.compared(link, work, QUIC, vpn, wire_bytes),
-            "goodput": evidence.ratio(link, work, QUIC, vpn, "goodput"),
-            "processor time": evidence.compared(link, work, QUIC, vpn, cpu_seconds),
+            "bytes on the wire": evidence.compared(link, work, arm, vpn, wire_bytes),
+            "goodput": evidence.ratio(link, work, arm, vpn, "goodput"),
+            "processor time": evidence.compared(link, work, arm, vpn, cpu_seconds),
         }
         for name, ratio in ratios.items():
-            lines.append([f"{name}, {QUIC} / {vpn}", *ratio.line, place(link, work)])
-        for outcome, found in ((WORSE, behind), (BETTER, ahead)):
+            lines.append([f"{name}, {arm} / {vpn}", *ratio.line, place(link, work)])
+        for outcome, found in ((WORSE, behind), (BETTER, ahead)) if arm == QUIC else ():
             if names := [name for name, ratio in ratios.items() if ratio.outcome == outcome]:
                 found.append(f"{vpn} in {joined(names)}")
     if not lines:
@@ -191,7 +192,7 @@ def round_trips(evidence: Evidence) -> Claim:
     trips: dict[str, tuple[float, float]] = {}
     lines = []
     for work in ("connect", "connect-again", "connect-resumed"):
-        for arm in (QUIC, TCP, "wireguard", "openvpn", "ipsec"):
+        for arm in (QUIC, NATIVE, TCP, "wireguard", "openvpn", "ipsec"):
             cell = evidence.cell(link, work, arm)
             if cell is None or link is None:
                 continue
@@ -243,6 +244,8 @@ def loss(evidence: Evidence) -> Claim:
     pairs = (
         (QUIC, TCP, "both cubic"),
         (QUIC_BBR, TCP_BBR, "both BBR"),
+        (NATIVE, TCP, "both cubic, engine native"),
+        (NATIVE_BBR, TCP_BBR, "both BBR, engine native"),
         (QUIC_BBR, TCP, "BBR against cubic"),
     )
     found = [(evidence.ratio(link, work, a, b, "goodput"), a, b, w) for a, b, w in pairs]
@@ -275,7 +278,7 @@ def roaming(evidence: Evidence) -> Claim:
     lines: list[list[str]] = []
     survivors: list[str] = []
     dead: list[str] = []
-    for arm in (QUIC, "quic-aioquic", TCP, "wireguard", "openvpn", "ipsec"):
+    for arm in (QUIC, "quic-aioquic", NATIVE, TCP, "wireguard", "openvpn", "ipsec"):
         cell = evidence.cell(link, work, arm)
         if cell is None or link is None:
             continue
@@ -309,12 +312,14 @@ def head_of_line(evidence: Evidence) -> Claim:
     cases: dict[str, list[str]] = {}
     for lossy in (False, True):
         link = evidence.link(work, lossy=lossy)
-        for key in ("p50", "p99"):
-            one = evidence.ratio(link, work, QUIC, TCP, key)
-            if one.estimate is not None and link is not None:
+        for arm, key in ((arm, key) for arm in (QUIC, NATIVE) for key in ("p50", "p99")):
+            one = evidence.ratio(link, work, arm, TCP, key)
+            if one.estimate is None or link is None:
+                continue
+            lines.append([f"{key}, {arm} / {TCP}", *one.line, place(link, work)])
+            if arm == QUIC:
                 case = f"{key} {'with' if lossy else 'without'} loss"
                 cases.setdefault(one.outcome or NOT_MEASURED, []).append(case)
-                lines.append([f"{key}, {QUIC} / {TCP}", *one.line, place(link, work)])
     if not lines:
         return Claim(said, NOT_MEASURED, why)
     parts = [f"{outcome} at {joined(names)}" for outcome, names in cases.items()]

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -21,7 +22,9 @@ def changed(result: dict[str, Any], arm: str, work: str, key: str, factor: float
 def add(result: dict[str, Any], arm: str, like: str) -> None:
     """An arm with the figures of another."""
     result["arms"].append(arm)
-    result["visits"] += [{**v, "arm": arm} for v in result["visits"] if v["arm"] == like]
+    result["visits"] += [
+        {**deepcopy(visit), "arm": arm} for visit in result["visits"] if visit["arm"] == like
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +119,26 @@ def test_loss_is_compared_with_the_same_congestion_control(make_result: MakeResu
     )
     assert [line[2] for line in answer.lines] == [WORSE, SAME, BETTER]
     assert all("1.0% loss" in line[3] for line in answer.lines)
+
+
+def test_the_engine_native_is_shown_and_decides_nothing(make_result: MakeResult) -> None:
+    result = make_result()
+    before = [claim(Evidence([result])) for claim in (claims.overhead, claims.head_of_line)]
+    add(result, "quic-native", like="quic-qh3")
+    changed(result, "quic-native", "bulk-read", "goodput", 0.01)
+    after = [claim(Evidence([result])) for claim in (claims.overhead, claims.head_of_line)]
+    for one, other in zip(before, after, strict=True):
+        assert one.outcome == other.outcome
+        assert list(one.lines) == [line for line in other.lines if "quic-native" not in line[0]]
+    assert [line[2] for line in after[0].lines if "goodput, quic-native" in line[0]] == [WORSE]
+
+
+def test_losses_of_the_engine_native_are_compared_too(make_result: MakeResult) -> None:
+    result = make_result()
+    add(result, "tcp-bbr", like="tcp-encrypted")
+    add(result, "quic-native-bbr", like="tcp-encrypted")
+    changed(result, "quic-native-bbr", "bulk-read", "goodput", 0.01)
+    assert claims.loss(Evidence([result])).outcome.endswith("worse with both BBR, engine native.")
 
 
 def test_the_answer_names_the_arms_that_survive(make_result: MakeResult) -> None:
