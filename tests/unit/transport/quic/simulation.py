@@ -167,9 +167,7 @@ class Simulation:
             if name == "server":
                 self.destinations.append(path)
             arrives = name == "client" or path[0] == self.client_path[0]
-            leaves: float | None = self.now
-            if self.bottleneck is not None:
-                leaves = self.bottleneck.leaves_at(name, len(datagram), self.now)
+            leaves = self._leaves_at(name, len(datagram))
             if leaves is None:
                 continue
             if arrives and len(datagram) <= self.mtu and self.random.random() >= self.loss:
@@ -182,6 +180,11 @@ class Simulation:
                 if self.removes_marks:
                     ecn = 0
                 self._flying.append((at, self._sequence, other, datagram, ecn))
+
+    def _leaves_at(self, name: str, size: int) -> float | None:
+        if self.bottleneck is None:
+            return self.now
+        return self.bottleneck.leaves_at(name, size, self.now)
 
     def _deliver(self, name: str, datagram: bytes, ecn: int) -> None:
         if name == "server" and self._server is None:
