@@ -9,6 +9,7 @@ nothing of how BBR varies there.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from benchmarks.arms import AGAIN, REFERENCE
@@ -138,7 +139,7 @@ def overhead(evidence: Evidence) -> Claim:
     lines: list[list[str]] = []
     behind: list[str] = []
     ahead: list[str] = []
-    for arm, vpn in ((arm, vpn) for arm in (QUIC, NATIVE) for vpn in VPNS):
+    for arm, vpn in product((QUIC, NATIVE), VPNS):
         if link is None or None in (evidence.cell(link, work, each) for each in (arm, vpn)):
             continue
         ratios = {
@@ -148,7 +149,9 @@ def overhead(evidence: Evidence) -> Claim:
         }
         for name, ratio in ratios.items():
             lines.append([f"{name}, {arm} / {vpn}", *ratio.line, place(link, work)])
-        for outcome, found in ((WORSE, behind), (BETTER, ahead)) if arm == QUIC else ():
+        if arm != QUIC:
+            continue
+        for outcome, found in ((WORSE, behind), (BETTER, ahead)):
             if names := [name for name, ratio in ratios.items() if ratio.outcome == outcome]:
                 found.append(f"{vpn} in {joined(names)}")
     if not lines:
@@ -312,7 +315,7 @@ def head_of_line(evidence: Evidence) -> Claim:
     cases: dict[str, list[str]] = {}
     for lossy in (False, True):
         link = evidence.link(work, lossy=lossy)
-        for arm, key in ((arm, key) for arm in (QUIC, NATIVE) for key in ("p50", "p99")):
+        for arm, key in product((QUIC, NATIVE), ("p50", "p99")):
             one = evidence.ratio(link, work, arm, TCP, key)
             if one.estimate is None or link is None:
                 continue
