@@ -92,7 +92,7 @@ class Renamer:
         # All that may raise `RetryAfter` comes before anything is changed, as the handler is called
         # again from its beginning.
         access = _ADD_SUBDIRECTORY if entry.is_directory else _ADD_FILE
-        folder = self._check_folder(new_name, access)
+        folder = self._check_folder(entry, new_name, access)
         break_others(entry, BreakCause.MOVE)
         if new_name == entry.file.name:
             return
@@ -130,7 +130,7 @@ class Renamer:
         if entry.file_state.delete_pending or entry.file.stream or not self._may_link(entry):
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
         # A further name breaks what a new name breaks. [MS-FSA] 2.1.4.12, FileLinkInformation
-        folder = self._check_folder(new_name, _ADD_FILE)
+        folder = self._check_folder(entry, new_name, _ADD_FILE)
         break_others(entry, BreakCause.MOVE)
         if replace:
             self._check_replaced(entry, new_name)
@@ -187,18 +187,12 @@ class Renamer:
             break_grants(state, BreakCause.MOVE)
         return True
 
-    def _check_folder(self, new_name: str, access: int) -> Hashable:
+    def _check_folder(self, entry: Open, new_name: str, access: int) -> Hashable:
         """Check the folder of the new name, and return its key.
 
         As on Windows, the folder is opened for that, and so its share modes matter.
         """
-        folder = new_name.rpartition("\\")[0]
-        try:
-            file, _ = self._storage.open(folder, directory=True)
-        except (FileNotFoundError, NotADirectoryError):
-            raise PathNotFound(folder) from None
-        key, name = file.key, file.name
-        file.close()
+        key, name = self._folder(entry, parent_of(new_name))
         descriptor = self._descriptors.folder(self._storage, name)
         if descriptor is not None and not granted(descriptor, self._token) & access:
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
@@ -206,6 +200,19 @@ class Renamer:
         if state is not None:
             break_for_open(state, access, _SHARED, overwrites=False, mine=None)
         return key
+
+    def _folder(self, entry: Open, name: str) -> tuple[Hashable, str]:
+        """Return the key of a folder, and its name in real case. Raises PathNotFound."""
+        if name == parent_of(entry.file.name):
+            return entry.file.parent_key, name
+        try:
+            folder, _ = self._storage.open(name, directory=True)
+        except (FileNotFoundError, NotADirectoryError):
+            raise PathNotFound(name) from None
+        try:
+            return folder.key, folder.name
+        finally:
+            folder.close()
 
     def _check_replaced(self, entry: Open, new_name: str) -> None:
         """Refuse to replace what is open, read-only, marked for deletion, or a folder."""

@@ -54,6 +54,8 @@ class LocalStorage(Storage):
         """
         self._path = root.absolute()
         self._tree = FolderTree(root, read_only=read_only, links=links)
+        # Asked for with each CREATE of some clients, by way of `volume`; it does not change.
+        self._created = self._tree.stat("").creation_time
         self._told_replaced = False
         self.read_only = read_only
         self.capabilities = _CAPABILITIES
@@ -134,7 +136,7 @@ class LocalStorage(Storage):
             name_max=MAX_UNITS,
             label=self._tree.label,
             serial=(identity >> 32 ^ identity) & 0xFFFF_FFFF,
-            created=self._tree.stat("").creation_time,
+            created=self._created,
             file_system="NTFS",
         )
 

@@ -117,9 +117,12 @@ class FolderTree:
     @property
     def is_gone(self) -> bool:
         """Whether the root was deleted: nothing can be in it, or made in it, any more."""
+        with self.root as root:
+            return self._is_deleted(root)
+
+    def _is_deleted(self, root: int) -> bool:
         try:
-            with self.root as root:
-                return self._counts_links and not os.fstat(root).st_nlink
+            return self._counts_links and not os.fstat(root).st_nlink
         except OSError as error:
             if error.errno != errno.ESTALE:
                 raise
@@ -138,8 +141,9 @@ class FolderTree:
         `visit` is called with the descriptor and the name of each folder on the way, from the root
         on. Raises PathNotFound, also for what is no folder, and RootGone.
         """
-        self.require_root()
         with self.root as root:
+            if self._is_deleted(root):
+                raise RootGone(self.label)
             here = os.dup(root)
         real = []
         try:

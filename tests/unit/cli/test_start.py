@@ -21,8 +21,9 @@ except SystemExit as end:
     assert end.code == 0
 assert not collected
 assert gc.isenabled()
+assert gc.get_threshold() == (5_000, 10, 10)
 """
 
 
-def test_nothing_is_collected_while_the_program_is_imported() -> None:
+def test_nothing_is_collected_while_the_program_is_imported_and_little_later() -> None:
     assert "smbquic.cli.main" in imported(STARTING)
