@@ -23,5 +23,5 @@ def handle(context: Context, request: Request) -> Reply | Pending:
 
 
 async def _flush(context: Context, entry: Open, disk: DiskMonitor) -> Reply:
-    await context.in_thread(disk.flush, entry.file.flush)
+    await context.in_thread(disk.flush_on_thread, entry.file.flush)
     return Reply(FlushResponse())

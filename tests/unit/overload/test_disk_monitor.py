@@ -12,6 +12,7 @@ from smbquic.options.limits import Limits
 from smbquic.overload.disk_monitor import (
     QUICK_FLUSH,
     QUICK_FLUSHES,
+    QUICK_ON_THREAD,
     SLOW_OPERATION,
     SLOW_PERIOD,
     SMALL_READ,
@@ -125,6 +126,23 @@ def test_flushes_are_quick_after_many_that_were(clock: Clock, disk: DiskMonitor)
         assert not disk.flushes_quickly
         disk.flush(lambda: None)
     assert disk.flushes_quickly
+
+
+def test_a_flush_on_a_thread_may_wait_for_the_event_loop(clock: Clock, disk: DiskMonitor) -> None:
+    for _ in range(QUICK_FLUSHES):
+        assert not disk.flushes_quickly
+        disk.flush_on_thread(lambda: clock.advance(QUICK_ON_THREAD / 2))
+    assert disk.flushes_quickly
+    # Was it the disk? On the event loop nothing else takes time.
+    disk.flush(lambda: clock.advance(QUICK_ON_THREAD / 2))
+    assert not disk.flushes_quickly
+
+
+def test_a_disk_that_flushes_slowly_is_left_to_threads(clock: Clock, disk: DiskMonitor) -> None:
+    for _ in range(QUICK_FLUSHES - 1):
+        disk.flush_on_thread(lambda: None)
+    disk.flush_on_thread(lambda: clock.advance(2 * QUICK_ON_THREAD))
+    assert not disk.flushes_quickly
 
 
 def test_flushes_of_a_slow_disk_are_not_quick(clock: Clock, disk: DiskMonitor) -> None:

@@ -72,6 +72,7 @@ async def test_a_disk_that_flushes_quickly_is_not_left_to_threads(
     threads: list[int] = []
     monkeypatch.setattr(LocalFile, "flush", lambda _: threads.append(threading.get_ident()))
     monkeypatch.setattr(disk_monitor, "QUICK_FLUSH", 60.0)
+    monkeypatch.setattr(disk_monitor, "QUICK_ON_THREAD", 60.0)
     file_id = await client.open("x")
     for _ in range(QUICK_FLUSHES + 1):
         assert (await client.call(FlushRequest(file_id))).status == NtStatus.SUCCESS
