@@ -146,7 +146,9 @@ async def tcp_relay(port: int) -> AsyncIterator[ByteRelay]:
 
     async def move() -> None:
         for writer in writers:
-            writer.transport.abort()
+            # One whose connection is lost cannot be aborted any more.
+            if not writer.is_closing():
+                writer.transport.abort()
         writers.clear()
 
     listener = await asyncio.start_server(carry, "127.0.0.1", 0)
