@@ -39,6 +39,7 @@ WORKS: dict[str, Callable[[Client, Request], Awaitable[Figures]]] = {
         operations.random_read,
         operations.loaded_latency,
         operations.repeated,
+        operations.reads_for_a_time,
     )
 }
 

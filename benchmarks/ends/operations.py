@@ -69,6 +69,17 @@ async def repeated(client: Client, request: Request) -> Figures:
     return {**stopwatch.report(), **latencies(times)}
 
 
+async def reads_for_a_time(client: Client, request: Request) -> Figures:
+    """Read blocks anywhere in a file for some `seconds`, one at a time."""
+    async with client.connected() as share, AsyncExitStack() as stack:
+        read = await _read(share, request["path"], stack)
+        times = []
+        end = time.monotonic() + request["seconds"]
+        while time.monotonic() < end:
+            times.append(await timed(read))
+    return latencies(times)
+
+
 Operation = Callable[[], Awaitable[object]]
 
 

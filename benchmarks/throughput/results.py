@@ -13,6 +13,7 @@ NOISE = 0.1
 """Processor seconds per second of others, above which a sample is noisy."""
 UNITS = {
     "rate": "MB/s",
+    "slowest": "of the clients' mean rate, the slowest client",
     "client_cpu": "CPU s/GiB, client",
     "server_cpu": "CPU s/GiB, server",
     "main_cpu": "CPU s/GiB, server's main process",

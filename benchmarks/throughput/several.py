@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 from benchmarks.arms import Arm
 from benchmarks.programs import Perform, ProgramError
@@ -15,13 +16,16 @@ from benchmarks.usage import TICK, table, tree_cpu_seconds
 from benchmarks.workspace import Workspace
 
 CLIENTS = 4
+READING = 0.8
+"""For how much of the time that the transfers took a fifth client reads beside them."""
 
 
 def several_clients(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, Figures]:
     """Have four clients fetch the file at the same time, each into a file of its own.
 
     The processor time of the server's main process and of its workers are told apart, since the
-    workers' shows what they could do with a core each.
+    workers' shows what they could do with a core each. Then they fetch it once more, while a fifth
+    client reads 4 KiB at a time.
     """
     with arm.start(network, bench.workspace) as running, ExitStack() as stack:
         clients = [stack.enter_context(running.client()) for _ in range(CLIENTS)]
@@ -31,24 +35,47 @@ def several_clients(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, F
             after - first
             for after, first in zip(_server_seconds(running.server.pid), before, strict=True)
         )
+        reader = stack.enter_context(running.client())
+        read = _read_beside(bench.workspace, clients, reader, READING * together.seconds)
     gibibytes = together.size / GIBIBYTE
     return {
         "get": {
             "rate": together.size / together.seconds / 1e6,
+            "slowest": together.slowest,
             "client_cpu": together.cpu_seconds / gibibytes,
             "main_cpu": main / gibibytes,
             "workers_cpu": workers / gibibytes,
-        }
+        },
+        "read": read,
     }
+
+
+def _read_beside(
+    workspace: Workspace, clients: Sequence[Perform], reader: Perform, seconds: float
+) -> Figures:
+    """Have a client read blocks for a time while others fetch the file; return how long they take.
+
+    The time has to be shorter than the others take.
+    """
+    request = {"work": "reads-for-a-time", "path": FILE, "seconds": seconds}
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(reader, request, ignore)
+        fetch_together(workspace, clients)
+        done = reading.result()
+    return {name: done[name] * 1e6 for name in ("p50", "p90", "p99", "max")}
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Transfers at the same time: bytes and processor seconds of all, and how long it took."""
+    """Transfers at the same time: bytes and processor seconds of all, and how long it took.
+
+    `slowest` is the rate of the slowest client, over the mean of all of their rates.
+    """
 
     size: int
     cpu_seconds: float
     seconds: float
+    slowest: float
 
 
 def fetch_together(workspace: Workspace, clients: Sequence[Perform]) -> Together:
@@ -72,8 +99,12 @@ def fetch_together(workspace: Workspace, clients: Sequence[Perform]) -> Together
     ]
     if problems:
         raise ProgramError("; ".join(problems))
+    rates = [each["bytes"] / each["seconds"] for each in done]
     return Together(
-        sum(each["bytes"] for each in done), sum(each["cpu_seconds"] for each in done), seconds
+        sum(each["bytes"] for each in done),
+        sum(each["cpu_seconds"] for each in done),
+        seconds,
+        min(rates) / mean(rates),
     )
 
 

@@ -54,12 +54,14 @@ def test_a_small_run_measures_and_checks_every_arm(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("network_namespaces")
 def test_processor_time_of_workers_is_told_apart(tmp_path: Path) -> None:
-    _, figures, printed = measured(tmp_path, {"four-qh3-worker": ["get"]})
-    [found] = figures["four-qh3-worker"].values()
+    _, figures, printed = measured(tmp_path, {"four-qh3-worker": ["get", "read"]})
+    found = figures["four-qh3-worker"]["get"]
     assert found["rate"] > 0
     assert found["client_cpu"] > 0
     assert found["workers_cpu"] > 0
     assert "CPU s/GiB, its workers" in printed
+    assert 0 < found["slowest"] <= 1
+    assert figures["four-qh3-worker"]["read"]["p50"] > 0
 
 
 @pytest.mark.usefixtures("network_namespaces")
