@@ -24,7 +24,6 @@ import smbquic
 from smbquic.api import server
 from smbquic.api.gateway import GatewayOptions, gateway
 from smbquic.options.gateway import PoolOptions
-from tests.interop.processes import running_smbd
 
 SERVE = server.serve
 INSIDE = "tcp://127.0.0.1:0"
@@ -75,6 +74,9 @@ async def smbd_behind_gateway(
     **options: Any,
 ) -> AsyncIterator[SmbdServing]:
     """Serve one folder with smbd to one user, over TCP and through gateways."""
+    # It imports a plugin, which pytest itself has to be the first to import.
+    from tests.interop.processes import running_smbd
+
     [(name, share)], [(user, password)] = shares.items(), users.items()
     assert name == "data"
     assert isinstance(share, Path)
