@@ -232,6 +232,10 @@ class QuicConnection:
         """Begin an orderly end: what was written is still delivered."""
         if self.lifecycle.error is None:
             self._end(ConnectionClosed(reason or "the connection was closed"), reason)
+            if self._engine.unacknowledged:
+                # A second packet has the peer acknowledge the last one at once ([RFC9000] 13.2.2),
+                # and not some 25 ms later: until then it would take the connection for open.
+                self._engine.ping()
             self._pump.schedule_flush()
 
     def fail(self, error: RemoteProtocolError, code: int, phrase: str) -> None:

@@ -28,6 +28,18 @@ async def test_closing_does_not_wait_forever(
     assert harness.endpoint.sent[-1] == b"bye 0 done"
 
 
+@pytest.mark.parametrize("unacknowledged", [0, 10])
+async def test_who_closes_has_the_peer_acknowledge_at_once(
+    harness: TransportHarness, unacknowledged: int
+) -> None:
+    harness.engine.unacknowledged = unacknowledged
+    harness.transport.close()
+    assert harness.engine.pings == (unacknowledged > 0)
+    harness.transport.close()
+    assert harness.engine.pings == (unacknowledged > 0)
+    harness.engine.unacknowledged = 0
+
+
 async def test_the_end_of_the_closing_period_is_reported(harness: TransportHarness) -> None:
     harness.transport.close()
     await harness.transport.wait_closed()
