@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from benchmarks import samba
 from benchmarks.arms import Arm
 from benchmarks.ends.options import USER
-from benchmarks.throughput.bench import FILE, Bench, Figures, ignore
+from benchmarks.throughput.bench import FILE, Bench, Figures, ignore, percentiles
 from benchmarks.throughput.networks import FastNetwork
 from benchmarks.throughput.web import metrics_fetched
 from benchmarks.usage import tree_cpu_seconds
@@ -42,7 +42,7 @@ def latencies(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, Figures
                 used = tree_cpu_seconds(server) - before
             results[operation] = {
                 "operations": count / done["seconds"],
-                **{name: done[name] * 1e6 for name in ("p50", "p90", "p99", "max")},
+                **percentiles(done),
                 "client_us": done["cpu_seconds"] / count * 1e6,
                 "server_us": used / count * 1e6,
             }

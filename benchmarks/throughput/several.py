@@ -10,7 +10,7 @@ from statistics import mean
 
 from benchmarks.arms import Arm
 from benchmarks.programs import Perform, ProgramError
-from benchmarks.throughput.bench import FILE, GIBIBYTE, Bench, Figures, ignore
+from benchmarks.throughput.bench import FILE, GIBIBYTE, Bench, Figures, ignore, percentiles
 from benchmarks.throughput.networks import FastNetwork
 from benchmarks.usage import TICK, table, tree_cpu_seconds
 from benchmarks.workspace import Workspace
@@ -61,8 +61,7 @@ def _read_beside(
     with ThreadPoolExecutor(1) as thread:
         reading = thread.submit(reader, request, ignore)
         fetch_together(workspace, clients)
-        done = reading.result()
-    return {name: done[name] * 1e6 for name in ("p50", "p90", "p99", "max")}
+        return percentiles(reading.result())
 
 
 @dataclass(frozen=True, slots=True)
