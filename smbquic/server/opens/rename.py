@@ -190,7 +190,7 @@ class Renamer:
     def _check_folder(self, entry: Open, new_name: str, access: int) -> Hashable:
         """Check the folder of the new name, and return its key.
 
-        As on Windows, the folder is opened for that, and so its share modes matter.
+        As on Windows, where the folder is opened for that, share modes of its opens matter.
         """
         key, name = self._folder(entry, parent_of(new_name))
         descriptor = self._descriptors.folder(self._storage, name)
@@ -204,6 +204,7 @@ class Renamer:
     def _folder(self, entry: Open, name: str) -> tuple[Hashable, str]:
         """Return the key of a folder, and its name in real case. Raises PathNotFound."""
         if name == parent_of(entry.file.name):
+            # The folder that the file is in need not be looked for.
             return entry.file.parent_key, name
         try:
             folder, _ = self._storage.open(name, directory=True)
