@@ -16,7 +16,7 @@ from smbquic.wire.oplock_break import LeaseBreakNotification
 ITSELF = "."
 """The name of the share's root among its own entries."""
 
-_MOST_UNKNOWN = 1000
+_MOST_CHANGED = 1000
 """Names that changed since a listing, before the listing is given up."""
 _SPECIAL = frozenset('~:*?<>"|')
 """What makes a name mean something else than what a listing shows: a short name (``LONGNA~1``), a
@@ -31,11 +31,24 @@ class CachedEntry(NamedTuple):
     at: float
 
 
+class _Listing:
+    """That all entries were listed at a time of the clock, and the names that have changed since."""
+
+    __slots__ = ("at", "changed")
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.changed: set[str] = set()
+
+
 class CachedFolder(CacheLease):
     """The entries of a folder. It is open on the server for as long as it has the lease.
 
     `lost` is called once, when it has lost the lease. A result is only stored with the `version`
     that there was before the server was asked: what changes meanwhile raises it.
+
+    `find` may run on any thread while the event loop changes what is known. So the listing, which
+    shows what is not there, ends before entries go, and begins after they have come.
     """
 
     capability = GlobalCapabilities.DIRECTORY_LEASING
@@ -60,8 +73,7 @@ class CachedFolder(CacheLease):
         self._lost = lost
         self._entries: dict[str, CachedEntry] = {}
         """By the name without its case; of names that only differ in case there is one."""
-        self._unknown: set[str] = set()
-        self._listed_at: float | None = None
+        self._listing: _Listing | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -76,9 +88,13 @@ class CachedFolder(CacheLease):
 
         `exact_since` is when the file got a lease of its own: since then, nothing of it changed.
         """
-        entry = self._entries.get(fold(name))
+        listing, version, folded = self._listing, self.version, fold(name)
+        listed_at = None if listing is None or folded in listing.changed else listing.at
+        entry = self._entries.get(folded)
         if entry is None:
-            return self._absent(name)
+            # What has changed meanwhile may have hidden an entry from the search.
+            is_same = self._listing is listing and self.version == version
+            return self._absent(name, listed_at) if listed_at is not None and is_same else None
         # By another case of its name, a server may find the same file, another one, or none.
         return entry if entry.name == name and self._is_current(entry, exact_since) else None
 
@@ -90,27 +106,26 @@ class CachedFolder(CacheLease):
             return True
         return exact_since is not None and exact_since <= entry.at
 
-    def _absent(self, name: str) -> CachedEntry | None:
-        """Return that there is no such file, if the listing shows it.
+    def _absent(self, name: str, listed_at: float) -> CachedEntry | None:
+        """Return that there is no such file, as the listing does not have it.
 
         The server may find a file by other names than those that it lists: in another case, by a
         short name, without dots and blanks at the end. Only plain names are sure.
         """
-        if self._listed_at is None or not self.is_leased or fold(name) in self._unknown:
-            return None
         plain = name.isascii() and not _SPECIAL & set(name) and name[-1] not in ". "
-        return CachedEntry(name, None, self._listed_at) if plain else None
+        return CachedEntry(name, None, listed_at) if plain and self.is_leased else None
 
     def listing(self) -> list[Stat] | None:
         """Return all entries, if all of them are known."""
-        if self._listed_at is None or self._unknown:
+        listing = self._listing
+        if listing is None or listing.changed:
             return None
         found = [
             entry
             for folded, entry in self._entries.items()
             if entry.stat is not None and folded != ITSELF
         ]
-        if self._clock() - self._listed_at >= self._limits.ttl and not self.is_leased:
+        if self._clock() - listing.at >= self._limits.ttl and not self.is_leased:
             return None
         if not all(self._is_current(entry, None) for entry in found):
             return None
@@ -127,35 +142,33 @@ class CachedFolder(CacheLease):
         if known is not None and known.stat is not None and known.name != name:
             return  # the name as it is listed stays
         self._entries[folded] = CachedEntry(name, stat, self._clock())
-        self._unknown.discard(folded)
+        if self._listing is not None:
+            self._listing.changed.discard(folded)
 
     def store_listing(self, entries: Sequence[Stat], version: int) -> None:
         """Remember all entries."""
         if version != self.version or len(entries) > self._limits.entries:
             return
         now = self._clock()
+        known = {fold(stat.name): CachedEntry(stat.name, stat, now) for stat in entries}
+        is_whole = len(known) == len(entries)  # no names that only differ in case
         itself = self._entries.get(ITSELF)
-        self._entries = {fold(stat.name): CachedEntry(stat.name, stat, now) for stat in entries}
-        self._give_up_listing()
-        if len(self._entries) == len(entries):  # no names that only differ in case
-            self._listed_at = now
         if itself is not None:
-            self._entries[ITSELF] = itself
+            known[ITSELF] = itself
+        self._listing = None
+        self._entries = known
+        self._listing = _Listing(now) if is_whole else None
 
     def forget(self, name: str) -> None:
         """Drop what is known of a name, as it changes."""
         self.version += 1
         folded = fold(name)
+        listing = self._listing
+        if listing is not None and name != ITSELF:
+            listing.changed.add(folded)
+            if len(listing.changed) > _MOST_CHANGED:
+                self._listing = None
         self._entries.pop(folded, None)
-        if name == ITSELF or self._listed_at is None:
-            return
-        self._unknown.add(folded)
-        if len(self._unknown) > _MOST_UNKNOWN:
-            self._give_up_listing()
-
-    def _give_up_listing(self) -> None:
-        self._listed_at = None
-        self._unknown.clear()
 
     def opened(self, response: CreateResponse) -> None:
         """See `CacheLease`."""
@@ -166,8 +179,8 @@ class CachedFolder(CacheLease):
         """See `CacheLease`."""
         self.version += 1
         self.misses = 0
+        self._listing = None
         self._entries = {}
-        self._give_up_listing()
 
     def reduce(self, notification: LeaseBreakNotification) -> None:
         """See `CacheLease`. With less than the whole lease, the folder is not kept open."""

@@ -95,7 +95,7 @@ NUMBERS = {
     "FIRST_AHEAD": [256 << 10],
     "MOST_AHEAD": [4 << 20],
     "LIST_AFTER": [3],
-    "_MOST_UNKNOWN": [1000],
+    "_MOST_CHANGED": [1000],
     "_EPOCHS": [1 << 16],
     "_NEWER": [1 << 15],
 }

@@ -1,5 +1,8 @@
 """What a folder's lease lets a cache answer, and for how long."""
 
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -233,3 +236,34 @@ def test_without_a_lease_for_a_time_if_somebody_wants_that() -> None:
     case.clock.now += 0.1
     assert case.found("a") is None
     assert case.folder.listing() is None
+
+
+@pytest.mark.parametrize("change", ["a name changes", "it is asked for anew", "all is forgotten"])
+def test_another_thread_never_misses_a_file_while_what_is_known_changes(change: str) -> None:
+    """A mount asks on the threads of libfuse, and would tell a program that the file is not there."""
+    fixture = Fixture()
+    folder = fixture.folder
+    listed = [stat("there")]
+    ended = threading.Event()
+
+    def look() -> set[Any]:
+        found = set()
+        while not ended.is_set():
+            entry = folder.find("there")
+            found.add(entry is None or entry.stat is not None)
+        return found
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            answers = [pool.submit(look) for _ in range(2)]
+            for _ in range(20_000):
+                folder.store_listing(listed, folder.version)
+                folder.purge() if change == "all is forgotten" else folder.forget("there")
+                if change == "it is asked for anew":
+                    fixture.store("there", stat("there"))
+            ended.set()
+            assert [each.result() for each in answers] == [{True}, {True}]
+    finally:
+        sys.setswitchinterval(interval)
