@@ -37,6 +37,9 @@ class ContentOwner(Protocol):
     def lost(self, content: "CachedContent") -> None:
         """Note that a file may have another name now, and others may need it closed."""
 
+    def renamed(self, content: "CachedContent", path: str) -> None:
+        """Note that a file is about to have another path."""
+
     def now(self) -> float:
         """Return the time of the clock."""
 
@@ -132,6 +135,7 @@ class CachedContent(CacheLease):
 
     def renamed(self, path: str) -> None:
         """Note that the file has another path now, after the cache was told of the change."""
+        self._owner.renamed(self, path)
         self.path = path
         self._opens.renamed(path)
 

@@ -37,6 +37,8 @@ class CachedFiles:
         self._changed = changed
         self._blocks = BlockCache(limits.bytes)
         self._files: dict[str, CachedContent] = {}
+        self._lost: dict[str, list[CachedContent]] = {}
+        """Files that programs have open still, although their names may mean others by now."""
         self._unused: OrderedDict[CachedContent, asyncio.TimerHandle] = OrderedDict()
         """Files that no program has open, and what closes them in the end."""
         self._closing = RunningTasks()
@@ -44,6 +46,11 @@ class CachedFiles:
     def known(self, path: str) -> CachedContent | None:
         """Return a file that is open, or kept open."""
         return self._files.get(path)
+
+    def opened(self, path: str) -> list[CachedContent]:
+        """Return the files with this path that are open, or kept open. Any thread may ask."""
+        known = self._files.get(path)
+        return [*(() if known is None else (known,)), *self._lost.get(path, ())]
 
     async def open(self, path: str, mode: FileMode, parent_key: bytes | None) -> CachedFile:
         """Open a file by its canonical path."""
@@ -78,6 +85,7 @@ class CachedFiles:
         content.users.pop(file, None)
         if content.users:
             return
+        self._forget_lost(content)
         kept = self._files.get(content.path) is content and content.keeps_name
         if not kept or content.wrote or not content.is_open:
             self._forget(content)
@@ -106,10 +114,29 @@ class CachedFiles:
 
     def lost(self, content: CachedContent) -> None:
         """See `ContentOwner`: who has it open keeps it; others open it anew."""
-        if content.users:
-            self._forget(content)
-        else:
+        if not content.users:
             self._drop(content)
+        elif self._files.get(content.path) is content:
+            self._forget(content)
+            self._lost.setdefault(content.path, []).append(content)
+
+    def renamed(self, content: CachedContent, path: str) -> None:
+        """See `ContentOwner`."""
+        if self._forget_lost(content):
+            self._lost.setdefault(path, []).append(content)
+
+    def _forget_lost(self, content: CachedContent) -> bool:
+        """Return whether it was lost."""
+        same = self._lost.get(content.path, [])
+        if content not in same:
+            return False
+        # Another list, as another thread may be looking at this one.
+        left = [other for other in same if other is not content]
+        if left:
+            self._lost[content.path] = left
+        else:
+            del self._lost[content.path]
+        return True
 
     async def detach(self, path: str) -> None:
         """Let go of a file, and of all in a folder, before its name changes.
@@ -132,7 +159,8 @@ class CachedFiles:
 
     async def drain(self, folder: str) -> None:
         """Have the server know what was written to the files of a folder."""
-        for content in list(self._files.values()):
+        lost = [content for contents in self._lost.values() for content in contents]
+        for content in [*self._files.values(), *lost]:
             if content.path.rpartition("/")[0] == folder:
                 await content.drain()
 

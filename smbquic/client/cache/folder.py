@@ -32,7 +32,7 @@ class CachedEntry(NamedTuple):
 
 
 class _Listing:
-    """That all entries were listed at a time of the clock, and the names that have changed since."""
+    """When all entries were listed, by the clock, and the names that have changed since."""
 
     __slots__ = ("at", "changed")
 
@@ -67,6 +67,8 @@ class CachedFolder(CacheLease):
         self.misses = 0
         """Entries that were asked for and not known."""
         self.leased_at = 0.0
+        self.is_broken = False
+        """Whether its lease was broken, which may happen before the CREATE is answered."""
         self._is_closed = False
         self._limits = limits
         self._clock = clock
@@ -185,6 +187,7 @@ class CachedFolder(CacheLease):
     def reduce(self, notification: LeaseBreakNotification) -> None:
         """See `CacheLease`. With less than the whole lease, the folder is not kept open."""
         super().reduce(notification)
+        self.is_broken = True
         if self.handle is not None and not self.is_leased:
             self._lost(self)
 

@@ -85,7 +85,7 @@ class CachedFolders:
                 self._pause(path)
                 return None
             raise
-        if folder.handle is None and not self._limits.ttl:
+        if folder.handle is None and (folder.is_broken or not self._limits.ttl):
             self._pause(path)
             return None
         self._folders[path] = folder

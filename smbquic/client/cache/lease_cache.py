@@ -50,10 +50,10 @@ class LeaseCache:
         place = canonical(path)
         parent, name = _split(place)
         folder = await self._folders.get(parent)
-        content = self._files.known(place)
-        if content is not None:
+        opened = self._files.opened(place)
+        for content in opened:
             await content.drain()
-        if folder is None or (content is not None and content.is_open and not content.is_exact):
+        if folder is None or any(each.is_open and not each.is_exact for each in opened):
             # Others write to it, and it is said to have changed only when they close it.
             return await self.share.stat(path)
         entry = folder.find(name, self._exact_since(place))
@@ -73,7 +73,7 @@ class LeaseCache:
         place = canonical(path)
         parent, name = _split(place)
         folder = self._folders.leased(parent)
-        if folder is None or self._files.known(place) is not None:
+        if folder is None or self._files.opened(place):
             return None
         entry = folder.find(name)
         return None if entry is None else entry.stat
@@ -207,9 +207,9 @@ class LeaseCache:
     def invalidate(self, path: str) -> None:
         """Forget what is known of a file or folder, and of its entry in the folder above it."""
         place = canonical(path)
-        content, folder = self._files.known(place), self._folders.known(place)
-        if content is not None:
+        for content in self._files.opened(place):
             content.purge()
+        folder = self._folders.known(place)
         if folder is not None:
             folder.purge()
         self._forget(place)

@@ -240,7 +240,7 @@ def test_without_a_lease_for_a_time_if_somebody_wants_that() -> None:
 
 @pytest.mark.parametrize("change", ["a name changes", "it is asked for anew", "all is forgotten"])
 def test_another_thread_never_misses_a_file_while_what_is_known_changes(change: str) -> None:
-    """A mount asks on the threads of libfuse, and would tell a program that the file is not there."""
+    """A mount asks on the threads of libfuse, and tells programs that a file is not there."""
     fixture = Fixture()
     folder = fixture.folder
     listed = [stat("there")]

@@ -141,6 +141,26 @@ async def test_for_a_time_without_leases_if_somebody_wants_that(
     await cache.aclose()
 
 
+async def test_a_break_that_overtakes_the_lease_of_a_folder(
+    leasing: LeasingServer, share: Share
+) -> None:
+    """The server has leases, so nothing is known without one, however long that may be wanted."""
+    create = leasing.fake.handlers[Command.CREATE]
+
+    def overtake(request: Received) -> Answer:
+        answer = create(request)
+        if request.body.name == "d":
+            leasing.break_lease("d", NOTHING)
+        return answer
+
+    leasing.fake.handlers[Command.CREATE] = overtake
+    async with LeaseCache(share, CacheLimits(ttl=60.0)) as cache:
+        for size in (7, 8):
+            assert (await cache.stat("d/a")).size == size
+            assert cache.known_stat("d/a") is None
+            leasing.files["d\\a"] += b"!"
+
+
 async def test_a_folder_that_cannot_be_opened(cache: LeaseCache, leasing: LeasingServer) -> None:
     leasing.refused["d"] = NtStatus.ACCESS_DENIED
     assert (await cache.stat("d/a")).size == 7
@@ -259,6 +279,28 @@ async def test_a_file_that_is_in_use_is_not_closed(
     await file.close()
     await other.close()
     assert leasing.count(Command.CLOSE) == 1
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+async def test_the_size_of_a_file_in_use_that_others_write(
+    cache: LeaseCache, leasing: LeasingServer, share: Share, name: str
+) -> None:
+    """A folder's lease tells nothing of it before the others close it."""
+    file = await cache.open("d/a", "r+b")
+    leasing.break_lease("d\\a", NOTHING)
+    await settled(share)
+    if name == "b":
+        leasing.files["d\\b"] = leasing.files["d\\a"]
+        await cache.share.rename("d/a", "d/b")
+        file.content.renamed("d/b")
+    place = f"d/{name}"
+    for size in (7, 8, 9):
+        assert (await cache.stat(place)).size == size
+        assert cache.known_stat(place) is None
+        leasing.files[f"d\\{name}"] += b"!"
+    await file.close()
+    assert (await cache.stat(place)).size == 10
+    assert cache.known_stat(place) is not None
 
 
 async def test_breaks_in_a_storm(cache: LeaseCache, leasing: LeasingServer, share: Share) -> None:
