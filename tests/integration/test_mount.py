@@ -291,6 +291,9 @@ def test_a_file_that_was_deleted_on_the_servers_disk(share: Path, mount: Path) -
     assert not (mount / "file").exists()
     (mount / "file").write_bytes(b"y")
     assert (share / "file").read_bytes() == b"y"
+    (share / "file").unlink()
+    (mount / "file").write_bytes(b"z")  # to create it, if need be, is what a program asks for
+    assert (share / "file").read_bytes() == b"z"
 
 
 # --- locks --------------------------------------------------------------------------------------
