@@ -6,7 +6,7 @@ exists already or not. A file goes into a target that is a folder, or ends with 
 
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from smbquic.client.results import TreeResult
 from smbquic.client.share import Share
 from smbquic.client.streams import read_chunks
 from smbquic.client.url import SmbUrl
-from smbquic.errors import FileExpectedError
+from smbquic.errors import DirectoryExpectedError, FileExpectedError
 from smbquic.options.transfer import CopyOptions, RateOptions, TransferOptions, WriteOptions
 from smbquic.storage.names import escape
 from smbquic.storage.partial import is_unfinished
@@ -134,11 +134,13 @@ def get(
 
     async def copy(share: Share, url: SmbUrl) -> None:
         with progress_bar(last_name(url), show=not client.as_json) as bar:
-            if recursive and len(urls) == 1 and (await share.stat(url.path)).is_directory:
-                report.add(
-                    await share.get_tree(url.path, folder, progress=bar.tree, options=options)
-                )
-                return
+            if recursive and len(urls) == 1:
+                # What it is, is found out by listing it: to ask first would cost a round trip.
+                with suppress(DirectoryExpectedError):
+                    report.add(
+                        await share.get_tree(url.path, folder, progress=bar.tree, options=options)
+                    )
+                    return
             place = folder / to_local(last_name(url)) if into else folder
             with _no_folder(url, len(urls)):
                 size = await share.get(

@@ -310,7 +310,8 @@ class Share(ShareFiles):
         """Copy what is in a folder into `target`, which is made if it is missing.
 
         Links and the temporary files of other transfers are left out. What fails is in the
-        result, and does not stop the rest.
+        result, and does not stop the rest. Raises `NotFoundError` and `DirectoryExpectedError`
+        before anything is made.
         """
         from smbquic.client import tree
 

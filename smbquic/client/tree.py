@@ -1,7 +1,8 @@
 """Folders with all that is in them, several files at a time."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -111,9 +112,9 @@ async def get(
     copying = _TreeCopy(progress, options)
     written = WrittenFiles()
 
-    async def folder(source: str, local: Path) -> None:
+    async def folder(source: str, local: Path, entries: AsyncIterator[Stat] | None = None) -> None:
         await in_thread(written.make_folder, local)
-        async for entry in share.scandir(source):
+        async for entry in share.scandir(source) if entries is None else entries:
             inner, beside = join(source, entry.name), local / to_local(entry.name)
             if is_unfinished(entry.name):
                 continue
@@ -131,11 +132,21 @@ async def get(
         )
 
     folders: list[Path] = []
-    root = await in_thread(_make_root, target)
-    await copying.jobs.run(partial(folder, path, root))
+    async with aclosing(share.scandir(path)) as entries:
+        # Before anything is made here: there may be no such folder.
+        first = await anext(entries, None)
+        root = await in_thread(_make_root, target)
+        await copying.jobs.run(partial(folder, path, root, _preceded(first, entries)))
     if options.fsync:
         await in_thread(_sync_folders, folders)
     return copying.result
+
+
+async def _preceded(first: Stat | None, others: AsyncIterator[Stat]) -> AsyncIterator[Stat]:
+    if first is not None:
+        yield first
+        async for entry in others:
+            yield entry
 
 
 async def get_files(

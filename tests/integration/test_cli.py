@@ -71,6 +71,11 @@ class TestFiles:
             assert (tmp_path / "back" / path.relative_to(source)).read_bytes() == path.read_bytes()
         listing = served.run("tree", url)
         assert listing.stdout.endswith("4 folders, 40 files\n")
+        # -r of a file copies the file, and of nothing makes nothing.
+        result = served.run("get", "-r", f"{url}/folder 1/1.txt", str(tmp_path / "one"))
+        assert (result.returncode, (tmp_path / "one").read_text()) == (0, "content of 1")
+        result = served.run("get", "-r", f"{url}/nothing", str(tmp_path / "nothing"))
+        assert (result.returncode, (tmp_path / "nothing").exists()) == (5, False)
         assert served.run("rm", "-r", url).returncode == 0
         assert not (served.folder / f"{transport}-tree").exists()
 

@@ -234,7 +234,14 @@ async def test_a_tree_that_is_not_there(share: Share, server: FakeServer, tmp_pa
     disk = Disk(server, {})
     disk.refused = {"top": NtStatus.OBJECT_NAME_NOT_FOUND}
     with pytest.raises(NotFoundError):
-        await share.get_tree("top", tmp_path)
+        await share.get_tree("top", tmp_path / "t")
+    assert not (tmp_path / "t").exists()
+
+
+async def test_an_empty_tree(share: Share, server: FakeServer, tmp_path: Path) -> None:
+    Disk(server, {"": {}})
+    assert await share.get_tree("", tmp_path / "t") == TreeResult()
+    assert (tmp_path / "t").is_dir()
 
 
 async def test_a_lost_connection_ends_it(
