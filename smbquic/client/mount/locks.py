@@ -58,8 +58,9 @@ class RangeLocks:
         self._changing = asyncio.Lock()
 
     def has(self, owner: int) -> bool:
-        """Return whether a process holds any lock."""
-        return any(each.owner == owner for each in self._held)
+        """Return whether a process holds any lock. Any thread may ask."""
+        # Of a copy: one that is removed meanwhile would hide the one after it.
+        return any(each.owner == owner for each in tuple(self._held))
 
     async def is_free(self, owner: int, start: int, end: int, *, exclusive: bool) -> bool:
         """Return whether a process could lock a range now."""

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import threading
 from weakref import WeakKeyDictionary
 
 from smbquic.client import requests
@@ -71,9 +72,14 @@ class OpenFile:
 
 
 class OpenFiles:
-    """All of them, by the numbers that the kernel has for them."""
+    """All of them, by the numbers that the kernel has for them.
+
+    Files are added and removed on the threads of libfuse, and renamed by the event loop: two
+    programs must not get the same number, nor a file stay open that has two paths at the moment.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._files: dict[int, OpenFile] = {}
         self._by_path: dict[str, list[OpenFile]] = {}
         self._shared: WeakKeyDictionary[CachedContent, SharedState] = WeakKeyDictionary()
@@ -89,14 +95,15 @@ class OpenFiles:
 
     def add(self, file: CachedFile, path: str, flags: int) -> int:
         """Add a file that was opened with these flags, and return its number."""
-        shared = self._shared.get(file.content)
-        if shared is None:
-            shared = self._shared[file.content] = SharedState(file.content)
-        opened = OpenFile(file, path, flags, shared)
-        self._last += 1
-        self._files[self._last] = opened
-        self._by_path.setdefault(path, []).append(opened)
-        return self._last
+        with self._lock:
+            shared = self._shared.get(file.content)
+            if shared is None:
+                shared = self._shared[file.content] = SharedState(file.content)
+            opened = OpenFile(file, path, flags, shared)
+            self._last += 1
+            self._files[self._last] = opened
+            self._by_path.setdefault(path, []).append(opened)
+            return self._last
 
     def __getitem__(self, number: int) -> OpenFile:
         try:
@@ -106,10 +113,11 @@ class OpenFiles:
 
     def remove(self, number: int) -> OpenFile:
         """Remove and return a file that is about to be closed."""
-        file = self[number]
-        del self._files[number]
-        self._forget_path(file)
-        return file
+        with self._lock:
+            file = self[number]
+            del self._files[number]
+            self._forget_path(file)
+            return file
 
     def _forget_path(self, file: OpenFile) -> None:
         same = self._by_path[file.path]
@@ -119,16 +127,18 @@ class OpenFiles:
 
     def written(self, path: str) -> list[OpenFile]:
         """Return the files that are open for writing with this path on the share."""
-        return [each for each in self._by_path.get(path, ()) if each.writable]
+        with self._lock:
+            return [each for each in self._by_path.get(path, ()) if each.writable]
 
     def renamed(self, path: str, new_path: str) -> None:
         """Note the new path of a file, or of all files that are open below a folder."""
         below = f"{path}/"
-        for old in list(self._by_path):
-            if old == path:
-                self._move(old, new_path)
-            elif old.startswith(below):
-                self._move(old, f"{new_path}/{old.removeprefix(below)}")
+        with self._lock:
+            for old in list(self._by_path):
+                if old == path:
+                    self._move(old, new_path)
+                elif old.startswith(below):
+                    self._move(old, f"{new_path}/{old.removeprefix(below)}")
 
     def _move(self, old: str, new: str) -> None:
         moved = self._by_path.pop(old)

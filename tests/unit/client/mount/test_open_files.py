@@ -1,6 +1,10 @@
 import asyncio
 import errno
+import itertools
 import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -96,6 +100,41 @@ async def test_open_files_follow_what_is_renamed() -> None:
     for number in numbers:
         files.remove(number)
     assert files.written("x/y") == []
+
+
+async def test_several_threads_open_and_close_while_files_are_renamed() -> None:
+    files, turns, threads = OpenFiles(), 3000, 4
+    ended = threading.Event()
+
+    def open_and_close(_: int) -> bool:
+        right = True
+        for turn in range(turns):
+            file = FakeFile()
+            handle = added(files, "ab"[turn % 2], os.O_RDWR, file)
+            right &= cast(Any, files.remove(handle).file) is file
+        return right
+
+    def rename() -> int:
+        names = itertools.cycle("abc")
+        for old, new in itertools.pairwise(names):
+            if ended.is_set():
+                break
+            files.renamed(old, new)
+        return len(files)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(threads + 1) as pool:
+            renaming = pool.submit(rename)
+            try:
+                done = list(pool.map(open_and_close, range(threads)))
+            finally:
+                ended.set()
+            assert (done, renaming.result()) == ([True] * threads, 0)
+    finally:
+        sys.setswitchinterval(interval)
+    assert [files.written(name) for name in "abc"] == [[], [], []]
 
 
 async def test_programs_cannot_open_any_number(monkeypatch: pytest.MonkeyPatch) -> None:
