@@ -6,7 +6,7 @@ exists already or not. A file goes into a target that is a folder, or ends with 
 
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,11 +135,9 @@ def get(
     async def copy(share: Share, url: SmbUrl) -> None:
         with progress_bar(last_name(url), show=not client.as_json) as bar:
             if recursive and len(urls) == 1:
-                # What it is, is found out by listing it: to ask first would cost a round trip.
-                with suppress(DirectoryExpectedError):
-                    report.add(
-                        await share.get_tree(url.path, folder, progress=bar.tree, options=options)
-                    )
+                found = await _get_tree(share, url.path, folder, bar, options)
+                if found is not None:
+                    report.add(found)
                     return
             place = folder / to_local(last_name(url)) if into else folder
             with _no_folder(url, len(urls)):
@@ -166,6 +164,19 @@ def get(
 
     run(work())
     report.end()
+
+
+async def _get_tree(
+    share: Share, path: str, target: Path, bar: Bar, options: TransferOptions
+) -> TreeResult | None:
+    """Copy a folder; None for a file, which is found out by listing it.
+
+    To ask first what it is would cost a round trip.
+    """
+    try:
+        return await share.get_tree(path, target, progress=bar.tree, options=options)
+    except DirectoryExpectedError:
+        return None
 
 
 @contextmanager
