@@ -85,15 +85,14 @@ async def test_a_client_that_changes_its_address_in_a_transfer_is_found(
     server: EchoServer, trust: quic.ClientTls, pairing: Pairing
 ) -> None:
     client = await pairing.connect("127.0.0.1", server.port, trust=trust)
-    ports = set()
     for index in range(4):
         answered = asyncio.create_task(echoed(client, random.Random(index).randbytes(MIB)))
         # The message is on its way by then.
         await asyncio.sleep(0)
-        client.connection.rebind()
-        ports.add(local_port(client))
+        before = local_port(client)
+        while local_port(client) == before:
+            client.connection.rebind()
         await answered
-    assert len(ports) == 4
     await close(client)
 
 

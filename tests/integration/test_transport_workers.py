@@ -72,16 +72,15 @@ async def test_a_transfer_goes_on_while_the_client_changes_its_address(
 ) -> None:
     clients = await clients_of_all(pairing, workers, trust)
     for worker, client in clients.items():
-        ports = set()
         for index in range(CHANGES):
             message = random.Random(index).randbytes(SIZE)
             answered = asyncio.create_task(worker_of(client, message))
             # The message is on its way by then.
             await asyncio.sleep(0)
-            client.connection.rebind()
-            ports.add(local_port(client))
+            before = local_port(client)
+            while local_port(client) == before:
+                client.connection.rebind()
             assert await answered == worker
-        assert len(ports) == CHANGES
         await end(client)
 
 
