@@ -3,13 +3,17 @@
 Metadata, listings and contents come from a cache, as far as the server's leases allow it.
 """
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from smbquic.client import requests
 from smbquic.client.cache import LeaseCache
 from smbquic.client.cache.cached_file import CachedFile
 from smbquic.client.mount.attributes import WRITE_BITS, changed_attributes, is_symlink
+from smbquic.client.mount.errors import os_error
 from smbquic.client.names import to_wire
 from smbquic.client.stat import Stat, Volume
 from smbquic.errors import (
@@ -99,7 +103,8 @@ class MountedShare:
         """
         kind = "x" if flags & os.O_EXCL else "a"
         reads = flags & os.O_ACCMODE != os.O_WRONLY
-        file = await self._cache.open(path, f"{kind}{'+' if reads else ''}b")
+        with _name_in_use():
+            file = await self._cache.open(path, f"{kind}{'+' if reads else ''}b")
         if flags & os.O_TRUNC and await file.size():
             file = await _truncated(file)
         if not mode & WRITE_BITS:
@@ -114,7 +119,8 @@ class MountedShare:
 
     async def mkdir(self, path: str) -> None:
         """Make a folder."""
-        await self.share.mkdir(path)
+        with _name_in_use():
+            await self.share.mkdir(path)
 
     async def unlink(self, path: str) -> None:
         """Delete a file or a link, also one that has the attribute READONLY."""
@@ -200,6 +206,17 @@ class MountedShare:
         """Change something of a file or folder, or of a link itself, but for its content."""
         opening = requests.create(to_wire(path), AccessMask.FILE_WRITE_ATTRIBUTES, options=_ITSELF)
         await self.share.once(opening, request, path=path)
+
+
+@contextmanager
+def _name_in_use() -> Iterator[None]:
+    """Raise EBUSY inside for the name of a deleted file that somebody else has open still."""
+    try:
+        yield
+    except StatusError as error:
+        if error.status != NtStatus.DELETE_PENDING:
+            raise
+        raise os_error(errno.EBUSY) from error
 
 
 async def _truncated(file: CachedFile) -> CachedFile:

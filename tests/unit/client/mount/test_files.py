@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import AsyncIterator, Callable
 
@@ -117,6 +118,20 @@ async def test_new_files(
     assert create.create_disposition == disposition
     assert file.mode.readable == (flags & os.O_ACCMODE != os.O_WRONLY)
     await file.close()
+
+
+async def test_the_name_of_a_deleted_file_that_is_open_still(
+    mounted: MountedShare, server: FakeServer
+) -> None:
+    """To make it fails for a time; that it is not there would be no reason."""
+    server.handlers[Command.CREATE] = lambda request: (NtStatus.DELETE_PENDING, None)
+    for make in (mounted.create("file", os.O_WRONLY, 0o644), mounted.mkdir("file")):
+        with pytest.raises(OSError, match="busy") as caught:
+            await make
+        assert caught.value.errno == errno.EBUSY
+    server.handlers[Command.CREATE] = lambda request: (NtStatus.DISK_FULL, None)
+    with pytest.raises(StatusError, match="full"):
+        await mounted.mkdir("file")
 
 
 async def test_a_new_file_that_nobody_may_write(mounted: MountedShare, server: FakeServer) -> None:
