@@ -75,9 +75,11 @@ async def resolve(
     Raises `ConnectError` for a name that has none.
     """
     flags = socket.AI_PASSIVE if passive else 0
+    # As bytes: for text, modules are loaded that turn names of other alphabets into ASCII.
+    name = host.encode() if host.isascii() else host
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
-            host or None, port, type=kind, flags=flags
+            name or None, port, type=kind, flags=flags
         )
     except (socket.gaierror, UnicodeError) as error:
         raise ConnectError(

@@ -21,6 +21,7 @@ async def connected():
 asyncio.run(connected())
 """
 OTHER_USES = {
+    "encodings.idna": "names in other alphabets",
     "smbquic.auth.acceptor_mechanism": "a server",
     "smbquic.auth.logon_limiter": "a server",
     "smbquic.client.tree": "copies of folders",

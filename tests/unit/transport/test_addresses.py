@@ -90,7 +90,7 @@ async def test_no_host_is_every_address() -> None:
     assert found[0].endpoint[1] == 80
 
 
-@pytest.mark.parametrize("name", ["nowhere.invalid", "x" * 300, ".."])
+@pytest.mark.parametrize("name", ["nowhere.invalid", "x" * 300, "..", "ß.invalid", "ä" * 300])
 async def test_a_name_without_address(name: str) -> None:
     with pytest.raises(ConnectError, match="cannot be resolved"):
         await addresses.resolve(name, 80, socket.SOCK_STREAM)

@@ -49,15 +49,15 @@ def system(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     async def getaddrinfo(
         loop: asyncio.BaseEventLoop,
-        host: str,
+        host: bytes,
         port: int,
         *,
         type: socket.SocketKind,
         flags: int,
     ) -> Found:
-        asked.append(host)
-        if host == NAME:
-            host = "198.51.100.7"
+        asked.append(host.decode())
+        if asked[-1] == NAME:
+            host = b"198.51.100.7"
         return await real(loop, host, port, type=type, flags=flags)
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
