@@ -38,6 +38,10 @@ class ByteRange:
     exclusive: bool
 
 
+_NOTHING = SortedList()
+"""What every set has until it is added to: most files are never locked, and each has some."""
+
+
 class RangeSet:
     """A multiset of byte ranges, which counts those that overlap a given one."""
 
@@ -45,10 +49,10 @@ class RangeSet:
 
     def __init__(self) -> None:
         # The first bytes of all ranges that are not empty, and their last bytes; each sorted.
-        self._firsts = SortedList()
-        self._lasts = SortedList()
+        self._firsts = _NOTHING
+        self._lasts = _NOTHING
         # The offsets of the empty ranges, sorted.
-        self._empty = SortedList()
+        self._empty = _NOTHING
 
     def __len__(self) -> int:
         return len(self._firsts) + len(self._empty)
@@ -61,9 +65,13 @@ class RangeSet:
     def add(self, offset: int, length: int) -> None:
         """Add one range."""
         if length:
+            if self._firsts is _NOTHING:
+                self._firsts, self._lasts = SortedList(), SortedList()
             self._firsts.add(offset)
             self._lasts.add(offset + length - 1)
         else:
+            if self._empty is _NOTHING:
+                self._empty = SortedList()
             self._empty.add(offset)
 
     def remove(self, offset: int, length: int) -> None:

@@ -21,7 +21,10 @@ class OpenNames:
         """Add a new open."""
         key, storage, name = entry.file_id.persistent, entry.storage, entry.file.name
         self._opens[key] = storage, name, entry
-        self._names.setdefault(storage, SortedList()).add((name, key))
+        names = self._names.get(storage)
+        if names is None:
+            names = self._names[storage] = SortedList()
+        names.add((name, key))
 
     def remove(self, entry: Open) -> None:
         """Remove an open."""
