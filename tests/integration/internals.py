@@ -10,6 +10,9 @@ from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.refusals import Refusals
 from tests.unit.transport.quic.simulation import library
 
+REBINDINGS = 10
+"""Sockets that are made at most for a port that was not used before."""
+
 
 def handshakes_of(listener: quic.QuicListener) -> HalfOpenHandshakes[QuicConnection]:
     """Return the handshakes that a listener has begun."""
@@ -35,6 +38,15 @@ def local_port(transport: QuicTransport) -> int:
     """Return the port that a client sends from now."""
     port: int = transport.connection._endpoint.local[1]
     return port
+
+
+def rebind(transport: QuicTransport, used: set[int]) -> None:
+    """Have a client send from a port that is not among those that it has `used`, and add it."""
+    for _ in range(REBINDINGS):
+        transport.connection.rebind()
+        if local_port(transport) not in used:
+            break
+    used.add(local_port(transport))
 
 
 def engine_of(transport: QuicTransport) -> Engine:

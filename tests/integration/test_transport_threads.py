@@ -14,7 +14,7 @@ from smbquic.transport.quic.engine import SEND_LIMIT
 from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.socket_options import LINUX
 from tests.integration.handshaking import EchoServer, close
-from tests.integration.internals import connections_of, engine_of, library_of, local_port
+from tests.integration.internals import connections_of, engine_of, library_of, rebind
 from tests.integration.pairing import Pairing
 from tests.integration.test_transport_network import LossyNetwork
 from tests.polling import eventually
@@ -85,14 +85,14 @@ async def test_a_client_that_changes_its_address_in_a_transfer_is_found(
     server: EchoServer, trust: quic.ClientTls, pairing: Pairing
 ) -> None:
     client = await pairing.connect("127.0.0.1", server.port, trust=trust)
+    ports: set[int] = set()
     for index in range(4):
         answered = asyncio.create_task(echoed(client, random.Random(index).randbytes(MIB)))
         # The message is on its way by then.
         await asyncio.sleep(0)
-        before = local_port(client)
-        while local_port(client) == before:
-            client.connection.rebind()
+        rebind(client, ports)
         await answered
+    assert len(ports) == 4
     await close(client)
 
 

@@ -11,7 +11,7 @@ from smbquic.pki import PkiDirectory
 from smbquic.transport import quic
 from smbquic.transport.quic.engine import STATELESS_RESET
 from smbquic.transport.quic.transport import QuicTransport
-from tests.integration.internals import library_of, local_port
+from tests.integration.internals import library_of, rebind
 from tests.integration.pairing import Pairing
 from tests.integration.worker import Workers, answer
 
@@ -72,15 +72,15 @@ async def test_a_transfer_goes_on_while_the_client_changes_its_address(
 ) -> None:
     clients = await clients_of_all(pairing, workers, trust)
     for worker, client in clients.items():
+        ports: set[int] = set()
         for index in range(CHANGES):
             message = random.Random(index).randbytes(SIZE)
             answered = asyncio.create_task(worker_of(client, message))
             # The message is on its way by then.
             await asyncio.sleep(0)
-            before = local_port(client)
-            while local_port(client) == before:
-                client.connection.rebind()
+            rebind(client, ports)
             assert await answered == worker
+        assert len(ports) == CHANGES
         await end(client)
 
 

@@ -37,7 +37,7 @@ class CachedFiles:
         self._changed = changed
         self._blocks = BlockCache(limits.bytes)
         self._files: dict[str, CachedContent] = {}
-        self._lost: dict[str, list[CachedContent]] = {}
+        self._lost: dict[str, tuple[CachedContent, ...]] = {}
         """Files that programs have open still, although their names may mean others by now."""
         self._unused: OrderedDict[CachedContent, asyncio.TimerHandle] = OrderedDict()
         """Files that no program has open, and what closes them in the end."""
@@ -47,10 +47,10 @@ class CachedFiles:
         """Return a file that is open, or kept open."""
         return self._files.get(path)
 
-    def opened(self, path: str) -> list[CachedContent]:
+    def opened(self, path: str) -> tuple[CachedContent, ...]:
         """Return the files with this path that are open, or kept open. Any thread may ask."""
-        known = self._files.get(path)
-        return [*(() if known is None else (known,)), *self._lost.get(path, ())]
+        known, lost = self._files.get(path), self._lost.get(path, ())
+        return lost if known is None else (known, *lost)
 
     async def open(self, path: str, mode: FileMode, parent_key: bytes | None) -> CachedFile:
         """Open a file by its canonical path."""
@@ -117,26 +117,27 @@ class CachedFiles:
         if not content.users:
             self._drop(content)
         elif self._files.get(content.path) is content:
+            # First, as another thread has to find it in one place or the other.
+            self._add_lost(content.path, content)
             self._forget(content)
-            self._lost.setdefault(content.path, []).append(content)
 
     def renamed(self, content: CachedContent, path: str) -> None:
         """See `ContentOwner`."""
         if self._forget_lost(content):
-            self._lost.setdefault(path, []).append(content)
+            self._add_lost(path, content)
+
+    def _add_lost(self, path: str, content: CachedContent) -> None:
+        self._lost[path] = (*self._lost.get(path, ()), content)
 
     def _forget_lost(self, content: CachedContent) -> bool:
         """Return whether it was lost."""
-        same = self._lost.get(content.path, [])
-        if content not in same:
-            return False
-        # Another list, as another thread may be looking at this one.
-        left = [other for other in same if other is not content]
+        same = self._lost.get(content.path, ())
+        left = tuple(other for other in same if other is not content)
         if left:
             self._lost[content.path] = left
-        else:
+        elif same:
             del self._lost[content.path]
-        return True
+        return len(left) < len(same)
 
     async def detach(self, path: str) -> None:
         """Let go of a file, and of all in a folder, before its name changes.

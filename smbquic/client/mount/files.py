@@ -5,6 +5,7 @@ Metadata, listings and contents come from a cache, as far as the server's leases
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -90,10 +91,11 @@ class MountedShare:
         writes = flags & os.O_ACCMODE != os.O_RDONLY or flags & os.O_TRUNC
         try:
             file = await self._cache.open(path, "r+b" if writes else "rb")
-        except NotFoundError:
+        except NotFoundError as error:
             # Another program has deleted it on the server's disk, which nobody has told the cache.
             self._cache.changed(path)
-            raise
+            # Linux looks once more after ESTALE, and makes the file if the program asks for that.
+            raise os_error(errno.ESTALE if sys.platform == "linux" else errno.ENOENT) from error
         return await _truncated(file) if flags & os.O_TRUNC else file
 
     async def create(self, path: str, flags: int, mode: int) -> CachedFile:

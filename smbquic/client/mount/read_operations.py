@@ -9,7 +9,6 @@ of mfusepy, which calls them with the structures of libfuse; `fi` is its `fuse_f
 import concurrent.futures
 import errno
 import logging
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
@@ -170,18 +169,10 @@ class ReadOperations:
     # --- contents -----------------------------------------------------------------------------
 
     def open(self, path: str, fi: Any) -> int:
-        """Open a file that is there.
-
-        If it is not there any more, Linux looks for it once more after ESTALE, and makes it if the
-        program has asked for that.
-        """
+        """Open a file that is there."""
         self.files.check_room()
         place = self.place(path)
-        try:
-            file = self.run(self.share.open(place, fi.flags))
-        except FileNotFoundError as error:
-            raise os_error(errno.ESTALE if sys.platform == "linux" else errno.ENOENT) from error
-        fi.fh = self.files.add(file, place, fi.flags)
+        fi.fh = self.files.add(self.run(self.share.open(place, fi.flags)), place, fi.flags)
         return 0
 
     def read(self, path: str, size: int, offset: int, fi: Any) -> bytes:

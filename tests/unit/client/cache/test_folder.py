@@ -1,6 +1,5 @@
 """What a folder's lease lets a cache answer, and for how long."""
 
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,6 +17,7 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.negotiate import GlobalCapabilities
 from smbquic.wire.oplock_break import LeaseBreakNotification
+from tests.threads import switching_often
 from tests.unit.client.fakes import opened, tree_with_leases
 
 OPENING = requests.create("f", requests.STAT)
@@ -253,17 +253,14 @@ def test_another_thread_never_misses_a_file_while_what_is_known_changes(change: 
             found.add(entry is None or entry.stat is not None)
         return found
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(2) as pool:
-            answers = [pool.submit(look) for _ in range(2)]
+    with switching_often(), ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(look) for _ in range(2)]
+        try:
             for _ in range(20_000):
                 folder.store_listing(listed, folder.version)
                 folder.purge() if change == "all is forgotten" else folder.forget("there")
                 if change == "it is asked for anew":
                     fixture.store("there", stat("there"))
+        finally:
             ended.set()
-            assert [each.result() for each in answers] == [{True}, {True}]
-    finally:
-        sys.setswitchinterval(interval)
+        assert [each.result() for each in answers] == [{True}, {True}]

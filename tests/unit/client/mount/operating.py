@@ -60,10 +60,7 @@ class FakeContent:
 
 
 class FakeShare:
-    """A share with the files `there`, of which ``gone`` is gone when it is to be opened.
-
-    `done` is what was asked for; `error` is raised then.
-    """
+    """A share with the files `there`. `done` is what was asked for; `error` is raised then."""
 
     def __init__(self) -> None:
         self.done: list[tuple[Any, ...]] = []
@@ -93,8 +90,6 @@ class FakeShare:
 
     async def open(self, path: str, flags: int) -> Any:
         self.done.append(("open", path, flags))
-        if path == "gone":
-            raise NotFoundError(NtStatus.OBJECT_NAME_NOT_FOUND)
         return FakeFile(path, self.done)
 
     async def create(self, path: str, flags: int, mode: int) -> Any:

@@ -93,6 +93,21 @@ async def test_flags_of_open(
     await file.close()
 
 
+@pytest.mark.parametrize(("system", "number"), [("linux", errno.ESTALE), ("darwin", errno.ENOENT)])
+async def test_a_file_that_is_not_there_any_more(
+    mounted: MountedShare,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    system: str,
+    number: int,
+) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    server.handlers[Command.CREATE] = lambda request: (NtStatus.OBJECT_NAME_NOT_FOUND, None)
+    with pytest.raises(OSError, match="Errno") as caught:
+        await mounted.open("gone", os.O_WRONLY)
+    assert caught.value.errno == number
+
+
 async def test_a_file_that_cannot_be_truncated_is_closed(
     mounted: MountedShare, server: FakeServer
 ) -> None:

@@ -2,7 +2,6 @@ import asyncio
 import errno
 import itertools
 import os
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ import pytest
 from smbquic.client.mount import open_files
 from smbquic.client.mount.open_files import OpenFiles
 from smbquic.wire.fscc.file_information import BasicInformation
+from tests.threads import switching_often
 from tests.unit.client.mount.operating import FakeContent
 
 
@@ -122,18 +122,13 @@ async def test_several_threads_open_and_close_while_files_are_renamed() -> None:
             files.renamed(old, new)
         return len(files)
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(threads + 1) as pool:
-            renaming = pool.submit(rename)
-            try:
-                done = list(pool.map(open_and_close, range(threads)))
-            finally:
-                ended.set()
-            assert (done, renaming.result()) == ([True] * threads, 0)
-    finally:
-        sys.setswitchinterval(interval)
+    with switching_often(), ThreadPoolExecutor(threads + 1) as pool:
+        renaming = pool.submit(rename)
+        try:
+            done = list(pool.map(open_and_close, range(threads)))
+        finally:
+            ended.set()
+        assert (done, renaming.result()) == ([True] * threads, 0)
     assert [files.written(name) for name in "abc"] == [[], [], []]
 
 

@@ -52,16 +52,6 @@ def test_what_is_known_is_not_asked_for(operations: ReadOperations, share: FakeS
     assert [each[0] for each in share.done] == ["open", "settle", "stat"]
 
 
-@pytest.mark.parametrize(("system", "number"), [("linux", errno.ESTALE), ("darwin", errno.ENOENT)])
-def test_a_file_that_is_not_there_any_more(
-    operations: ReadOperations, monkeypatch: pytest.MonkeyPatch, system: str, number: int
-) -> None:
-    monkeypatch.setattr("sys.platform", system)
-    with pytest.raises(OSError, match="Errno") as caught:
-        operations.open("/gone", info(os.O_WRONLY))
-    assert caught.value.errno == number
-
-
 def test_a_listing_has_types_and_numbers(operations: ReadOperations, share: FakeShare) -> None:
     entries = list(operations.readdir("/", 0))
     assert entries[:2] == [".", ".."]
