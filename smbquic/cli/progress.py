@@ -4,9 +4,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from smbquic.cli.output import emit, printable, size, warn
+from smbquic.cli.output import emit, printable, shown, size, warn
 from smbquic.client.results import TreeResult
 
 if TYPE_CHECKING:
@@ -121,11 +121,13 @@ class Lines(_Periodic):
 class Events(_Periodic):
     """Prints an event on standard output every second."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(EVENT_INTERVAL, clock)
+        self._title = title
 
     def _say(self, done: int, total: int, result: TreeResult | None) -> None:
-        event = {"event": "progress", "bytes": done, "total_bytes": total}
+        event: dict[str, Any] = {"event": "progress", "what": shown(self._title)}
+        event |= {"bytes": done, "total_bytes": total}
         if result is not None:
             event |= {"files": result.files, "total_files": result.total_files}
         emit(event | {"rate": round(self._rate.rate(done))})
@@ -161,7 +163,7 @@ def progress_bar(title: str, *, show: bool = True, as_json: bool = False) -> Ite
     With `as_json` it is events on standard output.
     """
     if as_json or not show:
-        yield Events() if as_json else _Silent()
+        yield Events(title) if as_json else _Silent()
         return
     if not sys.stderr.isatty():
         yield Lines(title)

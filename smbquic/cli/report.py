@@ -108,6 +108,7 @@ class Report(Arguments):
         """Return the summary for --json."""
         total = self._total
         return {
+            "event": "summary",
             "files": total.files,
             "folders": total.folders,
             "bytes": total.bytes,

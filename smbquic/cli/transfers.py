@@ -133,7 +133,7 @@ def get(
     written = WrittenFiles()
 
     async def copy(share: Share, url: SmbUrl) -> None:
-        with progress_bar(last_name(url), show=not client.as_json) as bar:
+        with progress_bar(last_name(url), as_json=client.as_json) as bar:
             if recursive and len(urls) == 1:
                 found = await _get_tree(share, url.path, folder, bar, options)
                 if found is not None:
@@ -251,7 +251,7 @@ def put(
             raise click.UsageError(f"standard input has no name; write {url}NAME")
         place = join(url.path, name) if into else url.path
         names.claim(place, source)
-        with progress_bar(source, show=not client.as_json) as bar:
+        with progress_bar(source, as_json=client.as_json) as bar:
             report.add(await _put_one(share, source, place, bar, options))
 
     async def work() -> None:
@@ -336,7 +336,7 @@ def cp(client: Client, given: Given, source: SmbUrl, target: SmbUrl, *, recursiv
         async with client.share(source) as share:
             share.limit_rate(rate.bwlimit)
             entry = await share.stat(source.path)
-            with progress_bar(entry.name, show=not client.as_json) as bar:
+            with progress_bar(entry.name, as_json=client.as_json) as bar:
                 if entry.is_directory:
                     if not recursive:
                         raise click.UsageError(f"{source} is a folder; use -r")

@@ -175,7 +175,7 @@ class _SyncReport(Report):
             "deleted": self._result.deleted,
             "removed": self._result.removed,
         }
-        return {"event": "summary", **super().document(), **more}
+        return {**super().document(), **more}
 
     def summary(self) -> str:
         """Return the summary for people."""

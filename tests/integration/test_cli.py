@@ -55,6 +55,21 @@ class TestFiles:
         assert (result.returncode, result.stderr) == (0, "")
         assert (tmp_path / "back").read_bytes() == source.read_bytes()
 
+    def test_a_long_copy_says_how_far_it_is(
+        self, served: Served, tmp_path: Path, transport: str
+    ) -> None:
+        source = tmp_path / "long"
+        source.write_bytes(bytes(4 << 20))
+        url = served.url(f"{transport}-long", transport)
+        result = served.run("put", "--json", "--bwlimit", "2M", str(source), url)
+        assert (result.returncode, result.stderr) == (0, "")
+        *events, summary = map(json.loads, result.stdout.splitlines())
+        assert (summary["event"], summary["bytes"]) == ("summary", 4 << 20)
+        assert events
+        for event in events:
+            assert (event["event"], event["what"]) == ("progress", str(source))
+            assert 0 < event["bytes"] <= event["total_bytes"] == 4 << 20
+
     def test_a_tree_up_and_down(self, served: Served, tmp_path: Path, transport: str) -> None:
         source = tmp_path / "tree"
         for number in range(40):
@@ -64,7 +79,7 @@ class TestFiles:
         url = served.url(f"{transport}-tree", transport)
         result = served.run("put", "-r", "--json", str(source), url)
         assert result.returncode == 0, result.stderr
-        assert json.loads(result.stdout)["files"] == 40
+        assert json.loads(result.stdout.splitlines()[-1])["files"] == 40
         result = served.run("get", "-r", url, str(tmp_path / "back"))
         assert result.returncode == 0, result.stderr
         for path in source.rglob("*.txt"):

@@ -52,13 +52,14 @@ def test_a_line_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_event_every_second(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock(0.0)
-    events = Events(clock)
+    events = Events("reports", clock)
     for clock.now in (0.5, 1.0, 1.5, 2.0):
         events.tree(TreeResult(files=1, bytes=100, total_files=2, total_bytes=200))
     shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["rate"] for event in shown] == [100, 50]
     assert shown[0] == {
         "event": "progress",
+        "what": "reports",
         "bytes": 100,
         "total_bytes": 200,
         "files": 1,
