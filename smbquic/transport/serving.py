@@ -126,6 +126,11 @@ class Connections:
             transport.close(reason)
         await transport.wait_closed()
 
+    def drop(self, reason: str) -> None:
+        """End all connections at once; what clients were still to be sent is dropped."""
+        for transport in self._running.values():
+            transport.drop(reason)
+
     async def close(self) -> None:
         """End all connections and wait for them; those that take too long are cancelled."""
         self._closing = True

@@ -14,6 +14,7 @@ from smbquic.pki import plain_values
 from smbquic.protocol.settings import LOGON_SIZE
 from smbquic.transport.base import ClientHello
 from smbquic.transport.quic.listener import QuicListener, listen_on
+from smbquic.transport.serving import MAX_REFUSING
 from smbquic.workers.control import LINE_LIMIT, ControlChannel
 from smbquic.workers.handing_over import HandingOver
 from smbquic.workers.limiter import HandshakeLimiter
@@ -43,6 +44,10 @@ async def run(control_socket: socket.socket) -> None:
     try:
         while (line := await control.receive()) is not None and line[0] != "stop":
             worker.command_received(*line)
+        if line is None:
+            # The main process was killed. Whoever starts it again needs the port: a client that
+            # takes long to receive what was sent to it would keep it for seconds.
+            worker.drop()
     finally:
         await worker.close()
         logging.getLogger().removeHandler(handler)
@@ -73,7 +78,8 @@ class WorkerProgram:
                 certificate=plain_values.decode(settings.certificates),
                 # The main process raises it after a logon.
                 max_message_size=LOGON_SIZE,
-                max_connections=settings.limits.connections,
+                # The main process counts those of all workers, and tells clients beyond the limit.
+                max_connections=settings.limits.connections + MAX_REFUSING,
                 options=settings.options,
                 limiter=self._limiter,
             )
@@ -92,6 +98,11 @@ class WorkerProgram:
             os.setgroups(groups)
             os.setgid(gid)
             os.setuid(uid)
+
+    def drop(self) -> None:
+        """End the connections at once."""
+        for listener in self._listeners:
+            listener.drop("the server has ended")
 
     async def close(self) -> None:
         """End the connections, and stop to listen."""

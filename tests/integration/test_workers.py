@@ -19,7 +19,8 @@ import smbquic
 from smbquic.api import server as api
 from smbquic.api.gateway import RunningGateway, gateway
 from smbquic.api.serving import Serving
-from smbquic.errors import ConnectionClosed, HandshakeError, ListenError, SmbError
+from smbquic.errors import ConnectionClosed, HandshakeError, ListenError, SmbError, StatusError
+from smbquic.ntstatus import NtStatus
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.gateway import PoolOptions
 from smbquic.options.limits import Limits
@@ -149,6 +150,21 @@ async def test_clients_of_a_gateway(pki: PkiDirectory, tmp_path: Path, engine: E
         found = running.status()
         assert [each["restarts"] for each in found["workers"]] == [0, 0]
         assert sum(each["connections"] for each in found["workers"]) == found["connections"] == 1
+
+
+async def test_clients_beyond_the_limit_are_told(pki: PkiDirectory, tmp_path: Path) -> None:
+    """By whichever worker they come, also by the one that has the connection in the way."""
+
+    async def refusal(running: Serving) -> NtStatus | None:
+        with pytest.raises(StatusError) as caught:
+            async with smbquic.connect(url_of(running), password=PASSWORD, ca=pki.ca, timeout=2):
+                pass
+        return caught.value.status
+
+    limits = Limits(connections=1)
+    async with serving(tmp_path, pki, limits=limits) as running, connected(running, pki):
+        found = await asyncio.gather(*(refusal(running) for _ in range(8)))
+    assert set(found) == {NtStatus.REQUEST_NOT_ACCEPTED}
 
 
 async def test_a_worker_that_is_killed(pki: PkiDirectory, tmp_path: Path) -> None:

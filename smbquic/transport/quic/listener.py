@@ -153,6 +153,10 @@ class QuicListener:
         secret = self._options.keys.stateless_resets or _private_key(self._certificate)
         return StatelessResets(secret, self.url)
 
+    def drop(self, reason: str) -> None:
+        """End the connections that were accepted at once, whatever waits to be sent to them."""
+        self._connections.drop(reason)
+
     async def close(self) -> None:
         """Stop accepting, end the connections that were accepted, and wait for both."""
         self._closing = True

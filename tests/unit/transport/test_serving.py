@@ -141,6 +141,30 @@ async def test_work_that_hangs_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> 
     assert cancelled.is_set()
 
 
+class Unread(Accepted):
+    """A transport to a client that takes nothing of what it is still to be sent."""
+
+    def close(self, reason: str = "") -> None:
+        self.reasons.append(reason)
+
+    def drop(self, reason: str) -> None:
+        super().close(reason)
+
+
+async def test_nobody_waits_for_a_dropped_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "CLOSE_TIMEOUT", None)
+
+    async def serve(transport: MessageTransport) -> None:
+        await transport.receive()
+
+    connections, transport = Connections(serve), Unread()
+    connections.start(transport)
+    await asyncio.sleep(0)
+    connections.drop("the server has ended")
+    await connections.close()
+    assert transport.closed.is_set()
+
+
 async def test_closing_nothing_is_nothing() -> None:
     async def serve(transport: object) -> None:
         raise AssertionError
