@@ -1,7 +1,7 @@
 """A pytest plugin: servers of tests have workers, with ``SMBQUIC_TEST_WORKERS=2 pytest ...``.
 
 That is for the tests of servers and gateways that do not say how many there are, in this process
-and in those of the interop tests.
+and in those of the interop tests. Those with the marker `one_process` are left out.
 """
 
 import os
@@ -29,3 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
     for module in (gateway, server):
         setattr(module, "quic_listening", with_workers)  # noqa: B010  (no name of the module's own)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Called by pytest with the tests that it has found."""
+    if not WORKERS:
+        return
+    left_out = [item for item in items if item.get_closest_marker("one_process") is not None]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]

@@ -139,6 +139,7 @@ def nothing_came_of_it(running: Serving, records: AuditRecords) -> None:
 # Servers that show a bad certificate.
 
 
+@pytest.mark.one_process
 @each([row for row in bad.rows(Purpose.SERVER) if not row.refuses], able_to_show)
 async def test_a_bad_server_is_refused(
     row: Bad,
@@ -263,6 +264,7 @@ def show_unchecked(monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
 # Clients that show a bad certificate.
 
 
+@pytest.mark.one_process
 @each(
     bad.rows(Purpose.CLIENT),
     # Only aioquic can be made to show files that do not go together.

@@ -124,6 +124,7 @@ async def test_a_relay_resumes_sessions(root: Path, pki: PkiDirectory, engine: E
                 assert any(peer.resumed for peer in peers)
 
 
+@pytest.mark.one_process
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_the_engine_of_each_end_is_logged_once(
     root: Path, pki: PkiDirectory, engine: EngineName, caplog: pytest.LogCaptureFixture

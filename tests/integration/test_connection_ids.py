@@ -65,6 +65,7 @@ def test_sizes_that_do_not_fit_are_an_error() -> None:
         connection_id_format(ConnectionIdOptions(server_id=bytes(16)))
 
 
+@pytest.mark.one_process
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_a_server_issues_ids_with_its_server_id(
     tmp_path: Path, pki: PkiDirectory, engine: EngineName

@@ -532,6 +532,7 @@ def test_without_a_host_it_listens_on_all_addresses() -> None:
     assert str(ListenAddress.parse("quic://:0")) == "quic://0.0.0.0:0"
 
 
+@pytest.mark.one_process
 async def test_too_few_descriptors_are_told(
     pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

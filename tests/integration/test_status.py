@@ -92,6 +92,7 @@ async def test_listeners_certificates_sessions_and_opens(
     assert f"alice from 127.0.0.1 over QUIC, engine {AUTO}, on data: 1 opens" in said
 
 
+@pytest.mark.one_process
 async def test_what_was_lost_on_connections_that_are_over_counts(
     urls: list[str], pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
