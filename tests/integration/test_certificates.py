@@ -30,6 +30,7 @@ from smbquic.transport.quic.aioquic import configuration as aioquic
 from smbquic.transport.quic.engine import CRYPTO_ERROR, CloseReason
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
+from tests import with_workers
 from tests.certificates import bad, good
 from tests.certificates.good import Good
 from tests.certificates.making import NAME, RevocationLists, Shown, world
@@ -84,10 +85,14 @@ def close_reasons(monkeypatch: pytest.MonkeyPatch) -> list[CloseReason]:
 
 def were_told(close_reasons: list[CloseReason], number: int) -> None:
     """One end refused with the TLS alert of that number, and the other one got it."""
-    assert {(close_reason.ours, close_reason.code) for close_reason in close_reasons} == {
-        (True, CRYPTO_ERROR + number),
-        (False, CRYPTO_ERROR + number),
-    }
+    found = {(close_reason.ours, close_reason.code) for close_reason in close_reasons}
+    ends = {(True, CRYPTO_ERROR + number), (False, CRYPTO_ERROR + number)}
+    if with_workers.WORKERS:
+        # The end of a server is in another process; its audit record says what it refused, or got.
+        assert found
+        assert found <= ends
+    else:
+        assert found == ends
 
 
 def identity(files: CertificateFiles, **more: Any) -> IdentityFiles:
@@ -139,7 +144,6 @@ def nothing_came_of_it(running: Serving, records: AuditRecords) -> None:
 # Servers that show a bad certificate.
 
 
-@pytest.mark.one_process
 @each([row for row in bad.rows(Purpose.SERVER) if not row.refuses], able_to_show)
 async def test_a_bad_server_is_refused(
     row: Bad,
@@ -264,7 +268,6 @@ def show_unchecked(monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
 # Clients that show a bad certificate.
 
 
-@pytest.mark.one_process
 @each(
     bad.rows(Purpose.CLIENT),
     # Only aioquic can be made to show files that do not go together.
