@@ -6,9 +6,11 @@ is read at once. Where it does not say, and for writes, it depends on the number
 whether the disk was quick lately: after one operation that took long, or while one does, all others
 are done on threads for `SLOW_PERIOD` seconds.
 
-A flush waits for the disk by its nature, and is done on a thread. But where the last
-`QUICK_FLUSHES` of a share were quick, as in memory or with a cache that outlives a loss of power,
-the next one is done at once.
+A flush waits for the disk by its nature, and is done on a thread. But where those of a share are
+quick, as in memory or with a cache that outlives a loss of power, the next one is done at once: a
+thread, and the interim response that it may come to, cost more than the flush. Each quick one
+counts for that, and a slower one against `DELAYED_FLUSH` quick ones, as now and then it was not the
+disk that took the time. One that took really long counts against all of them.
 """
 
 import threading
@@ -32,8 +34,14 @@ QUICK_ON_THREAD: Final = 0.001
 is busy: in memory, half of 1,700 flushes took 27 microseconds on the event loop and 110 on threads,
 one in twenty 37 and 330. Whether it was the disk that took so long, one flush on the event loop
 shows."""
+VERY_LATE: Final = 10
+"""A flush that takes so many times as long was delayed by the disk."""
 QUICK_FLUSHES: Final = 16
-"""So many in a row: a file that has nothing to be written is flushed quickly on any disk."""
+"""So many are needed: a file that has nothing to be written is flushed quickly on any disk."""
+COUNTED_FLUSHES: Final = 32
+"""So many count at most."""
+DELAYED_FLUSH: Final = 4
+"""Quick flushes that a slower one outweighs."""
 
 _T = TypeVar("_T")
 
@@ -95,5 +103,10 @@ class DiskMonitor:
         try:
             self.run(function)
         finally:
-            quick = self._clock() - started < quick_time
-            self._quick_flushes = min(self._quick_flushes + 1, QUICK_FLUSHES) if quick else 0
+            elapsed = self._clock() - started
+            if elapsed < quick_time:
+                self._quick_flushes = min(self._quick_flushes + 1, COUNTED_FLUSHES)
+            elif elapsed < VERY_LATE * quick_time:
+                self._quick_flushes = max(self._quick_flushes - DELAYED_FLUSH, 0)
+            else:
+                self._quick_flushes = 0

@@ -10,6 +10,8 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.overload.disk_monitor import (
+    COUNTED_FLUSHES,
+    DELAYED_FLUSH,
     QUICK_FLUSH,
     QUICK_FLUSHES,
     QUICK_ON_THREAD,
@@ -17,6 +19,7 @@ from smbquic.overload.disk_monitor import (
     SLOW_PERIOD,
     SMALL_READ,
     SMALL_WRITE,
+    VERY_LATE,
     DiskMonitor,
 )
 from smbquic.server.server import Server
@@ -120,8 +123,45 @@ def test_flushes_are_quick_after_many_that_were(clock: Clock, disk: DiskMonitor)
         assert not disk.flushes_quickly
         disk.flush(lambda: clock.advance(QUICK_FLUSH / 2))
     assert disk.flushes_quickly
+
+
+def test_a_slower_flush_outweighs_some_that_were_quick(clock: Clock, disk: DiskMonitor) -> None:
+    for _ in range(QUICK_FLUSHES):
+        disk.flush(lambda: None)
+    disk.flush(lambda: clock.advance(2 * QUICK_FLUSH))
+    for _ in range(DELAYED_FLUSH):
+        assert not disk.flushes_quickly
+        disk.flush(lambda: None)
+    assert disk.flushes_quickly
+
+
+def test_a_disk_that_was_quick_for_long_may_be_slower_now_and_then(
+    clock: Clock, disk: DiskMonitor
+) -> None:
+    for _ in range(2 * COUNTED_FLUSHES):
+        disk.flush(lambda: None)
+    for _ in range((COUNTED_FLUSHES - QUICK_FLUSHES) // DELAYED_FLUSH):
+        disk.flush(lambda: clock.advance(2 * QUICK_FLUSH))
+        assert disk.flushes_quickly
     disk.flush(lambda: clock.advance(2 * QUICK_FLUSH))
     assert not disk.flushes_quickly
+
+
+def test_a_flush_that_took_really_long_outweighs_all(clock: Clock, disk: DiskMonitor) -> None:
+    for _ in range(COUNTED_FLUSHES):
+        disk.flush(lambda: None)
+    disk.flush(lambda: clock.advance(VERY_LATE * QUICK_FLUSH * 1.01))
+    for _ in range(QUICK_FLUSHES):
+        assert not disk.flushes_quickly
+        disk.flush(lambda: None)
+    assert disk.flushes_quickly
+
+
+def test_slower_flushes_are_not_counted_against_those_to_come(
+    clock: Clock, disk: DiskMonitor
+) -> None:
+    for _ in range(3):
+        disk.flush(lambda: clock.advance(2 * QUICK_FLUSH))
     for _ in range(QUICK_FLUSHES):
         assert not disk.flushes_quickly
         disk.flush(lambda: None)
