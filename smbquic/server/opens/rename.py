@@ -96,15 +96,15 @@ class Renamer:
         break_others(entry, BreakCause.MOVE)
         if new_name == entry.file.name:
             return
-        if replace:
-            self._check_replaced(entry, new_name)
         source = entry.file.parent_key
         old_name = entry.file.name
         # Its own opens go on showing the change time from before; see `times`.
         change_time = entry.stat().change_time
         if folder != source:
+            if replace:
+                self._check_replaced(entry, new_name)
             self._keep_descriptor(entry)
-        entry.file.rename(new_name, replace=replace)
+        self._move(entry, new_name, replace=replace)
         self._table.renamed(entry.file_state)
         entry.times.renamed(change_time)
         entry.keep_times()
@@ -117,6 +117,16 @@ class Renamer:
         self._leases.folder_changed(source, entry.cache.parent_lease_key)
         if entry.file.parent_key != source:
             entry.notify_folder_leases()
+
+    def _move(self, entry: Open, new_name: str, *, replace: bool) -> None:
+        """Rename the file on the disk. Mostly nothing has the name, and nothing is checked then."""
+        try:
+            entry.file.rename(new_name, replace=False)
+        except FileExistsError:
+            if not replace:
+                raise
+            self._check_replaced(entry, new_name)
+            entry.file.rename(new_name, replace=True)
 
     def link(self, entry: Open, new_name: str, *, replace: bool) -> None:
         """Give a file the further name `new_name`; raises as `rename` does.
