@@ -7,7 +7,7 @@ from smbquic.storage.local import attributes
 from smbquic.storage.local.descriptor import (
     SharedDescriptor,
 )
-from smbquic.storage.local.tree import FileKey, FolderTree, OpenName, key_of
+from smbquic.storage.local.tree import FileKey, FolderTree, OpenName
 from smbquic.storage.names import join
 from smbquic.storage.types import (
     FileStat,
@@ -45,8 +45,7 @@ class OpenLocalFile(StorageFile):
     def parent_key(self) -> FileKey:
         """The device and inode numbers of the folder that holds it; the root is its own."""
         with self.descriptor, self._tree.lock:
-            parent = self._open_name.parent
-            return self._open_name.key if parent is None else key_of(os.fstat(parent))
+            return self._open_name.folder_key
 
     def stat(self) -> FileStat:
         """Return what is known of the file now."""

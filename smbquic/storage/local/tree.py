@@ -57,7 +57,7 @@ class OpenName:
     all. The root's own has no folder. Its fields belong to whoever holds `FolderTree.lock`.
     """
 
-    __slots__ = ("components", "key", "opens", "parent", "raw", "unsynced")
+    __slots__ = ("_folder_key", "components", "key", "opens", "parent", "raw", "unsynced")
 
     def __init__(self, key: FileKey, parent: int | None, raw: bytes, components: list[str]) -> None:
         self.key = key
@@ -66,6 +66,20 @@ class OpenName:
         self.components = components
         self.opens = 1
         self.unsynced = False
+        self._folder_key: FileKey | None = None
+
+    @property
+    def folder_key(self) -> FileKey:
+        """What identifies the folder that it is in; the root is its own."""
+        if self._folder_key is None:
+            self._folder_key = self.key if self.parent is None else key_of(os.fstat(self.parent))
+        return self._folder_key
+
+    def move(self, parent: int, raw: bytes, components: list[str]) -> None:
+        """Give the file a new name; `parent` is closed with it."""
+        self.parent, self.raw, self.components = parent, raw, components
+        self.unsynced = True
+        self._folder_key = None
 
     @property
     def last(self) -> str:
@@ -142,16 +156,31 @@ class FolderTree:
         on. Raises PathNotFound, also for what is no folder, and RootGone.
         """
         with self.root as root:
-            if self._is_deleted(root):
-                raise RootGone(self.label)
-            here = os.dup(root)
-        real = []
+            if not components:
+                if self._is_deleted(root):
+                    raise RootGone(self.label)
+                if visit is not None:
+                    visit(root, "")
+                return os.dup(root), []
+            try:
+                return self._walk_from(root, components, visit)
+            except OSError:
+                # Asked only now: nothing can be entered from a folder that was deleted.
+                if self._is_deleted(root):
+                    raise RootGone(self.label) from None
+                raise
+
+    def _walk_from(
+        self, root: int, components: list[str], visit: Callable[[int, str], None] | None
+    ) -> tuple[int, list[str]]:
+        here, real = root, list[str]()
         try:
             if visit is not None:
-                visit(here, "")
+                visit(root, "")
             for component in components:
                 raw, following = self._step(here, component)
-                os.close(here)
+                if here != root:
+                    os.close(here)
                 here = following
                 real.append(from_disk(raw))
                 if visit is not None:
@@ -162,7 +191,8 @@ class FolderTree:
                     raise self._no_way(here, components, len(real)) from None
                 raise
             finally:
-                os.close(here)
+                if here != root:
+                    os.close(here)
         return here, real
 
     def _no_way(self, here: int, components: list[str], depth: int) -> PathNotFound:
@@ -295,8 +325,7 @@ class FolderTree:
         for other in (each for group in self._names.values() for each in group) if below else ():
             if len(other.components) > depth and other.components[:depth] == open_name.components:
                 other.components = components + other.components[depth:]
-        open_name.parent, open_name.raw, open_name.components = parent, raw, components
-        open_name.unsynced = True
+        open_name.move(parent, raw, components)
 
     def securities(self, name: str) -> list[tuple[bytes | None, FileStat]]:
         """Return what is stored with and known of a folder and those above it; raises as `stat`."""
