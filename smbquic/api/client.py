@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from smbquic.auth.credentials import Credentials
-from smbquic.client.connection import ClientConnection
+from smbquic.client.late_imports import CLIENT, imported_meanwhile
 from smbquic.client.reconnect import Reconnector
 from smbquic.client.retry import retry_while_busy
-from smbquic.client.session import Session
-from smbquic.client.share import Share
 from smbquic.client.stages import Stages
 from smbquic.client.transports import transport_connector
 from smbquic.client.url import SmbUrl
@@ -21,6 +20,11 @@ from smbquic.options.client import ConnectionOptions, SessionOptions
 from smbquic.options.keywords import keywords
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport.base import MessageTransport
+
+if TYPE_CHECKING:
+    from smbquic.client.connection import ClientConnection
+    from smbquic.client.session import Session
+    from smbquic.client.share import Share
 
 GUEST = "guest"
 """The user name of a guest, unless the URL has one."""
@@ -32,7 +36,7 @@ LOGOFF_TIMEOUT = 2.0
 @asynccontextmanager
 async def open_connection(
     url: SmbUrl | str, options: ConnectionOptions
-) -> AsyncIterator[ClientConnection]:
+) -> AsyncIterator["ClientConnection"]:
     """Connect to a server and negotiate, without a logon; disconnects at the end.
 
     The options are those of `ConnectionOptions`. A server that takes no more connections now is
@@ -43,7 +47,7 @@ async def open_connection(
 
     settings = _settings(options)
 
-    async def attempt() -> tuple[AsyncExitStack, ClientConnection]:
+    async def attempt() -> tuple[AsyncExitStack, "ClientConnection"]:
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(_connected(url, options, settings))
             return stack.pop_all(), connection
@@ -66,7 +70,7 @@ def _settings(options: ConnectionOptions, *, multi_channel: bool = False) -> Cli
 @asynccontextmanager
 async def _connected(
     url: SmbUrl, options: ConnectionOptions, settings: ClientSettings
-) -> AsyncIterator[ClientConnection]:
+) -> AsyncIterator["ClientConnection"]:
     """One attempt of `open_connection`."""
     connection = await _open(url, options, settings)
     try:
@@ -77,28 +81,37 @@ async def _connected(
 
 async def _open(
     url: SmbUrl, options: ConnectionOptions, settings: ClientSettings, *, address: str = ""
-) -> ClientConnection:
+) -> "ClientConnection":
     """Connect, to `address` if there is one, and negotiate. The caller closes the connection."""
-    connect_transport = transport_connector(url, options, address=address)
+    connect_transport = transport_connector(url, options, address=address, load_late=True)
     stages = Stages()
-    transport = await connect_transport()
-    stages.end("transport")
+    with imported_meanwhile(*CLIENT):
+        transport = await connect_transport()
+        stages.end("transport")
+        connection = await _negotiate(transport, url, options, settings)
+        stages.end("negotiate")
+    connection.stages = stages
+    return connection
+
+
+async def _negotiate(
+    transport: MessageTransport, url: SmbUrl, options: ConnectionOptions, settings: ClientSettings
+) -> "ClientConnection":
+    from smbquic.client.connection import ClientConnection
+
     try:
         async with asyncio.timeout(options.timeout):
-            connection = await ClientConnection.open(transport, settings, server_name=url.host)
+            return await ClientConnection.open(transport, settings, server_name=url.host)
     except TimeoutError as error:
         raise ConnectError(
             f"{url.host}:{url.port} takes connections, but did not answer within"
             f" {options.timeout:g} s: is it an SMB server?"
         ) from error
-    stages.end("negotiate")
-    connection.stages = stages
-    return connection
 
 
 @keywords(SessionOptions)
 @asynccontextmanager
-async def open_session(url: SmbUrl | str, options: SessionOptions) -> AsyncIterator[Session]:
+async def open_session(url: SmbUrl | str, options: SessionOptions) -> AsyncIterator["Session"]:
     """Connect to a server and log on; logs off and disconnects at the end of the ``async with``.
 
     The options are those of `SessionOptions`; a `guest` needs neither user nor password. Raises
@@ -123,9 +136,11 @@ async def _reconnector(url: SmbUrl | str, options: SessionOptions) -> AsyncItera
     credentials = Credentials(url.user, password, url.domain)
     settings = _settings(options, multi_channel=options.channels > 1)
 
-    async def attempt(previous_session_id: int) -> tuple[AsyncExitStack, Session]:
+    async def attempt(previous_session_id: int) -> tuple[AsyncExitStack, "Session"]:
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(_connected(url, options, settings))
+            from smbquic.client.session import Session
+
             session = await Session.logon(
                 connection, credentials, host=url.host, previous_session_id=previous_session_id
             )
@@ -140,7 +155,7 @@ async def _reconnector(url: SmbUrl | str, options: SessionOptions) -> AsyncItera
             stack.push_async_callback(_logoff, session)
             return stack.pop_all(), session
 
-    async def log_on(previous_session_id: int) -> tuple[AsyncExitStack, Session]:
+    async def log_on(previous_session_id: int) -> tuple[AsyncExitStack, "Session"]:
         return await retry_while_busy(partial(attempt, previous_session_id), options.timeout)
 
     reconnector = Reconnector(log_on, options.reconnect_timeout)
@@ -157,7 +172,7 @@ async def _open_channel(
     settings: ClientSettings,
     first: MessageTransport,
     address: str,
-) -> ClientConnection:
+) -> "ClientConnection":
     """Make one more connection, to an address of the server, by the transport of the first one."""
     same = replace(options, transport=(first.peer.kind,))
     try:
@@ -167,7 +182,7 @@ async def _open_channel(
         raise ConnectError(f"{address} did not answer within {options.timeout:g} s") from error
 
 
-async def _logoff(session: Session) -> None:
+async def _logoff(session: "Session") -> None:
     try:
         if not session.connection.closed:
             async with asyncio.timeout(LOGOFF_TIMEOUT):
@@ -181,7 +196,7 @@ async def _logoff(session: Session) -> None:
 
 @keywords(SessionOptions)
 @asynccontextmanager
-async def connect(url: SmbUrl | str, options: SessionOptions) -> AsyncIterator[Share]:
+async def connect(url: SmbUrl | str, options: SessionOptions) -> AsyncIterator["Share"]:
     """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
 
     The options are those of `SessionOptions`. A connection that is lost is made again, within
@@ -194,4 +209,6 @@ async def connect(url: SmbUrl | str, options: SessionOptions) -> AsyncIterator[S
         session = reconnector.session
         tree = await session.tree(url.share)
         session.connection.stages.end("tree")
+        from smbquic.client.share import Share
+
         yield Share(session, tree, reconnector)

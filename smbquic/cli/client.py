@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import field, fields, replace
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,8 +16,6 @@ from smbquic.api import client as api
 from smbquic.cli.command import NO_SPACE, common_option, json_option
 from smbquic.cli.options import Given, given_options, takes
 from smbquic.cli.output import warn
-from smbquic.client.session import Session
-from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
 from smbquic.config.credentials import (
     Login,
@@ -30,6 +28,10 @@ from smbquic.errors import ConfigError
 from smbquic.lazy_dataclass import dataclass
 from smbquic.options.client import PasswordOptions, SessionOptions, TransportOptions
 from smbquic.protocol.settings import EncryptionPolicy
+
+if TYPE_CHECKING:
+    from smbquic.client.session import Session
+    from smbquic.client.share import Share
 
 T = TypeVar("T", bound=TransportOptions)
 
@@ -87,12 +89,12 @@ class Client:
     _login: Login | None = None
     _passwords: dict[tuple[str, ...], str] = field(default_factory=dict)
 
-    def session(self, url: SmbUrl) -> AbstractAsyncContextManager[Session]:
+    def session(self, url: SmbUrl) -> AbstractAsyncContextManager["Session"]:
         """Return a context manager that logs on to the server of a URL."""
         url = self.identified(url)
         return api.open_session(url, **self._keywords(url))
 
-    def share(self, url: SmbUrl) -> AbstractAsyncContextManager[Share]:
+    def share(self, url: SmbUrl) -> AbstractAsyncContextManager["Share"]:
         """Return a context manager that connects to the share of a URL."""
         url = self.identified(url)
         return api.connect(url, **self._keywords(url))
@@ -273,7 +275,7 @@ def _profile_url(name: str, path: str, file: Path | None) -> ProfileUrl:
 
 def _open_folder(
     context: click.Context, above: str
-) -> tuple[AbstractAsyncContextManager[Share], str]:
+) -> tuple[AbstractAsyncContextManager["Share"], str]:
     """Return the share of a folder that is about to be completed; nobody is asked for a password.
 
     Raises what the conversion of a URL, the options and the search for a password raise.

@@ -1,6 +1,7 @@
 """`smbquic mv`, `rm`, `mkdir`, `rmdir`: rename, delete and make files and folders of a share."""
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,10 +12,12 @@ from smbquic.cli.output import emit, shown
 from smbquic.cli.report import Arguments, Shares
 from smbquic.cli.urls import MissingFolder, is_folder, last_name, same_share
 from smbquic.client.names import join
-from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
 
-Action = Callable[[Share, str], Awaitable[None]]
+if TYPE_CHECKING:
+    from smbquic.client.share import Share
+
+Action = Callable[["Share", str], Awaitable[None]]
 
 
 @command("mv")
@@ -57,7 +60,7 @@ def rm(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool) -> None:
     smbquic rm smb+quic://alice@fs.example/data/old.txt
     """
 
-    async def remove(share: Share, path: str) -> None:
+    async def remove(share: "Share", path: str) -> None:
         if recursive and (await share.stat(path)).is_directory:
             await share.rmtree(path)
         else:
@@ -77,7 +80,7 @@ def mkdir(client: Client, urls: tuple[SmbUrl, ...], *, parents: bool) -> None:
     smbquic mkdir -p smb+quic://alice@fs.example/data/a/b
     """
 
-    async def make(share: Share, path: str) -> None:
+    async def make(share: "Share", path: str) -> None:
         await (share.makedirs(path) if parents else share.mkdir(path))
 
     _each(client, urls, "made", make)
@@ -93,7 +96,7 @@ def rmdir(client: Client, urls: tuple[SmbUrl, ...]) -> None:
     smbquic rmdir smb+quic://alice@fs.example/data/a
     """
 
-    async def remove(share: Share, path: str) -> None:
+    async def remove(share: "Share", path: str) -> None:
         await share.rmdir(path)
 
     _each(client, urls, "deleted", remove)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,6 @@ from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
 from smbquic.cli.output import counted, emit, printable, shown, size
 from smbquic.client.names import join
-from smbquic.client.share import Share
 from smbquic.client.stat import Stat
 from smbquic.client.url import SmbUrl
 from smbquic.errors import DirectoryExpectedError
@@ -30,6 +29,9 @@ _LETTERS = (
     (FileAttributes.SYSTEM, "s"),
     (FileAttributes.ARCHIVE, "a"),
 )
+
+if TYPE_CHECKING:
+    from smbquic.client.share import Share
 
 
 def _time(nanoseconds: int) -> str:
@@ -110,7 +112,7 @@ def ls(client: Client, url: SmbUrl, *, long: bool, everything: bool) -> None:
 
 
 async def _in_parts(
-    share: Share, path: str, *, everything: bool
+    share: "Share", path: str, *, everything: bool
 ) -> AsyncGenerator[list[Stat], None]:
     """Yield the entries of a folder sorted by name, those of a large one as the server lists them.
 
@@ -138,7 +140,7 @@ def _by_name(entry: Stat) -> str:
     return entry.name.casefold()
 
 
-async def _entries(share: Share, path: str, *, everything: bool) -> list[tuple[str, Stat]]:
+async def _entries(share: "Share", path: str, *, everything: bool) -> list[tuple[str, Stat]]:
     """Return the entries of a folder, sorted by name, or the file that the path names.
 
     The temporary files of transfers that are running or were killed are included only if
@@ -180,7 +182,7 @@ def tree(client: Client, url: SmbUrl, *, everything: bool) -> None:
 @dataclass(frozen=True, slots=True)
 class _Tree:
     client: Client
-    share: Share
+    share: "Share"
     everything: bool
 
     async def show(self, path: str, indent: str = "") -> tuple[int, int]:

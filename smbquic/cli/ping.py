@@ -13,6 +13,7 @@ from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
 from smbquic.cli.output import counted, emit, warn
 from smbquic.client.connection import ClientConnection
+from smbquic.client.late_imports import import_client
 from smbquic.client.session import Session
 from smbquic.client.url import SmbUrl
 from smbquic.lazy_dataclass import dataclass
@@ -106,6 +107,7 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
     last quarter of a shorter life.
     """
 
+    import_client()
     logged_on = bool(url.user) or client.options(url).guest
 
     async def work() -> None:

@@ -5,7 +5,7 @@ import contextlib
 import io
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,13 +13,15 @@ from click.shell_completion import CompletionItem
 from smbquic.cli.command import NO_SPACE
 from smbquic.cli.loop import run
 from smbquic.client.names import to_local
-from smbquic.client.share import Share
 from smbquic.config.profile import split_name
 from smbquic.errors import SmbError
 
+if TYPE_CHECKING:
+    from smbquic.client.share import Share
+
 T = TypeVar("T")
 
-OpenFolder = Callable[[str], tuple[AbstractAsyncContextManager[Share], str]]
+OpenFolder = Callable[[str], tuple[AbstractAsyncContextManager["Share"], str]]
 """Returns the share that a ``NAME:PATH`` is on, not connected yet, and the path there."""
 
 _TIMEOUT = 0.75
@@ -65,7 +67,7 @@ async def soon(listing: Coroutine[Any, Any, T]) -> T | None:
 
 
 async def _listed(
-    connecting: AbstractAsyncContextManager[Share], path: str
+    connecting: AbstractAsyncContextManager["Share"], path: str
 ) -> list[tuple[str, bool]]:
     async with connecting as share:
         return [(to_local(entry.name), entry.is_directory) async for entry in share.scandir(path)]

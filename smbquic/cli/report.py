@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,9 +11,11 @@ from smbquic.cli.client import Client, profile_name
 from smbquic.cli.failure import ExitCode, PartialFailure, describe, exit_code
 from smbquic.cli.output import counted, emit, printable, shown, size, warn
 from smbquic.client.results import TreeResult
-from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
 from smbquic.errors import SmbError
+
+if TYPE_CHECKING:
+    from smbquic.client.share import Share
 
 Failures = list[tuple[str, Exception]]
 
@@ -149,7 +151,7 @@ class Shares(AsyncExitStack):
         self._shares: dict[tuple[str, ...], Share] = {}
         self._refused: dict[tuple[str, ...], SmbError] = {}
 
-    async def connect(self, url: SmbUrl) -> Share:
+    async def connect(self, url: SmbUrl) -> "Share":
         """Return the share of a URL, connected."""
         server = (profile_name(url), url.transport, url.host, str(url.port), url.domain, url.user)
         share = (*server, url.share.casefold())

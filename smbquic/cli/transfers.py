@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -23,16 +23,19 @@ from smbquic.cli.output import printable
 from smbquic.cli.progress import Bar, progress_bar
 from smbquic.cli.report import Report, Shares
 from smbquic.cli.urls import MissingFolder, is_folder, last_name, same_share
+from smbquic.client.late_imports import CLIENT, imported_meanwhile
 from smbquic.client.local import WrittenFiles
 from smbquic.client.names import TargetNames, from_local, join, parent, to_local
 from smbquic.client.results import TreeResult
-from smbquic.client.share import Share
 from smbquic.client.streams import read_chunks
 from smbquic.client.url import SmbUrl
 from smbquic.errors import DirectoryExpectedError, FileExpectedError
 from smbquic.options.transfer import CopyOptions, RateOptions, TransferOptions, WriteOptions
 from smbquic.storage.names import escape
 from smbquic.storage.partial import is_unfinished
+
+if TYPE_CHECKING:
+    from smbquic.client.share import Share
 
 _STANDARD = "-"
 _CHUNK = 1 << 20
@@ -83,7 +86,7 @@ _WILDCARDS = str.maketrans({escape(each): each for each in "*?"})
 """Wildcards as they are in the path of a URL, which is of names; and what they are in a pattern."""
 
 
-async def expanded(share: Share, url: SmbUrl) -> list[SmbUrl]:
+async def expanded(share: "Share", url: SmbUrl) -> list[SmbUrl]:
     """Return the URLs of the files that a URL with wildcards matches; else the URL itself.
 
     A file whose name is the same as the pattern is meant itself.
@@ -132,7 +135,7 @@ def get(
     report = Report(client, "got", len(urls))
     written = WrittenFiles()
 
-    async def copy(share: Share, url: SmbUrl) -> None:
+    async def copy(share: "Share", url: SmbUrl) -> None:
         with progress_bar(last_name(url), as_json=client.as_json) as bar:
             if recursive and len(urls) == 1:
                 found = await _get_tree(share, url.path, folder, bar, options)
@@ -146,7 +149,7 @@ def get(
                 )
             report.add_file(size)
 
-    async def copy_all(share: Share, url: SmbUrl) -> None:
+    async def copy_all(share: "Share", url: SmbUrl) -> None:
         found = await expanded(share, url)
         if len(found) > 1 and not into:
             raise click.UsageError(f"{target} is not a folder, and {len(found)} files need one")
@@ -158,16 +161,22 @@ def get(
 
     async def work() -> None:
         async with Shares(client, rate.bwlimit) as shares:
-            for url in urls:
-                with report.attempt(url.path or url.share):
-                    await copy_all(await shares.connect(url), url)
+            with imported_meanwhile(*CLIENT, _copier(recursive=recursive)):
+                for url in urls:
+                    with report.attempt(url.path or url.share):
+                        await copy_all(await shares.connect(url), url)
 
     run(work())
     report.end()
 
 
+def _copier(*, recursive: bool) -> str:
+    """Return the module that copies folders, or the one that copies files."""
+    return "smbquic.client.tree" if recursive else "smbquic.client.transfer"
+
+
 async def _get_tree(
-    share: Share, path: str, target: Path, bar: Bar, options: TransferOptions
+    share: "Share", path: str, target: Path, bar: Bar, options: TransferOptions
 ) -> TreeResult | None:
     """Copy a folder; None for a file, which is found out by listing it.
 
@@ -236,16 +245,12 @@ def put(
     if _STANDARD in sources:
         _check_input(client)
     several = len(sources) > 1
-    for source in sources:
-        if Path(source).is_dir() and several:
-            raise click.UsageError(f"{source} is a folder; copy it with a separate command")
-        if Path(source).is_dir() and not recursive:
-            raise click.UsageError(f"{source} is a folder; use -r")
+    _check_folders(sources, recursive=recursive)
     options, rate = _made(given, WriteOptions), RateOptions(**given[RateOptions])
     report = Report(client, "put", len(sources))
     names = TargetNames()
 
-    async def copy(share: Share, source: str, *, into: bool) -> None:
+    async def copy(share: "Share", source: str, *, into: bool) -> None:
         name = from_local(Path(source).name)
         if into and source == _STANDARD:
             raise click.UsageError(f"standard input has no name; write {url}NAME")
@@ -254,24 +259,37 @@ def put(
         with progress_bar(source, as_json=client.as_json) as bar:
             report.add(await _put_one(share, source, place, bar, options))
 
+    async def copy_all(share: "Share") -> None:
+        share.limit_rate(rate.bwlimit)
+        if recursive and Path(sources[0]).is_dir():
+            await copy(share, sources[0], into=False)
+            return
+        into = await _into(share, url, parents=parents)
+        if several and not into:
+            raise click.UsageError(
+                f"{url} is not a folder, and several files need one;"
+                " write / at its end and use --parents to make it"
+            )
+        for source in sources:
+            with report.attempt(source):
+                await copy(share, source, into=into)
+
     async def work() -> None:
-        async with client.share(url) as share:
-            share.limit_rate(rate.bwlimit)
-            if recursive and Path(sources[0]).is_dir():
-                await copy(share, sources[0], into=False)
-                return
-            into = await _into(share, url, parents=parents)
-            if several and not into:
-                raise click.UsageError(
-                    f"{url} is not a folder, and several files need one;"
-                    " write / at its end and use --parents to make it"
-                )
-            for source in sources:
-                with report.attempt(source):
-                    await copy(share, source, into=into)
+        with imported_meanwhile(*CLIENT, _copier(recursive=recursive)):
+            async with client.share(url) as share:
+                await copy_all(share)
 
     run(work())
     report.end()
+
+
+def _check_folders(sources: tuple[str, ...], *, recursive: bool) -> None:
+    """Raise a usage error for a folder that is not to be copied, or not alone."""
+    for source in sources:
+        if Path(source).is_dir() and len(sources) > 1:
+            raise click.UsageError(f"{source} is a folder; copy it with a separate command")
+        if Path(source).is_dir() and not recursive:
+            raise click.UsageError(f"{source} is a folder; use -r")
 
 
 def _check_input(client: Client) -> None:
@@ -284,7 +302,7 @@ def _check_input(client: Client) -> None:
         )
 
 
-async def _into(share: Share, url: SmbUrl, *, parents: bool = False) -> bool:
+async def _into(share: "Share", url: SmbUrl, *, parents: bool = False) -> bool:
     """Return whether the URL is a folder that files go into; with `parents`, make missing folders.
 
     Raises `MissingFolder`.
@@ -299,7 +317,7 @@ async def _into(share: Share, url: SmbUrl, *, parents: bool = False) -> bool:
 
 
 async def _put_one(
-    share: Share, source: str, place: str, bar: Bar, options: TransferOptions
+    share: "Share", source: str, place: str, bar: Bar, options: TransferOptions
 ) -> TreeResult:
     path = Path(source)
     if path.is_dir():

@@ -1,12 +1,16 @@
 """What commands ask about the URLs of their arguments: which file or folder is meant."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from smbquic.cli.failure import ExitCode
-from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
 from smbquic.errors import DirectoryExpectedError
 from smbquic.ntstatus import NtStatus
+
+if TYPE_CHECKING:
+    from smbquic.client.share import Share
 
 
 class MissingFolder(click.ClickException):
@@ -25,7 +29,7 @@ def last_name(url: SmbUrl) -> str:
     return url.path.rpartition("/")[2] or url.share
 
 
-async def is_folder(share: Share, path: str) -> bool:
+async def is_folder(share: "Share", path: str) -> bool:
     """Return whether there is a folder of that name."""
     try:
         return (await share.stat(path)).is_directory
@@ -33,7 +37,7 @@ async def is_folder(share: Share, path: str) -> bool:
         return False
 
 
-async def check_folder(share: Share, path: str) -> None:
+async def check_folder(share: "Share", path: str) -> None:
     """Raise `DirectoryExpectedError` if what has that name is no folder."""
     if not (await share.stat(path)).is_directory:
         raise DirectoryExpectedError(NtStatus.NOT_A_DIRECTORY, path=path)

@@ -9,12 +9,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from smbquic.client.retry import LOSSES_ALLOWED, delays
-from smbquic.client.session import Session
-from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectError, ConnectionClosed, HandshakeError, ProtocolError
+
+if TYPE_CHECKING:
+    from smbquic.client.session import Session
+    from smbquic.client.tree_connect import TreeConnect
 
 FIRST_DELAY = 0.25
 """Seconds before the second attempt; half as much more or less by chance."""
@@ -24,7 +26,7 @@ LONGEST_DELAY = 5.0
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-LogOn = Callable[[int], Awaitable[tuple[AsyncExitStack, Session]]]
+LogOn = Callable[[int], Awaitable[tuple[AsyncExitStack, "Session"]]]
 """Connects and logs on, in place of the session of this id (0: of none). The stack ends it."""
 
 
@@ -45,7 +47,7 @@ class Reconnector:
         """Seconds to wait if a connection is lost as soon as it was made."""
 
     @property
-    def session(self) -> Session:
+    def session(self) -> "Session":
         """The newest session; there is one after `start`."""
         assert self._session is not None
         return self._session
@@ -54,7 +56,7 @@ class Reconnector:
         """Log on for the first time. Raises what that raises; nothing is tried again."""
         self._stack, self._session = await self._log_on(0)
 
-    async def renew(self, lost: Session, cause: ConnectionClosed) -> Session:
+    async def renew(self, lost: "Session", cause: ConnectionClosed) -> "Session":
         """Return a session that is newer than the one whose connection was `lost`.
 
         Raises `ConnectionClosed` if the server cannot be reached in time, and at once whatever
@@ -123,7 +125,7 @@ class ShareTree:
     """
 
     def __init__(
-        self, session: Session, tree: TreeConnect, reconnector: Reconnector | None = None
+        self, session: "Session", tree: "TreeConnect", reconnector: Reconnector | None = None
     ) -> None:
         self._session = session
         self._tree = tree
@@ -131,16 +133,16 @@ class ShareTree:
         self._renewing = asyncio.Lock()
 
     @property
-    def session(self) -> Session:
+    def session(self) -> "Session":
         """The session that the share is used in now."""
         return self._session
 
     @property
-    def current(self) -> TreeConnect:
+    def current(self) -> "TreeConnect":
         """The newest tree connect. What was opened on an older one is not open on it."""
         return self._tree
 
-    async def renew(self, lost: TreeConnect, cause: ConnectionClosed) -> TreeConnect:
+    async def renew(self, lost: "TreeConnect", cause: ConnectionClosed) -> "TreeConnect":
         """Return a tree connect on a newer connection than that of `lost`.
 
         Raises what `Reconnector.renew` and `Session.tree` raise.
@@ -162,7 +164,7 @@ class ShareTree:
                 self._session = session
             raise cause
 
-    async def repeat(self, work: Callable[[TreeConnect], Awaitable[T]], *, repeatable: bool) -> T:
+    async def repeat(self, work: Callable[["TreeConnect"], Awaitable[T]], *, repeatable: bool) -> T:
         """Return what `work` returns, which begins again if its connection is lost.
 
         `repeatable` says that the server may do it twice. Otherwise it is only begun again where

@@ -13,7 +13,6 @@ from smbquic.client.response_waiters import Target
 from smbquic.client.stat import ShareEntry
 from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.ntstatus import NtStatus
-from smbquic.pki.channel import server_end_point
 from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.response import Response
 from smbquic.transport.addresses import is_ip_address
@@ -155,7 +154,12 @@ class Session:
 def _initiator(credentials: Credentials, host: str, connection: ClientConnection) -> Initiator:
     """Return what proves the password, to the server at the other end of this connection only."""
     peer = connection.transport.peer
-    end_point = server_end_point(peer.leaf) if peer.leaf else b""
+    end_point = b""
+    if peer.leaf:
+        # Imported here: over TCP nothing else needs `cryptography.x509`.
+        from smbquic.pki.channel import server_end_point
+
+        end_point = server_end_point(peer.leaf)
     # A server knows its names. Of its addresses it expects the one that the client has come to.
     name = peer.remote[0] if is_ip_address(host) else host
     return new_initiator(credentials, host=name, end_point=end_point)

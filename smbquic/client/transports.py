@@ -1,25 +1,29 @@
 """Connecting to the server of a URL: the transport, its options, and the trusted certificates."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from smbquic.client.late_imports import pass_turns
 from smbquic.client.url import PORTS, SmbUrl, TransportName
 from smbquic.errors import ConnectError, HandshakeError, TransportError
 from smbquic.observe.key_log import key_log, trace_folder
 from smbquic.options.client import TIMEOUT, ResolverOptions, TransportOptions, TrustOptions
 from smbquic.options.model import values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
-from smbquic.pki.subject import Purpose
-from smbquic.pki.verification import Trust, verify
 from smbquic.transport import quic
 from smbquic.transport.addresses import race
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls, QuicOptions, TicketCache
 from smbquic.transport.resolver import AddressResolver, Resolver
+
+if TYPE_CHECKING:
+    from smbquic.pki.verification import Trust
 
 logger = logging.getLogger(__name__)
 
@@ -33,14 +37,21 @@ _NAMES = {"quic": "QUIC", "tcp": "TCP"}
 
 
 def transport_connector(
-    url: SmbUrl, options: TransportOptions, *, address: str = ""
+    url: SmbUrl,
+    options: TransportOptions,
+    *,
+    address: str = "",
+    load_late: bool = False,
 ) -> Callable[[], Coroutine[Any, Any, MessageTransport]]:
     """Return a function that connects to the server of a URL, as `connect_transport` does.
 
     It tries the transports that the options name, at `address` or, without one, at those of the
-    host's name. Raises `PkiError` for a `ca` or `crl` that is none.
+    host's name. Raises `PkiError` for a `ca` or `crl` that is none; with `load_late`, the function
+    that is returned raises it, and reads them while the server has not answered yet.
     """
-    tls = client_tls(options)
+    tls, load = _tls_and_loader(options)
+    if not load_late:
+        load()
     tuned = quic_options(options)
     resolver = (
         AddressResolver(address=address)
@@ -57,7 +68,23 @@ def transport_connector(
     async def connect() -> MessageTransport:
         return await attempt(urls[0]) if len(urls) == 1 else await _first(urls, attempt)
 
-    return connect
+    return partial(_connect_and_load, connect, load) if load_late else connect
+
+
+async def _connect_and_load(
+    connect: Callable[[], Coroutine[Any, Any, MessageTransport]], load: Callable[[], object]
+) -> MessageTransport:
+    connecting = asyncio.create_task(connect())
+    try:
+        await pass_turns()
+        load()
+    except BaseException as error:
+        connecting.cancel()
+        await asyncio.wait([connecting])
+        if not connecting.cancelled() and connecting.exception() is None:
+            connecting.result().close(str(error))
+        raise
+    return await connecting
 
 
 def urls_to_try(url: SmbUrl, transports: Sequence[str]) -> list[SmbUrl]:
@@ -127,6 +154,13 @@ def client_tls(options: TrustOptions) -> ClientTls:
 
     Raises `PkiError` for a `ca` or `crl` that is none.
     """
+    tls, load = _tls_and_loader(options)
+    load()
+    return tls
+
+
+def _tls_and_loader(options: TrustOptions) -> tuple[ClientTls, Callable[[], object]]:
+    """Return the same before `ca` and `crl` are read, and the function that reads them."""
     tickets = TicketCache() if options.tickets is None else options.tickets
     shown = ClientTls(
         certificate=optional_path(options.client_certificate),
@@ -134,19 +168,25 @@ def client_tls(options: TrustOptions) -> ClientTls:
         tickets=tickets,
     )
     if options.insecure:
-        return replace(shown, insecure=True)
-    ca = optional_path(options.ca)
-    given = trust_from_files(ca, optional_path(options.crl))
+        return replace(shown, insecure=True), lambda: None
+    ca, crl = optional_path(options.ca), optional_path(options.crl)
+    load = cache(partial(trust_from_files, ca, crl))
 
     def verify_server(chain: Sequence[bytes], name: str) -> None:
+        from smbquic.pki.subject import Purpose
+        from smbquic.pki.verification import Trust, verify
+
         # The system has many authorities: they are read only when there is a chain to verify.
-        verify(chain, Purpose.SERVER, given or Trust.system(), name=name)
+        verify(chain, Purpose.SERVER, load() or Trust.system(), name=name)
 
-    return replace(shown, ca=ca, verify=verify_server)
+    return replace(shown, ca=ca, verify=verify_server), load
 
 
-def trust_from_files(ca: Path | None, crl: Path | None) -> Trust | None:
+def trust_from_files(ca: Path | None, crl: Path | None) -> "Trust | None":
     """Return the authorities that the user names, None for the system's. Raises `PkiError`."""
+    # Imported here, as `cryptography` takes longer to import than many servers to answer.
+    from smbquic.pki.verification import Trust
+
     if ca is not None:
         return Trust.load(ca, crl)
     return Trust.of_system(crl) if crl is not None else None

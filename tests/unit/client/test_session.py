@@ -13,6 +13,7 @@ from smbquic.client.session import Session
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import DeniedError, NotFoundError, SecurityError
 from smbquic.ntstatus import NtStatus
+from smbquic.pki import channel
 from smbquic.protocol.client_session import ClientSession
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.header import Command
@@ -206,7 +207,7 @@ async def test_the_password_is_for_the_server_that_is_connected(
         return "initiator"
 
     monkeypatch.setattr(module, "new_initiator", make)
-    monkeypatch.setattr(module, "server_end_point", lambda leaf: b"of " + leaf)
+    monkeypatch.setattr(channel, "server_end_point", lambda leaf: b"of " + leaf)
     connection = connection_over(transport, credits=8)
     user = Credentials("alice", "secret")
     transport.peer = replace(transport.peer, remote=("10.0.0.1", 445))

@@ -22,7 +22,7 @@ from smbquic.pki.faults import Fault
 from smbquic.pki.files import load_certificates
 from smbquic.pki.verification import Trust
 from smbquic.transport import quic, tcp
-from smbquic.transport.quic import QuicOptions
+from smbquic.transport.quic import ClientTls, QuicOptions
 from smbquic.transport.resolver import Resolver
 
 
@@ -172,6 +172,57 @@ async def test_a_dialer_passes_on_what_it_was_told(
     )
     assert told["trust"] == client_tls(options)
     assert told["timeout"] == 3
+
+
+async def test_authorities_may_be_read_while_the_server_is_asked(
+    pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened = []
+
+    async def connect(host: str, port: int, *, trust: ClientTls, **_: Any) -> None:
+        happened.append("asked")
+        await asyncio.sleep(0.01)
+        assert trust.verify is not None
+        trust.verify(chain_of(pki.server.certificate), "localhost")
+        happened.append("verified")
+
+    def load(*paths: Path | None) -> Trust:
+        happened.append("read")
+        return Trust.load(pki.ca)
+
+    monkeypatch.setattr(quic, "connect", connect)
+    monkeypatch.setattr(transports, "trust_from_files", load)
+    url, options = SmbUrl.parse("smb+quic://h"), TransportOptions(ca=pki.ca)
+    await transport_connector(url, options, load_late=True)()
+    assert happened == ["asked", "read", "verified"]
+    happened.clear()
+    await transport_connector(url, options)()
+    assert happened == ["read", "asked", "verified"]
+
+
+@pytest.mark.parametrize("connected", [False, True])
+async def test_a_ca_that_is_none_is_said_although_the_server_was_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, connected: bool
+) -> None:
+    (tmp_path / "ca.pem").write_text("nothing of the kind")
+    ends: list[str] = []
+
+    async def connect(*_: object, **__: object) -> SimpleNamespace:
+        if not connected:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                ends.append("cancelled")
+                raise
+        return SimpleNamespace(close=ends.append)
+
+    monkeypatch.setattr(quic, "connect", connect)
+    url, options = SmbUrl.parse("smb+quic://h"), TransportOptions(ca=tmp_path / "ca.pem")
+    async with asyncio.timeout(20):
+        with pytest.raises(PkiError, match=r"ca\.pem"):
+            await transport_connector(url, options, load_late=True)()
+    [end] = ends
+    assert ("ca.pem" in end) == connected
 
 
 async def test_what_no_engine_can_do_is_said_before_anything_is_sent() -> None:

@@ -1,0 +1,53 @@
+"""Importing modules while a server has not answered yet.
+
+In a program that has just started, the modules of the client take longer to import than the packets
+of many a round trip are under way.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+
+CLIENT = (
+    "smbquic.protocol.client",
+    "smbquic.client.connection",
+    "smbquic.client.session",
+    "smbquic.client.share",
+)
+"""What every client needs once the transport is connected, in this order."""
+TURNS = 10
+"""Turns of the event loop in which a task does all that it can do without waiting."""
+
+
+def import_client() -> None:
+    """Import what a client needs now, where it is measured how long connecting takes."""
+    for module in CLIENT:
+        import_module(module)
+
+
+@contextmanager
+def imported_meanwhile(*modules: str) -> Iterator[None]:
+    """Import modules one by one whenever the block waits for something.
+
+    What is not imported when the block ends is imported where it is needed.
+    """
+    importing = asyncio.create_task(_import(modules))
+    try:
+        yield
+    finally:
+        importing.cancel()
+
+
+async def _import(modules: Iterable[str]) -> None:
+    for module in modules:
+        if module not in sys.modules:
+            await pass_turns()
+            import_module(module)
+
+
+async def pass_turns() -> None:
+    """Let the other tasks go on until they wait for something, and receive what has come."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
