@@ -1,10 +1,9 @@
-"""AES for what is no SMB message: single blocks, and secrets that others keep for us."""
+"""AES for what is no SMB message: single blocks, and secrets that others keep for us.
+
+`cryptography` is imported when it is used: a client connects without.
+"""
 
 import os
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 BLOCK_SIZE = 16
 _NONCE_SIZE = 12
@@ -14,6 +13,8 @@ class AesBlockCipher:
     """AES in ECB mode with one key of 16 or 32 bytes. [NIST SP 800-38A] 6.1"""
 
     def __init__(self, key: bytes) -> None:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
         # One context for all blocks: in this mode they do not depend on each other.
         self._encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 (blocks)
 
@@ -30,6 +31,8 @@ class SecretBox:
     """
 
     def __init__(self, key: bytes) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         self._aead = AESGCM(key)
 
     def encrypt(self, secret: bytes) -> bytes:
@@ -39,6 +42,8 @@ class SecretBox:
 
     def decrypt(self, encrypted: bytes) -> bytes | None:
         """Return the secret; None if it was not encrypted with this key."""
+        from cryptography.exceptions import InvalidTag
+
         try:
             return self._aead.decrypt(encrypted[:_NONCE_SIZE], encrypted[_NONCE_SIZE:], None)
         except (InvalidTag, ValueError):
