@@ -38,7 +38,7 @@ class ScriptedTransport:
             raise what
         return memoryview(bytearray(what))
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         self.say(ConnectionClosed(reason))
 
     async def wait_closed(self) -> None:

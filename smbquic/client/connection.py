@@ -284,21 +284,22 @@ class ClientConnection:
         error.__cause__ = self._failure
         return error
 
-    def _fail(self, error: SmbError) -> None:
+    def _fail(self, error: SmbError, *, answered: bool = False) -> None:
         if self._failure is not None:
             return
         self._failure = error
         if self.owner is not None:
             self.owner.connection_lost(self)
         self.monitor.stop()
-        self.transport.close(str(error))
+        self.transport.close(str(error), answered=answered)
         self._outstanding.fail(partial(self._closed_error, sent=True))
         self.credits.fail(self._closed_error)
 
     async def close(self) -> None:
         """End the connection; the tasks that still wait get `ConnectionClosed`."""
         self.owner = None  # it is not lost
-        self._fail(ConnectionClosed("the connection was closed"))
+        answered = not self._outstanding and not self._outgoing.blocked
+        self._fail(ConnectionClosed("the connection was closed"), answered=answered)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -18,12 +18,13 @@ class OutgoingMessages:
         self._transport = transport
         self._queue: deque[Sequence[Buffer]] = deque()
         self._queued = asyncio.Event()
-        self._blocked = False  # messages wait for the transport, and others have to queue up
+        self.blocked = False
+        """Whether messages wait for the transport, and others have to queue up."""
 
     def send(self, buffers: Sequence[Buffer]) -> None:
         """Send a message after those before it."""
-        if self._blocked or not self._transport.send_now(*buffers):
-            self._blocked = True
+        if self.blocked or not self._transport.send_now(*buffers):
+            self.blocked = True
             self._queue.append(buffers)
             self._queued.set()
 
@@ -34,4 +35,4 @@ class OutgoingMessages:
             self._queued.clear()
             while self._queue:
                 await self._transport.send(*self._queue.popleft())
-            self._blocked = False
+            self.blocked = False

@@ -155,8 +155,11 @@ class MessageTransport(Protocol):
         without losing a message.
         """
 
-    def close(self, reason: str = "") -> None:
-        """Close the connection: what was sent is still delivered, nothing more is received."""
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
+        """Close the connection: what was sent is still delivered, nothing more is received.
+
+        `answered` says that the peer has answered all of it, and so has received it.
+        """
 
     def statistics(self) -> PathStatistics:
         """Return what was measured on the path, also after the connection has ended."""

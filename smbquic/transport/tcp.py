@@ -255,7 +255,7 @@ class TcpTransport(asyncio.BufferedProtocol):
         """Wait for one message; see `MessageTransport.receive`."""
         return self._inbox.get()
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         """Close the connection; see `MessageTransport.close`."""
         if not self._closing:
             self._end(ConnectionClosed(reason or "the connection was closed"))

@@ -94,7 +94,7 @@ class HandedOverTransport(RecordStream):
             unfinished=there.unfinished,
         )
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         """Close the connection; see `MessageTransport.close`."""
         if not self._closing:
             # The socket stays open until the worker closes it, which reads all that was sent first.

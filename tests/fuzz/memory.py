@@ -42,7 +42,7 @@ class FuzzTransport:
             raise ConnectionClosed(self._closed)
         return message
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         """See `MessageTransport`."""
         for end in (self, self.other):
             if not end._closed:

@@ -91,6 +91,7 @@ class QuicConnection:
         self._pump = Pump(engine, endpoint, self, self.receiver.charge, is_client=role.is_client)
         self._final_statistics = PathStatistics()
         self._shrunk = False
+        self._answered = False
 
     @property
     def client_hello(self) -> ClientHello:
@@ -201,7 +202,7 @@ class QuicConnection:
             if lifecycle.error is None:
                 self._end(self._error_of(engine.close_reason))
             self._close(QuicEvent.CLOSE_SENT, batches)
-        elif lifecycle.error is not None and not engine.unacknowledged:
+        elif lifecycle.error is not None and (self._answered or not engine.unacknowledged):
             # All that was sent has arrived: an orderly end waits for no more than that.
             engine.close(NO_ERROR, lifecycle.reason)
             return True
@@ -228,11 +229,15 @@ class QuicConnection:
 
     # The end.
 
-    def close(self, reason: str) -> None:
-        """Begin an orderly end: what was written is still delivered."""
+    def close(self, reason: str, *, answered: bool = False) -> None:
+        """Begin an orderly end: what was written is still delivered.
+
+        If it was `answered`, CONNECTION_CLOSE need not wait for an acknowledgement.
+        """
         if self.lifecycle.error is None:
             self._end(ConnectionClosed(reason or "the connection was closed"), reason)
-            if self._engine.unacknowledged:
+            self._answered = answered
+            if self._engine.unacknowledged and not answered:
                 # A second packet has the peer acknowledge the last one at once ([RFC9000] 13.2.2),
                 # and not some 25 ms later: until then it would take the connection for open.
                 self._engine.ping()

@@ -106,10 +106,10 @@ class QuicTransport:
         # Without the framing there is no way to find the next message: the connection has to end.
         self.connection.fail(error, FRAMING_ERROR, "not an SMB message")
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         """Begin an orderly end; see `MessageTransport.close`."""
         self._inbound.discard()
-        self.connection.close(reason)
+        self.connection.close(reason, answered=answered)
 
     def drop(self, reason: str) -> None:
         """End it now; see `MessageTransport.drop`."""

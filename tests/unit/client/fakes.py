@@ -64,6 +64,7 @@ class FakeTransport:
         self.max_message_size = 8 << 20
         self.arrived: asyncio.Queue[list[Received]] = asyncio.Queue()
         self.closed_with: str | None = None
+        self.closed_answered = False
         self.gate = asyncio.Event()
         self.gate.set()
         self.sent = self.untaken = self.received = 0
@@ -97,8 +98,9 @@ class FakeTransport:
             raise item
         return item
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         self.closed_with = reason
+        self.closed_answered = answered
         self.fail(ConnectionClosed(reason))
 
     def statistics(self) -> PathStatistics:

@@ -459,6 +459,34 @@ async def test_a_server_that_talks_nonsense_is_hung_up_on(
     assert transport.closed_with
 
 
+async def test_the_transport_is_told_whether_all_was_answered(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(1)
+    task = ask(connection)
+    transport.reply(await transport.next())
+    await task
+    await connection.close()
+    assert transport.closed_with
+    assert transport.closed_answered
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_what_was_not_answered_is_delivered_before_the_end(
+    transport: FakeTransport, make: Make, *, sent: bool
+) -> None:
+    connection = make(1)
+    if not sent:
+        transport.gate.clear()
+    task = ask(connection)
+    await asyncio.sleep(0)
+    await connection.close()
+    with pytest.raises(ConnectionClosed):
+        await task
+    assert transport.closed_with
+    assert not transport.closed_answered
+
+
 async def test_an_error_of_ours_ends_the_connection_and_is_logged(
     transport: FakeTransport, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -25,7 +25,7 @@ class End(ScriptedTransport):
             raise self.send_error
         self.sent.append(b"".join(buffers))
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         self.reasons.append(reason)
         super().close(reason)
 

@@ -132,7 +132,7 @@ class MemoryTransport:
             raise message
         return memoryview(bytearray(message))
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         if not self.closed:
             self.closed = reason or "closed"
             self.over.set()

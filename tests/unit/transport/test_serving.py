@@ -38,7 +38,7 @@ class Accepted:
         await self.closed.wait()
         raise ConnectionClosed("closed")
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         self.reasons.append(reason)
         self.closed.set()
 
@@ -144,7 +144,7 @@ async def test_work_that_hangs_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> 
 class Unread(Accepted):
     """A transport to a client that takes nothing of what it is still to be sent."""
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         self.reasons.append(reason)
 
     def drop(self, reason: str) -> None:

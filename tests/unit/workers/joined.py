@@ -61,7 +61,7 @@ class Client(ScriptedTransport):
             raise ConnectionClosed(self.ends[0])
         self.sent.append(b"".join(buffers))
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, answered: bool = False) -> None:
         self._end(f"closed: {reason}")
 
     def drop(self, reason: str) -> None:

@@ -294,6 +294,20 @@ async def test_what_is_buffered_is_what_the_engine_has_until_it_is_freed(
     assert harness.connection.buffered() == (0, 0, 0)
 
 
+@pytest.mark.parametrize("answered", [False, True])
+async def test_only_what_was_not_answered_waits_for_its_acknowledgement(
+    harness: TransportHarness, *, answered: bool
+) -> None:
+    harness.engine.unacknowledged = 1
+    harness.transport.close("enough", answered=answered)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (harness.engine.close_reason is not None) == answered
+    assert harness.engine.pings == (0 if answered else 1)
+    harness.engine.unacknowledged = 0
+    harness.connection.abort(ConnectionClosed("enough"))
+
+
 async def test_a_handshake_that_the_peer_refuses_has_failed() -> None:
     harness = TransportHarness()
     harness.engine.close_reason = CloseReason(0x100 + 48, "no")
