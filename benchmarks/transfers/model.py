@@ -9,7 +9,7 @@ CONNECTING = 5
 """Round trips until the share can be used; see docs/explanation/performance.md."""
 ENDING = 1
 """The session is logged off."""
-UNDER_WAY = 128
+UNDER_WAY = 256
 """Files that smbquic has under way."""
 LISTED = 16
 """Folders that it lists at once."""

@@ -39,7 +39,7 @@ class CopyOptions(Options):
             flag="--transfers",
             key=None,
         ),
-    ] = 128
+    ] = 256
 
 
 @dataclass(frozen=True, kw_only=True)

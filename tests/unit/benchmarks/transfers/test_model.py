@@ -11,9 +11,9 @@ def test_a_model_is_round_trips_and_the_larger_direction() -> None:
     assert Model(0, 1, 12_500_000).seconds == 1.0
 
 
-def test_small_files_take_round_trips_for_each_128_of_them() -> None:
-    assert model(SMALL, "put").round_trips == CONNECTING + ENDING + 1 + 2 * 8
-    assert model(SMALL, "get").round_trips == CONNECTING + ENDING + 2 + 8
+def test_small_files_take_round_trips_for_each_256_of_them() -> None:
+    assert model(SMALL, "put").round_trips == CONNECTING + ENDING + 1 + 2 * 4
+    assert model(SMALL, "get").round_trips == CONNECTING + ENDING + 2 + 4
     assert model(SMALL, "put").up > 1000 * 4096 > model(SMALL, "put").down
     assert model(SMALL, "get").down > 1000 * 4096 > model(SMALL, "get").up
 
