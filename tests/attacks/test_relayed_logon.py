@@ -200,7 +200,8 @@ async def test_over_quic_a_logon_is_bound_to_the_servers_certificate(
         async with smbquic.connect(url, password=ALICE.password, insecure=True) as share:
             assert await share.listdir() == []
         other = server_end_point(ssl.PEM_cert_to_DER_cert(pki.ca.read_text()))
-        monkeypatch.setattr("smbquic.client.session.server_end_point", lambda leaf: other)
+        # The client imports it when it logs on, the server has it already.
+        monkeypatch.setattr("smbquic.pki.channel.server_end_point", lambda leaf: other)
         with pytest.raises(AuthenticationError) as refusal:
             async with smbquic.connect(url, password=ALICE.password, insecure=True):
                 pass
