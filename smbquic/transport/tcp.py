@@ -30,9 +30,11 @@ from smbquic.transport.base import (
     PathStatistics,
     Peer,
 )
+from smbquic.transport.low_water_mark import LowWaterMark
 from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.transport.resolver import Resolver
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter
+from smbquic.transport.socket_options import LINUX
 from smbquic.wire.cursor import Buffer
 
 FIRST_BUFFER = 4 << 10
@@ -196,6 +198,7 @@ class TcpTransport(asyncio.BufferedProtocol):
         self._message_length = 0
         self._filled = 0
         self._reading = True
+        self._low_water: LowWaterMark | None = None
         self._sent = self._last = 0
         self._writable: asyncio.Future[None] | None = None
         self._keep_alive = False
@@ -279,11 +282,12 @@ class TcpTransport(asyncio.BufferedProtocol):
         """Return how far the messages have got; see `MessageTransport.flow`."""
         begun = self._held if self._message is None else self._filled
         inbox, untaken = self._inbox, self._transport.get_write_buffer_size()
+        unread = self._low_water.unread() if self._low_water is not None else 0
         return Flow(
             sent=self._sent,
             untaken=untaken,
             kept=max(untaken, self._last) if untaken else 0,
-            received=inbox.received + begun,
+            received=inbox.received + begun + unread,
             unfetched=inbox.cost + begun,
             messages=inbox.count,
             unfinished=self._reading and (self._message is not None or self._held > 0),
@@ -305,6 +309,8 @@ class TcpTransport(asyncio.BufferedProtocol):
     def _describe(self) -> Peer:
         sock: socket.socket = self._transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if LINUX:
+            self._low_water = LowWaterMark(sock)
         return Peer(
             kind="tcp",
             local=endpoint(self._transport.get_extra_info("sockname")),
@@ -337,6 +343,9 @@ class TcpTransport(asyncio.BufferedProtocol):
                 self._transport.abort()
         else:
             self._filled += nbytes
+            if self._low_water is not None:
+                missing = self._message_length - self._filled
+                self._low_water.received(nbytes, missing, self._loop.time())
             if self._filled == self._message_length:
                 if self._buffers is not None:
                     self._buffers.keep(self._message)

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import sys
 
 import pytest
 
 from smbquic.errors import ConnectionClosed
-from smbquic.transport import framing, quic
+from smbquic.transport import framing, low_water_mark, quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.engine import SEND_LIMIT
 from smbquic.transport.quic.transport import QuicTransport
@@ -19,6 +20,7 @@ MESSAGE = 256 << 10
 ENOUGH = 100 * MIB
 WINDOW = 16 * MIB
 """The default of `QuicOptions`; on qh3 a peer may send three quarters more."""
+PACKET = 1448
 KERNEL = 40 * MIB
 """The bytes of a TCP connection that the two kernels may hold."""
 
@@ -159,3 +161,45 @@ async def test_memory_stays_bounded_while_much_passes_through(links: Links) -> N
         ahead = engine._local_max_data.value - engine._local_max_data.used
         assert (16 << 20) * 7 // 8 <= ahead <= 16 << 20
         assert engine._streams[0].max_stream_data_local == engine._local_max_data.value
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux waits for more than one byte")
+async def test_a_large_message_does_not_wake_its_receiver_for_each_packet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(low_water_mark, "MARK_PERIOD", 60.0)
+    reads: list[int] = []
+    original = TcpTransport.buffer_updated
+
+    def note(transport: TcpTransport, nbytes: int) -> None:
+        reads.append(nbytes)
+        original(transport, nbytes)
+
+    monkeypatch.setattr(TcpTransport, "buffer_updated", note)
+    messages = [os.urandom(MIB), b"small", os.urandom(MIB)]
+    accepted: asyncio.Queue[MessageTransport] = asyncio.Queue()
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def serve(transport: MessageTransport) -> None:
+        accepted.put_nowait(transport)
+        for _ in messages:
+            received.put_nowait(bytes(await transport.receive()))
+
+    listener = await tcp.listen("127.0.0.1", 0, serve)
+    port = int(listener.url.rpartition(":")[2])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    receiver = await accepted.get()
+    stream = b"".join(framing.prefix(len(message)) + message for message in messages)
+    for start in range(0, len(stream) - PACKET, PACKET):
+        writer.write(stream[start : start + PACKET])
+        # As on a slow path: the next packet arrives when the receiver has seen this one.
+        async with asyncio.timeout(20):
+            while receiver.flow().received < start:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+    writer.write(stream[-(len(stream) % PACKET) :])
+
+    assert [await received.get() for _ in messages] == messages
+    assert len(reads) < len(stream) / PACKET / 10
+    writer.close()
+    await writer.wait_closed()
+    await listener.close()
