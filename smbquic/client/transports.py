@@ -50,7 +50,10 @@ def transport_connector(
     that is returned raises it, and reads them while the server has not answered yet.
     """
     tls, load = _tls_and_loader(options)
-    if not load_late:
+    urls = urls_to_try(url, options.transport)
+    # Over TCP no certificate is verified, and what verifies one need not be imported.
+    wanted = options.ca or options.crl or any(each.transport == "quic" for each in urls)
+    if wanted and not load_late:
         load()
     tuned = quic_options(options)
     resolver = (
@@ -58,7 +61,6 @@ def transport_connector(
         if address
         else Resolver(**values_of(options, ResolverOptions))
     )
-    urls = urls_to_try(url, options.transport)
 
     async def attempt(url: SmbUrl) -> MessageTransport:
         return await connect_transport(
@@ -68,7 +70,7 @@ def transport_connector(
     async def connect() -> MessageTransport:
         return await attempt(urls[0]) if len(urls) == 1 else await _first(urls, attempt)
 
-    return partial(_connect_and_load, connect, load) if load_late else connect
+    return partial(_connect_and_load, connect, load) if wanted and load_late else connect
 
 
 async def _connect_and_load(

@@ -200,6 +200,31 @@ async def test_authorities_may_be_read_while_the_server_is_asked(
     assert happened == ["read", "asked", "verified"]
 
 
+@pytest.mark.parametrize(
+    ("transports_to_try", "ca", "reads"),
+    [((), None, 0), (("tcp",), "ca.pem", 1), (("tcp", "quic"), None, 1)],
+)
+@pytest.mark.parametrize("load_late", [False, True])
+async def test_over_tcp_only_authorities_that_are_named_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+    transports_to_try: tuple[str, ...],
+    ca: str | None,
+    reads: int,
+    *,
+    load_late: bool,
+) -> None:
+    read: list[tuple[Path | None, ...]] = []
+
+    async def connect(*_: object, **__: object) -> SimpleNamespace:
+        return SimpleNamespace(peer=SimpleNamespace(kind="tcp"))
+
+    monkeypatch.setattr(tcp, "connect", connect)
+    monkeypatch.setattr(transports, "trust_from_files", lambda *paths: read.append(paths))
+    options = TransportOptions(transport=transports_to_try, ca=ca)
+    await transport_connector(SmbUrl.parse("smb://h"), options, load_late=load_late)()
+    assert len(read) == reads
+
+
 @pytest.mark.parametrize("connected", [False, True])
 async def test_a_ca_that_is_none_is_said_although_the_server_was_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, connected: bool
