@@ -19,6 +19,7 @@ from benchmarks.ends import connecting, operations, transfers
 from benchmarks.ends.options import EndOptions
 from benchmarks.ends.process import emit, raise_descriptor_limit
 from benchmarks.ends.session import Client, Figures, Request
+from smbquic.client.late_imports import import_client
 
 WORKS: dict[str, Callable[[Client, Request], Awaitable[Figures]]] = {
     work.__name__.replace("_", "-"): work
@@ -46,8 +47,9 @@ WORKS: dict[str, Callable[[Client, Request], Awaitable[Figures]]] = {
 
 async def main(options: EndOptions) -> None:
     """Do what is asked until nothing more is."""
-    # Loaded when the first connection is made, if it was not before; that is no part of connecting.
-    import_module(f"smbquic.transport.quic.{options.engine}.engine")
+    # Imported while the first connection is made, if it was not before; that is no part of it.
+    import_client(options.transport)
+    import_module(f"smbquic.transport.quic.{options.engine}.configuration")
     client = Client(options)
     loop = asyncio.get_running_loop()
     emit(ready=True)

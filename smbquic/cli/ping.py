@@ -107,7 +107,7 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
     last quarter of a shorter life.
     """
 
-    import_client()
+    import_client(url.transport)
     logged_on = bool(url.user) or client.options(url).guest
 
     async def work() -> None:

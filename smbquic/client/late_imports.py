@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
+from smbquic.client.url import TransportName
+
 CLIENT = (
     "smbquic.protocol.client",
     "smbquic.client.connection",
@@ -21,9 +23,16 @@ TURNS = 10
 """Turns of the event loop in which a task does all that it can do without waiting."""
 
 
-def import_client() -> None:
+TRANSPORTS: dict[TransportName, tuple[str, ...]] = {
+    "tcp": ("smbquic.transport.tcp",),
+    "quic": ("smbquic.transport.quic.client", "smbquic.pki.channel", "smbquic.pki.verification"),
+}
+"""What connecting takes besides, without a QUIC engine."""
+
+
+def import_client(transport: TransportName) -> None:
     """Import what a client needs now, where it is measured how long connecting takes."""
-    for module in CLIENT:
+    for module in (*TRANSPORTS[transport], *CLIENT):
         import_module(module)
 
 

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.client.late_imports import CLIENT, TURNS, imported_meanwhile, pass_turns
+from smbquic.client.late_imports import (
+    CLIENT,
+    TRANSPORTS,
+    TURNS,
+    imported_meanwhile,
+    pass_turns,
+)
+from smbquic.client.url import TransportName
 from tests.imported import imported
 
 
@@ -60,9 +67,14 @@ async def test_what_is_there_is_not_waited_for(modules: tuple[str, str]) -> None
         assert modules[0] in sys.modules
 
 
-def test_the_modules_of_the_client_exist() -> None:
-    for name in CLIENT:
-        __import__(name)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_client_is_imported_at_once_where_connecting_is_measured(
+    transport: TransportName,
+) -> None:
+    program = f"from smbquic.client.late_imports import import_client; import_client('{transport}')"
+    loaded = imported(program)
+    assert {*CLIENT, *TRANSPORTS[transport]} <= loaded
+    assert ("smbquic.transport.quic.client" in loaded) == (transport == "quic")
 
 
 def test_a_command_starts_without_what_is_imported_while_it_connects() -> None:
@@ -73,11 +85,12 @@ def test_a_command_starts_without_what_is_imported_while_it_connects() -> None:
 def test_ping_imports_everything_before_it_connects() -> None:
     program = """
 import sys
-from smbquic.cli.main import main
 from smbquic.api import client
+from smbquic.cli.main import main
+from smbquic.client.late_imports import TRANSPORTS
 
 async def connect(*_, **__):
-    sys.exit(len({*client.CLIENT, "smbquic.pki.verification"} - set(sys.modules)))
+    sys.exit(len({*client.CLIENT, *TRANSPORTS["quic"]} - set(sys.modules)))
 
 client._open = connect
 assert main(["ping", "smb+quic://127.0.0.1:9"]) == 0
