@@ -16,6 +16,9 @@ from typing import Self
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+
+# The first verification imports it otherwise, while somebody waits for its result.
+from cryptography.hazmat.backends import openssl  # noqa: F401
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import (

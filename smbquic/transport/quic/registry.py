@@ -4,7 +4,7 @@ An engine is a folder with its adapter and an `EnginePlugin`, an entry in `ENGIN
 `EngineName`. Nothing else asks for an engine by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import product, starmap
@@ -202,12 +202,16 @@ def choose(options: QuicOptions, needed: Requirements) -> tuple[EngineChoice, En
     """
     if options.engine != "auto":
         return _named(options.engine, needed)
-    able = [each for each in ENGINES if not _obstacle(each, needed)]
-    if not able:
-        raise EngineError(_nobody_can(needed))
+
+    def able() -> Iterator[EnginePlugin]:
+        # One by one, as looking for a library takes as long as a message does.
+        return (each for each in ENGINES if not _obstacle(each, needed))
+
+    preferred = (each for each in able() if not _reservation(each, needed))
     # One with a reservation is better than none.
-    preferred = [each for each in able if not _reservation(each, needed)]
-    plugin = (preferred or able)[0]
+    plugin = next(preferred, None) or next(able(), None)
+    if plugin is None:
+        raise EngineError(_nobody_can(needed))
     faster = ENGINES[: ENGINES.index(plugin)]
     if not faster:
         return EngineChoice(plugin.name, "the fastest"), plugin
