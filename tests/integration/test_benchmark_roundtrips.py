@@ -97,8 +97,10 @@ class watching:
 
 def frames(file: Path) -> list[Frame]:
     fields = [option for field in FIELDS for option in ("-e", field)]
+    # ICMP tells the server that a client which has closed its connection has no socket any more.
+    shown = f"not udp.port == {DISCARD} and not icmp"
     done = subprocess.run(
-        ["tshark", "-r", str(file), "-Y", f"not udp.port == {DISCARD}", "-T", "fields", *fields],
+        ["tshark", "-r", str(file), "-Y", shown, "-T", "fields", *fields],
         capture_output=True,
         text=True,
         check=True,
