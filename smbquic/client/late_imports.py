@@ -19,15 +19,13 @@ CLIENT = (
     "smbquic.client.share",
 )
 """What every client needs once the transport is connected, in this order."""
-TURNS = 10
-"""Turns of the event loop in which a task does all that it can do without waiting."""
-
-
 TRANSPORTS: dict[TransportName, tuple[str, ...]] = {
     "tcp": ("smbquic.transport.tcp",),
     "quic": ("smbquic.transport.quic.client", "smbquic.pki.channel", "smbquic.pki.verification"),
 }
 """What connecting takes besides, without a QUIC engine."""
+TURNS = 10
+"""Turns of the event loop in which a task does all that it can do without waiting."""
 
 
 def import_client(transport: TransportName) -> None:

@@ -5,15 +5,13 @@ On a path that is slower than its receiver, each packet is read alone: 700 times
 """
 
 import socket
-import struct
+import sys
 
 MARK_PERIOD = 0.01
 """Seconds that what has arrived may wait for more, as fast as the path is now."""
 SMALLEST_MARK = 4 << 10
 LARGEST_MARK = 64 << 10
 """Bytes. A receiver that gets as much each time needs no mark."""
-
-_SIZE = struct.Struct("i")
 
 
 class LowWaterMark:
@@ -52,5 +50,4 @@ class LowWaterMark:
         import fcntl
         import termios
 
-        (size,) = _SIZE.unpack(fcntl.ioctl(self._sock, termios.FIONREAD, bytes(_SIZE.size)))
-        return int(size)
+        return int.from_bytes(fcntl.ioctl(self._sock, termios.FIONREAD, bytes(4)), sys.byteorder)

@@ -88,6 +88,7 @@ def test_what_the_mark_keeps_back_is_counted(pair: tuple[socket.socket, socket.s
     mark.received(1448, LONG, now=1)
     mark.received(1448, LONG, now=1.001)
     sender.sendall(bytes(100))
+    receiver.recv(101, socket.MSG_PEEK | socket.MSG_WAITALL)
     assert mark.unread() == 101
     receiver.close()
     assert mark.unread() == 0
