@@ -59,6 +59,7 @@ def _application_of(share: ShareFiles, part: str) -> bytes:
 
 async def resume_at(there: int, size: int, part: Read, source: Read) -> int:
     """Return how many bytes of a part of `there` bytes can be kept, of a source of `size` bytes."""
+    # Chunks end in any order: of the last window some may be missing where the file is long enough.
     kept = max(min(there, size) - MARGIN, 0)
     places = sample_places(kept)
 
@@ -91,6 +92,8 @@ class ResumablePart(PartialFile):
         super().__init__(target, fsync)
 
     def _open(self) -> tuple[Path, int]:
+        # The name is known, and others may write to the folder. So whatever stands there is opened
+        # without a link being followed or a FIFO waited for, and judged by its descriptor.
         path = self.target.with_name(resumable_name(self.target.name, self._source))
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o666)
@@ -98,6 +101,7 @@ class ResumablePart(PartialFile):
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
                 raise OSError(errno.EPERM, f"{path} is not a file of yours; remove it")
+            # The lock goes with the process, also if it is killed: what is left is then free.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
@@ -146,6 +150,7 @@ class ProcessLock:
         if sys.platform == "linux":
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             try:
+                # An address that begins with a zero byte is in no folder; it ends with the socket.
                 self._socket.bind(b"\0smbquic-" + name.hex().encode())
             except OSError:
                 self.release()
@@ -188,6 +193,8 @@ class RemoteResumablePart(RemotePartialFile):
             options=CreateOptions.FILE_NON_DIRECTORY_FILE,
             sharing=ShareAccess(0),
         )
+        # With the id the server closes the open of another transfer. Only who has the lock knows
+        # that the other is not alive.
         if self._lock.held:
             opening.contexts.append(AppInstanceId(self._application).context())
         return opening

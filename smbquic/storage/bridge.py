@@ -86,6 +86,7 @@ class FileBridge(StorageFile):
     def is_directory(self) -> bool:
         """Whether this is a folder; asked for once, for this has to be known at any time."""
         if self._is_directory is None:
+            # The contract's own property calls `stat`, which may be a coroutine function here.
             if type(self._inner).is_directory is StorageFile.is_directory:
                 self._is_directory = self.stat().is_directory
             else:
@@ -111,6 +112,7 @@ class FileBridge(StorageFile):
 
     def copy_from(self, source: StorageFile, source_offset: int, offset: int, length: int) -> int:
         """Copy bytes of another file; return how many were copied."""
+        # The contract's own method reads and writes: through the bridge, which waits.
         if type(self._inner).copy_from is StorageFile.copy_from:
             return super().copy_from(source, source_offset, offset, length)
         other = source._inner if isinstance(source, FileBridge) else source
@@ -172,10 +174,12 @@ class StorageBridge(Storage):
         policy: OpenPolicy | None = None,
     ) -> tuple[StorageFile, Action]:
         """Open or make a file or folder."""
+        # The contract's own `open` is a `lookup` and a `create`, which the bridge waits for.
         if type(self._inner).open is Storage.open:
             opening = super().open
         else:
             opening = self._inner.open
+            # The storage shows `admit` its own file, but the server has to see one that waits.
             if policy is not None:
                 admit = _bridged(policy.admit, self._wait)
                 policy = OpenPolicy(policy.account, admit, policy.permit)
@@ -210,6 +214,7 @@ class StorageBridge(Storage):
 
 def _plain(value: Any, wait: Wait) -> Any:
     """Return what a method gives, once it is there; files of it are bridged, too."""
+    # More than once: what a thread returned may be a coroutine, of a plain function that made one.
     while isawaitable(value):
         value = wait(value)
     if isinstance(value, StorageFile):

@@ -70,6 +70,9 @@ class CachedContent(CacheLease):
         self._owner = owner
         self._size: int | None = None
         """How long the file is; None if that is not known, or others may change it."""
+        # Grows with each change of what is known. Whoever waits for an answer of the server
+        # compares it: an answer to a question from before a change may be true no more, and is not
+        # kept.
         self._version = self._asked_version = 0
         self._fetcher = BlockFetcher(self, blocks, self._fetch_run)
         self._changing = asyncio.Lock()
@@ -109,6 +112,7 @@ class CachedContent(CacheLease):
             await self.truncate(0)
 
     def _note_opened(self, response: CreateResponse) -> None:
+        # Without a lease to read, others may have written since the server has answered.
         if self._size is None and self._asked_version == self._version and self.is_exact:
             self._size = response.end_of_file
         self._stat = Stat.of(self.path.rpartition("/")[2], response)
@@ -145,6 +149,7 @@ class CachedContent(CacheLease):
         """Return how long the file is."""
         if self._size is not None and self.is_exact:
             return self._size
+        # The server does not know yet how long the file is with what was written behind.
         await self.drain()
         version = self._version
         size = await self.any_file().size()
@@ -180,6 +185,7 @@ class CachedContent(CacheLease):
 
     async def _fetch_run(self, first: int, count: int) -> dict[int, bytes]:
         """Read blocks from the server, and keep them if nothing has changed meanwhile."""
+        # A READ and a WRITE of the same bytes that are under way together come in any order.
         await self.drain()
         version = self._version
         data = await read_range(self._opens.reading, first * BLOCK, count * BLOCK)
@@ -208,6 +214,7 @@ class CachedContent(CacheLease):
                 await self.size()
             self._note_change()
             known = self._size is not None and self.is_exact
+            # The blocks first: whoever reads while the WRITE is under way finds the new bytes.
             if known:
                 self._overwrite(offset, view)
             if known and self.state & WRITE:
@@ -217,12 +224,14 @@ class CachedContent(CacheLease):
         return len(view)
 
     async def _write_through(self, offset: int, view: memoryview) -> None:
+        # What was written before, while there was a lease to, has to be there before.
         await self.drain()
         try:
             await self._send(offset, view)
         except BaseException:
             self.purge()  # nobody knows what is in the file now
             raise
+        # Once more: what was read while the WRITE was under way may be from before it.
         self._note_change()
 
     def _overwrite(self, offset: int, view: memoryview) -> None:
@@ -299,6 +308,8 @@ class CachedContent(CacheLease):
 
     async def give_back(self) -> bool:
         """See `CacheLease`."""
+        # The server gives the next client its lease once this one is acknowledged: by then what
+        # was written has to be there, and a handle closed that is kept for nobody.
         if not self.state & WRITE:
             await self.drain()
         if not self.state & HANDLE and not self.users:

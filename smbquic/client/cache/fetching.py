@@ -27,6 +27,7 @@ class BlockFetcher:
         """Return blocks of a file that has `size` bytes."""
         tasks = self.start(indices, size, longest)
         fetched: dict[int, bytes] = {}
+        # A task brings many blocks: each once, in their order.
         for task in dict.fromkeys(tasks.values()):
             # Others may wait for the same blocks: they are fetched even if this task is cancelled.
             fetched.update(await asyncio.shield(task))
@@ -63,6 +64,7 @@ class BlockFetcher:
 
     def _done(self, task: _Task) -> None:
         self._tasks.discard(task)
+        # Not by its numbers: after `forget` another task may be on its way with the same ones.
         self._coming = {index: other for index, other in self._coming.items() if other is not task}
         if not task.cancelled():
             task.exception()  # who reads ahead is not told

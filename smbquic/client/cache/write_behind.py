@@ -34,6 +34,7 @@ class WriteBehind:
     async def write(self, offset: int, data: memoryview) -> None:
         """Take bytes for an offset; wait while too many are unsent."""
         end = self._start + len(self._run)
+        # A run has no gaps and nothing twice, so that one WRITE can carry it.
         if self._run and offset != end:
             self._send_run()
         if not self._run:
@@ -47,6 +48,7 @@ class WriteBehind:
     async def drain(self) -> None:
         """Wait until the server has answered everything that was written before."""
         self._send_run()
+        # A list: the tasks that end take themselves out, and those that begin later do not count.
         if self._under_way:
             await asyncio.wait(list(self._under_way))
 
@@ -56,6 +58,7 @@ class WriteBehind:
         for first in range(0, len(run), self._size):
             data = run[first : first + self._size]
             start = self._start + first
+            # A server may carry out requests in any order: the older bytes must not come last.
             others = [
                 task
                 for task, (begin, end) in self._under_way.items()
@@ -68,6 +71,7 @@ class WriteBehind:
     async def _send_after(
         self, others: list["asyncio.Task[None]"], start: int, data: bytes
     ) -> None:
+        # Not for their success: of one that has failed, all who write are told.
         if others:
             await asyncio.wait(others)
         await self._send(start, data)
