@@ -67,8 +67,7 @@ class Crowd:
         """Have all clients log off, and wait until they have; what is left then is killed."""
         self._stopping.set()
         for process in self._processes:
-            assert process.stdin is not None
-            process.stdin.close()
+            _ask_to_end(process)
         _, pending = await asyncio.wait(self._tasks, timeout=LEAVING) if self._tasks else ((), ())
         for process in self._processes:
             if process.returncode is None:
@@ -160,6 +159,8 @@ class Crowd:
             )
         if life is None:
             self._processes.append(process)
+            if self._stopping.is_set():
+                _ask_to_end(process)  # it was not there yet when all the others were asked
         reading = asyncio.create_task(self._read(process, transport))
         try:
             if life is not None:
@@ -232,3 +233,8 @@ class Crowd:
             raise DifferenceError("smbclient has got another file than it has put")
         put.unlink()
         got.unlink()
+
+
+def _ask_to_end(process: asyncio.subprocess.Process) -> None:
+    assert process.stdin is not None
+    process.stdin.close()

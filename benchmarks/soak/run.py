@@ -17,6 +17,7 @@ from benchmarks.soak.report import Report
 from benchmarks.soak.results import Results
 from benchmarks.soak.samples import (
     LoopLag,
+    Memory,
     Metrics,
     Sample,
     held,
@@ -45,7 +46,7 @@ class Sampler:
         self._cpu = self._processor_seconds()
         self._at = time.monotonic()
 
-    def take(self, metrics: Metrics, reports: dict[str, Report]) -> Sample:
+    def take(self, memory: Memory, metrics: Metrics, reports: dict[str, Report]) -> Sample:
         """Return a sample; `reports` are what the clients have done since the last one."""
         now = time.monotonic()
         seconds = max(now - self._at, 0.01)
@@ -53,7 +54,6 @@ class Sampler:
         server, clients, others = (
             max(new - old, 0.0) / seconds for new, old in zip(cpu, self._cpu, strict=True)
         )
-        memory = process_memory(self._served.pid)
         connections = {
             dict(labels)["transport"]: int(count)
             for labels, count in metrics["smbquic_connections"].items()
@@ -124,14 +124,19 @@ async def soak(plan: SoakPlan, place: Path | None, stopping: asyncio.Event, show
 async def _under_load(
     plan: SoakPlan, served: Served, results: Results, stopping: asyncio.Event, show: Show
 ) -> None:
+    # What the server opens for the first answer counts from the beginning, its connection does not.
+    await asyncio.to_thread(read_metrics, served.web)
+    await asyncio.sleep(2 * POLL)
     begun = time.monotonic()
     sampler = Sampler(served, begun)
     crowd = Crowd(plan, served)
 
     async def sample() -> None:
+        # First, so that the connection by which the metrics come is not counted.
+        memory = process_memory(served.pid)
         metrics = await asyncio.to_thread(read_metrics, served.web)
         reports = crowd.take_reports()
-        taken = sampler.take(metrics, reports)
+        taken = sampler.take(memory, metrics, reports)
         results.add(taken, reports)
         results.note_problems(served.problems())
         show(results)
