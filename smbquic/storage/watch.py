@@ -44,9 +44,14 @@ class Change:
 class ChangeSource(Protocol):
     """A source of changes in the folders of one storage.
 
-    `read` and what registers folders are for one thread; the iterator of `cover` may be exhausted
-    on another.
+    Its methods are for one thread, and return soon. What takes longer is done by the iterators that
+    some of them return, a little in every step; they may be exhausted on another thread. In a
+    folder on which a step is still to be taken, changes go unnoticed.
     """
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last `read` has left something for the next one."""
 
     @property
     def incomplete(self) -> bool:
@@ -58,21 +63,24 @@ class ChangeSource(Protocol):
     def cover(self, folder: str, *, recursive: bool) -> Iterator[None]:
         """Report changes in `folder` from now on, and with `recursive` in all below it.
 
-        Every step of the iterator takes in one more of the folders below. What cannot be watched,
-        because of rights or of limits, is left out.
+        The steps take in the folders below. What cannot be watched, because of rights or of limits,
+        is left out.
         """
 
-    def uncover(self, folder: str, *, recursive: bool) -> None:
-        """End one `cover`."""
+    def uncover(self, folder: str, *, recursive: bool) -> Iterator[None]:
+        """End one `cover`. The steps give up what nobody else has covered."""
 
     def moved(self, old_name: str, new_name: str) -> None:
         """Record that a folder has another name now."""
 
     def read(self, *, final: bool = False) -> list[Change]:
-        """Return what has happened since the last call; never waits.
+        """Return what has happened since the last call, or the first part of it; never waits.
 
-        With `final` half a move is no longer kept for the other half.
+        With `final`, and nothing left, half a move is no longer kept for the other half.
         """
+
+    def follow(self) -> Iterator[None]:
+        """Take in what is below the folders that have come by a move, as `read` has found."""
 
     def close(self) -> None:
         """Stop reporting changes."""

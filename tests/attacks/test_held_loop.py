@@ -5,6 +5,7 @@ and never a time.
 """
 
 import struct
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.overload import slices
 from smbquic.server import dispatch, session
 from smbquic.server.batches import BATCH
 from smbquic.server.handlers import query_directory
@@ -24,6 +26,8 @@ from smbquic.server.server import Server
 from smbquic.storage import SPARSE, FileStat, names
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
+from smbquic.storage.local.inotify import Inotify
+from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions, CreateRequest, OplockLevel
 from smbquic.wire.create_context import CreateContext
@@ -103,6 +107,32 @@ async def test_a_listing(
     counted = turns()
     await client.call(QueryDirectoryRequest(ID_BOTH, folder, pattern, 8 * MEBIBYTE))
     assert await counted.end() >= entries // least
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux'")
+async def test_a_watch_of_a_large_folder(
+    client: Client,
+    root: Path,
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slices, "SLICE", 0.0)
+    files, at_once = 2000, 128
+    for number in range(files):
+        (root / f"{number}").touch()
+    threads = []
+    descend = Inotify._descend
+
+    def noted(source: Inotify, folder: str) -> Iterator[None]:
+        for step in descend(source, folder):
+            threads.append(threading.current_thread())
+            yield step
+
+    monkeypatch.setattr(Inotify, "_descend", noted)
+    folder = await client.open("", create_options=FOLDER)
+    client.send(ChangeNotifyRequest(ChangeNotifyFlags.WATCH_TREE, 4096, folder, 0xFFF))
+    await until(lambda: len(threads) == files // at_once)
+    assert threads.count(threading.main_thread()) == 1
 
 
 async def test_locks(client: Client, turns: type[Turns]) -> None:

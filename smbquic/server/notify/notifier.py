@@ -3,7 +3,7 @@ r"""Reports changes in folders to the watches of all opens. [MS-FSA] 2.1.4.1
 Changes that the server makes are reported at once and exactly. Changes by local programs come from
 the storage's `ChangeSource`, which reports the server's own as well: these are recognized by their
 names, and left out. Both keep their order, because the source is read before a change of the server
-is reported.
+is reported; unless local programs make so many that the source is behind.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import logging
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from itertools import islice
 from typing import Protocol
 
 from smbquic.overload.budget import UserBudget
+from smbquic.overload.slices import Slices
 from smbquic.server.notify.watch import Watch
 from smbquic.storage import Change, ChangeKind, ChangeSource, Storage, StorageFile
 from smbquic.storage.names import moved
@@ -53,10 +53,10 @@ _ADDING = _MODIFYING | {ChangeKind.ADDED}
 _REMOVING = _MODIFYING | {ChangeKind.REMOVED}
 _MOVING = _MODIFYING | {ChangeKind.RENAMED, ChangeKind.ADDED, ChangeKind.REMOVED}
 
-_WATCHED_AT_ONCE = 256
-"""Folders of a tree that are watched before the client gets its response; the rest follow."""
 _MOVE_TIMEOUT = 0.05
 """Seconds that one half of a move waits for the other half: what went may have left the share."""
+_MOST_OWN = 1024
+"""Changes of the server that are remembered while the source is behind; others come twice."""
 
 
 class NotifierOpen(Protocol):
@@ -101,7 +101,6 @@ class Notifier:
         watches = self._by_storage[storage]
         if watches.remove(watch):
             del self._by_storage[storage]
-            watches.close()
 
     def added(self, storage: Storage, name: str, *, is_directory: bool) -> None:
         """Report that a file, a folder, a stream or one more name of a file was created."""
@@ -174,6 +173,8 @@ class _StorageWatches:
         self._loop = asyncio.get_running_loop()
         self._watches: dict[str, list[Watch]] = {}
         self._changing: Counter[str] = Counter()
+        # Changes that the server has made, and that the source has still to report.
+        self._own: dict[str, _Kinds] = {}
         self._move_timer: asyncio.TimerHandle | None = None
         self._source: ChangeSource | None = storage.watch()
         if self._source is not None:
@@ -181,28 +182,34 @@ class _StorageWatches:
 
     def add(self, watch: Watch) -> None:
         self._watches.setdefault(watch.folder, []).append(watch)
-        if self._source is None:
-            return
-        steps = self._source.cover(watch.folder, recursive=watch.recursive)
-        if len(list(islice(steps, _WATCHED_AT_ONCE))) == _WATCHED_AT_ONCE:
-            self._loop.run_in_executor(None, _exhaust, steps)
+        if self._source is not None:
+            self._run(self._source.cover(watch.folder, recursive=watch.recursive))
+
+    def _run(self, steps: Iterator[None]) -> None:
+        """Take the first steps here, for it is the last one mostly, and the others on a thread."""
+        here = Slices()
+        for _ in steps:
+            if here.is_over:
+                self._loop.run_in_executor(None, _exhaust, steps)
+                return
 
     def remove(self, watch: Watch) -> bool:
-        """Remove a watch; return whether it was the last one."""
+        """Remove a watch; return whether it was the last one, after which nothing is reported."""
         watches = self._watches[watch.folder]
         watches.remove(watch)
         if not watches:
             del self._watches[watch.folder]
         if self._source is not None:
-            self._source.uncover(watch.folder, recursive=watch.recursive)
-        return not self._watches
-
-    def close(self) -> None:
-        if self._move_timer is not None:
+            steps = self._source.uncover(watch.folder, recursive=watch.recursive)
+            if self._watches:
+                self._run(steps)
+            else:
+                self._loop.remove_reader(self._source.fileno())
+                # Linux takes 20 ms to close an inotify instance, however little it watches.
+                self._loop.run_in_executor(None, _close, self._source, steps)
+        if not self._watches and self._move_timer is not None:
             self._move_timer.cancel()
-        if self._source is not None:
-            self._loop.remove_reader(self._source.fileno())
-            self._source.close()
+        return not self._watches
 
     @contextmanager
     def changing(self, name: str) -> Iterator[None]:
@@ -224,15 +231,19 @@ class _StorageWatches:
         """
         if self._source is None:
             return
-        own = {_without_stream(name): kinds for name, kinds in own.items()}
-        self._report_changes(self._source.read(final=final), own)
+        for name, kinds in own.items():
+            name = _without_stream(name)
+            self._own[name] = self._own.get(name, frozenset()) | kinds
+        self._report_changes(self._source.read(final=final), self._own)
+        if not self._source.behind or len(self._own) > _MOST_OWN:
+            self._own.clear()
+        self._run(self._source.follow())
         if self._source.incomplete and self._move_timer is None:
             self._move_timer = self._loop.call_later(_MOVE_TIMEOUT, self._move_timed_out)
 
     def _move_timed_out(self) -> None:
         self._move_timer = None
-        if self._source is not None:
-            self._report_changes(self._source.read(final=True), {})
+        self.report_source({}, final=True)
 
     def _report_changes(self, changes: Iterable[Change], own: Mapping[str, _Kinds]) -> None:
         for change in changes:
@@ -305,6 +316,12 @@ def _is_stream(name: str) -> bool:
 
 def _without_stream(name: str) -> str:
     return name.partition(":")[0]
+
+
+def _close(source: ChangeSource, steps: Iterator[None]) -> None:
+    """Take the last steps of a source, and close it."""
+    _exhaust(steps)
+    source.close()
 
 
 def _exhaust(steps: Iterator[None]) -> None:

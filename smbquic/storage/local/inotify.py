@@ -2,14 +2,15 @@
 
 import ctypes
 import errno
+import fcntl
 import logging
 import os
-import stat
 import sys
+import termios
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, suppress
 from struct import Struct
 from typing import Final
 
@@ -20,6 +21,13 @@ from smbquic.storage.watch import Change, ChangeKind
 
 MAX_FOLDERS: Final = 16_384
 """How many folders of one share are watched at most; each takes about a kilobyte of the kernel."""
+
+READ_SIZE: Final = 1 << 12
+"""Bytes of events that are read at once: some hundred, as local programs may make them for ever."""
+MOST_FOUND: Final = 256
+"""Entries of folders just made that are reported one by one; of more, clients have to list them."""
+_SCANNED_AT_ONCE: Final = 128
+"""Files of a folder that are passed over in one step."""
 
 _IN_MODIFY: Final = 0x0000_0002
 _IN_ATTRIB: Final = 0x0000_0004
@@ -43,7 +51,6 @@ _MASK: Final = (
     | _IN_EXCL_UNLINK
 )
 _EVENT: Final = Struct("iIII")
-_READ_SIZE: Final = 1 << 16
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +69,13 @@ class Inotify:
         self._names: dict[int, str] = {}
         self._descriptors: dict[str, int] = {}
         self._moving: tuple[int, Change] | None = None
+        # Names that were reported before their event, which is still to be read.
+        self._found: set[str] = set()
+        # Folders that are no longer in the share, and the kernel still watches.
+        self._left: list[int] = []
+        # Folders that have come by a move, and whether those below are still to be watched.
+        self._came: list[tuple[str, bool]] = []
+        self._behind = False
         self._complained = False
         self._closed = False
 
@@ -69,6 +83,11 @@ class Inotify:
     def incomplete(self) -> bool:
         """Whether half of a move is kept."""
         return self._moving is not None
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last `read` has left something for the next one."""
+        return self._behind
 
     @property
     def folders(self) -> list[str]:
@@ -89,25 +108,28 @@ class Inotify:
         return self._descend(folder) if recursive else iter(())
 
     def _descend(self, folder: str) -> Iterator[None]:
-        """Watch what is below a folder, one step for each, as long as that is wanted."""
+        """Watch what is below a folder, in steps, as long as that is wanted."""
         waiting = [folder]
         while waiting:
             parent = waiting.pop()
-            for name in self._folders_in(parent):
-                with self._lock:
-                    if self._closed or not self._wanted(name):
-                        return
-                    if self._add(name):
-                        waiting.append(name)
-                yield
+            with closing(self._entries(parent)) as entries:
+                for number, (raw, is_directory) in enumerate(entries, 1):
+                    name = _below(parent, raw) if is_directory else parent
+                    # A folder is a step, and so are many files, which nothing is done with.
+                    if not is_directory and number % _SCANNED_AT_ONCE:
+                        continue
+                    with self._lock:
+                        if self._closed or not self._wanted(name):
+                            return
+                        if is_directory and self._add(name):
+                            waiting.append(name)
+                    yield
 
-    def _folders_in(self, folder: str) -> list[str]:
-        """Return the folders in a folder by name; none if it was deleted or may not be listed."""
-        return [name for name, status in self._entries(folder) if stat.S_ISDIR(status.st_mode)]
+    def _entries(self, folder: str) -> Generator[tuple[bytes, bool], None, None]:
+        """Yield the names of the entries that are served, and whether each is a folder.
 
-    def _entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
-        """Return the entries of a folder that are served; none if the folder cannot be read."""
-        found = []
+        There are none if the folder was deleted or may not be listed.
+        """
         with suppress(OSError):
             here, _ = self._tree.walk(split(folder))
             try:
@@ -117,32 +139,69 @@ class Inotify:
             try:
                 with os.scandir(listing) as entries:
                     for entry in entries:
-                        with suppress(OSError):
-                            status = entry.stat(follow_symlinks=False)
-                            if is_served(status):
-                                found.append((_below(folder, os.fsencode(entry.name)), status))
+                        # As `is_served` says, but without a call of the system for each.
+                        is_directory = entry.is_dir(follow_symlinks=False)
+                        if is_directory or entry.is_file(follow_symlinks=False):
+                            yield os.fsencode(entry.name), is_directory
             finally:
                 os.close(listing)
-        return found
 
-    def uncover(self, folder: str, *, recursive: bool) -> None:
+    def uncover(self, folder: str, *, recursive: bool) -> Iterator[None]:
         """End one `cover`."""
         with self._lock:
             self._covered[folder, recursive] -= 1
-            self._covered += Counter()
-            self._prune()
+            if not self._covered[folder, recursive]:
+                del self._covered[folder, recursive]
+        return self._prune(folder)
+
+    def _prune(self, folder: str) -> Iterator[None]:
+        """Watch nothing in or below a folder that nobody wants, in steps."""
+        with self._lock:
+            inside = self._inside(folder)
+        for wd, _ in inside:
+            with self._lock:
+                if self._closed:
+                    return
+                name = self._names.get(wd)
+                if name is not None and not self._wanted(name):
+                    self._forget(wd)
+                    self._remove(wd)
+            yield
 
     def moved(self, old_name: str, new_name: str) -> None:
         """Record that a folder has another name now."""
         with self._lock:
-            self._names = {wd: moved(name, old_name, new_name) for wd, name in self._names.items()}
-            self._descriptors = {name: wd for wd, name in self._names.items()}
-            self._covered = Counter(
-                {
-                    (moved(name, old_name, new_name), recursive): count
-                    for (name, recursive), count in self._covered.items()
-                }
-            )
+            inside = self._inside(old_name)
+            for wd, _ in inside:
+                self._forget(wd)
+            for wd, name in inside:
+                self._record(wd, moved(name, old_name, new_name))
+            for name, recursive in list(self._covered):
+                # Two that have become one add up.
+                if (renamed := moved(name, old_name, new_name)) != name:
+                    self._covered[renamed, recursive] += self._covered.pop((name, recursive))
+            self._came = [(moved(name, old_name, new_name), is_new) for name, is_new in self._came]
+
+    def follow(self) -> Iterator[None]:
+        """Watch what folders that have come in bring along, and nothing of those that have left."""
+        with self._lock:
+            left, self._left = self._left, []
+            came, self._came = self._came, []
+        return self._follow(left, came) if left or came else iter(())
+
+    def _follow(self, left: Iterable[int], came: Iterable[tuple[str, bool]]) -> Iterator[None]:
+        for wd in left:
+            with self._lock:
+                if self._closed:
+                    return
+                # A folder that has come back has the same number as before.
+                if wd not in self._names:
+                    self._remove(wd)
+            yield
+        for folder, is_new in came:
+            yield from self._prune(folder)
+            if is_new:
+                yield from self._descend(folder)
 
     def _wanted(self, folder: str) -> bool:
         if self._covered[folder, False] or self._covered[folder, True]:
@@ -172,8 +231,7 @@ class Inotify:
             return False
         finally:
             os.close(here)
-        self._names[wd] = folder
-        self._descriptors[folder] = wd
+        self._record(wd, folder)
         return True
 
     def _complain(self, reason: str) -> None:
@@ -185,48 +243,60 @@ class Inotify:
                 reason,
             )
 
-    def _prune(self) -> None:
-        for wd, name in list(self._names.items()):
-            if not self._wanted(name):
-                self._drop(wd)
+    def _inside(self, folder: str) -> list[tuple[int, str]]:
+        """Return the watched folders in and below a folder."""
+        below = folder + SEPARATOR if folder else ""
+        return [
+            (wd, name)
+            for wd, name in self._names.items()
+            if name == folder or name.startswith(below)
+        ]
 
-    def _drop(self, wd: int) -> None:
-        assert _LIBC is not None
-        # The kernel forgets a folder by itself when that is deleted.
-        _LIBC[2](self._fd, wd)
-        self._forget(wd)
+    def _record(self, wd: int, name: str) -> None:
+        self._names[wd] = name
+        self._descriptors[name] = wd
 
     def _forget(self, wd: int) -> None:
         name = self._names.pop(wd, None)
         if name is not None and self._descriptors.get(name) == wd:
             del self._descriptors[name]
 
+    def _remove(self, wd: int) -> None:
+        """Have the kernel forget a folder, which it does by itself when that is deleted."""
+        assert _LIBC is not None
+        _LIBC[2](self._fd, wd)
+
     # --- what happens in them -------------------------------------------------------------------
 
     def read(self, *, final: bool = False) -> list[Change]:
-        """Return what has happened since the last call; never waits."""
+        """Return what has happened next; never waits, and never for long."""
         changes: list[Change] = []
-        found: set[str] = set()
         with self._lock:
-            while not self._closed:
-                try:
-                    data = os.read(self._fd, _READ_SIZE)
-                except BlockingIOError:
-                    break
-                offset = 0
-                while offset < len(data):
-                    wd, mask, cookie, length = _EVENT.unpack_from(data, offset)
-                    offset += _EVENT.size + length
-                    raw = data[offset - length : offset].rstrip(b"\0")
-                    self._take(wd, mask, cookie, raw, changes, found)
-            if final:
-                self._give_up_move(changes)
+            if self._closed:
+                return changes
+            try:
+                data = os.read(self._fd, READ_SIZE)
+            except BlockingIOError:
+                data = b""
+            offset = 0
+            while offset < len(data):
+                wd, mask, cookie, length = _EVENT.unpack_from(data, offset)
+                offset += _EVENT.size + length
+                raw = data[offset - length : offset].rstrip(b"\0")
+                self._take(wd, mask, cookie, raw, changes)
+            self._behind = bool(data) and self._has_more()
+            if not self._behind:
+                self._found.clear()
+                if final:
+                    self._give_up_move(changes)
         return changes
 
-    def _take(
-        self, wd: int, mask: int, cookie: int, raw: bytes, changes: list[Change], found: set[str]
-    ) -> None:
-        """Add the changes of one event. `found` are names that were reported before their event."""
+    def _has_more(self) -> bool:
+        """Return whether there are events that were not read."""
+        return any(fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4)))
+
+    def _take(self, wd: int, mask: int, cookie: int, raw: bytes, changes: list[Change]) -> None:
+        """Add the changes of one event."""
         moving = self._moving
         if moving is not None and not (mask & _IN_MOVED_TO and moving[0] == cookie):
             self._give_up_move(changes)
@@ -243,26 +313,35 @@ class Inotify:
         elif mask & _IN_MOVED_TO:
             self._complete_move(name, changes, is_directory=is_directory)
         elif mask & _IN_CREATE:
-            if name not in found and (is_directory or self._is_served(folder, raw)):
+            if name not in self._found and (is_directory or self._is_served(folder, raw)):
                 changes.append(Change(ChangeKind.ADDED, name, is_directory))
                 if is_directory:
-                    self._enter(name, changes, found)
+                    self._enter(name, changes)
         elif mask & _IN_DELETE:
             changes.append(Change(ChangeKind.REMOVED, name, is_directory))
         else:
             kind = ChangeKind.CONTENT if mask & _IN_MODIFY else ChangeKind.METADATA
             changes.append(Change(kind, name, is_directory))
 
-    def _enter(self, name: str, changes: list[Change], found: set[str]) -> None:
+    def _enter(self, name: str, changes: list[Change]) -> None:
         """Watch a folder that has just been made, and report what is in it already."""
-        if not self._wanted(name) or not self._add(name):
-            return
-        for inner, status in self._entries(name):
-            is_directory = stat.S_ISDIR(status.st_mode)
-            found.add(inner)
-            changes.append(Change(ChangeKind.ADDED, inner, is_directory))
-            if is_directory:
-                self._enter(inner, changes, found)
+        waiting = deque([name])
+        while waiting:
+            folder = waiting.popleft()
+            # First watched and then listed: what is made in between is found twice, but not missed.
+            if not self._wanted(folder) or not self._add(folder):
+                continue
+            with closing(self._entries(folder)) as entries:
+                for raw, is_directory in entries:
+                    if len(self._found) == MOST_FOUND:
+                        changes.append(Change(ChangeKind.LOST))
+                        self._came.append((name, True))
+                        return
+                    inner = _below(folder, raw)
+                    self._found.add(inner)
+                    changes.append(Change(ChangeKind.ADDED, inner, is_directory))
+                    if is_directory:
+                        waiting.append(inner)
 
     def _complete_move(self, name: str, changes: list[Change], *, is_directory: bool) -> None:
         moving, self._moving = self._moving, None
@@ -278,10 +357,9 @@ class Inotify:
             else:
                 changes += [moving[1], Change(ChangeKind.ADDED, name, is_directory)]
         if is_directory:
-            self._prune()
-            if name not in self._descriptors and self._wanted(name) and self._add(name):
-                for _ in self._descend(name):
-                    pass
+            # Of a folder that is watched already, those below are, too.
+            is_new = name not in self._descriptors and self._wanted(name) and self._add(name)
+            self._came.append((name, is_new))
 
     def _give_up_move(self, changes: list[Change]) -> None:
         """Report a deletion: what was moved away appeared in no folder that is watched."""
@@ -291,9 +369,10 @@ class Inotify:
         gone = moving[1]
         changes.append(gone)
         if gone.is_directory:
-            for name, wd in list(self._descriptors.items()):
-                if name == gone.name or name.startswith(gone.name + SEPARATOR):
-                    self._drop(wd)
+            # At once, as another folder may have this name next.
+            for wd, _ in self._inside(gone.name):
+                self._forget(wd)
+                self._left.append(wd)
 
     def _is_served(self, folder: str, raw: bytes) -> bool:
         """Return whether an entry is served to clients; False if it has been deleted meanwhile."""

@@ -179,7 +179,7 @@ NUMBERS = {
     "SMALL_WRITE": [1 << 20],
     "_LEAST": [3],
     "_MOVE_TIMEOUT": [0.05],
-    "_WATCHED_AT_ONCE": [256],
+    "_MOST_OWN": [1024],
     "BATCH": [128],
     "LIFETIME": [1.0],
     "THREADS": [64],

@@ -33,7 +33,7 @@ DELETE_ON_CLOSE = CreateOptions.FILE_DELETE_ON_CLOSE
 class SilentSource:
     """A source of those changes that a test gives it; it notes what it is called for."""
 
-    incomplete = False
+    behind = incomplete = False
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
@@ -47,8 +47,9 @@ class SilentSource:
         self.calls.append(("cover", folder, recursive))
         return iter(())
 
-    def uncover(self, folder: str, *, recursive: bool) -> None:
+    def uncover(self, folder: str, *, recursive: bool) -> Iterator[None]:
         self.calls.append(("uncover", folder, recursive))
+        return iter(())
 
     def moved(self, old_name: str, new_name: str) -> None:
         self.calls.append(("moved", old_name, new_name))
@@ -56,6 +57,9 @@ class SilentSource:
     def read(self, *, final: bool = False) -> list[Change]:
         found, self.changes = self.changes, []
         return found
+
+    def follow(self) -> Iterator[None]:
+        return iter(())
 
     def close(self) -> None:
         self.calls.append(("close",))

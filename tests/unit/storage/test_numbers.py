@@ -66,7 +66,10 @@ NUMBERS = {
     "MAX_BYTES": [256 << 20],
     "MAX_FILES": [10_000],
     "MAX_FOLDERS": [16_384],
+    "MOST_FOUND": [256],
     "PAGE": [64 << 10],
+    "READ_SIZE": [4096],
+    "_SCANNED_AT_ONCE": [128],
     "PAGE_COST": [128],
     "UNIT": [4096],
     "_ATTEMPTS": [100],
@@ -74,7 +77,6 @@ NUMBERS = {
     "_CHUNK": [1 << 20],
     "_MOST_ENTRIES": [10_000],
     "_PIECE": [1 << 20],
-    "_READ_SIZE": [64 << 10],
     # How long what is known of a folder is believed
     "GRACE": [0.25],
     "LIFETIME": [1.0],

@@ -120,6 +120,44 @@ async def test_own_changes_are_not_told_twice(client: Client) -> None:
 
 
 @local
+async def test_own_changes_are_not_told_twice_while_the_source_is_behind(
+    client: Client, root: Path, server: Server, until: Until
+) -> None:
+    folder = await watched(client, what=NAMES)
+    (watches,) = server.files.notifier._by_storage.values()
+    source = watches._source
+    assert isinstance(source, Inotify)
+    many = [f"{number:03}" for number in range(500)]
+    for name in many:
+        (root / name).touch()
+    (root / "own").touch()
+    server.files.notifier.added(share_of(server).storage, "own", is_directory=False)
+    assert source.behind
+    await until(lambda: not source.behind)
+    told = changes(await client.call(notify(folder)))
+    assert sorted(told) == sorted([(ADDED, "own"), *((ADDED, name) for name in many)])
+    assert not watches._own
+
+
+@local
+async def test_only_so_many_own_changes_are_remembered(
+    client: Client, root: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smbquic.server.notify.notifier._MOST_OWN", 1)
+    await watched(client, what=NAMES)
+    (watches,) = server.files.notifier._by_storage.values()
+    source = watches._source
+    assert isinstance(source, Inotify)
+    for number in range(1000):
+        (root / f"{number:03}").touch()
+    watches.report_source({"a": frozenset({ChangeKind.ADDED})})
+    assert list(watches._own) == ["a"]
+    watches.report_source({"b": frozenset({ChangeKind.ADDED})})
+    assert source.behind
+    assert not watches._own
+
+
+@local
 async def test_both_halves_of_a_rename_may_come_apart(
     client: Client, server: Server, until: Until
 ) -> None:
@@ -128,10 +166,10 @@ async def test_both_halves_of_a_rename_may_come_apart(
     source = watches._source
     assert isinstance(source, Inotify)
     changed: list[Change] = []
-    source._take(*_event(source, 0x40, 1, b"old"), changed, set())
+    source._take(*_event(source, 0x40, 1, b"old"), changed)
     watches.report_source({})
     assert watches._move_timer is not None
-    source._take(*_event(source, 0x80, 1, b"new"), changed, set())
+    source._take(*_event(source, 0x80, 1, b"new"), changed)
     watches._report_changes(changed, {})
     await until(lambda: watches._move_timer is None)
     assert changes(await client.call(notify(folder))) == [(OLD, "old"), (NEW, "new")]
@@ -206,19 +244,23 @@ async def test_a_source_is_told_which_folders_matter_and_where_they_move(
 
 
 @local
-async def test_a_large_tree_is_taken_in_besides(
-    client: Client, root: Path, server: Server, until: Until
+async def test_a_large_tree_is_taken_in_and_given_up_besides(
+    client: Client, root: Path, server: Server, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(300):
-        (root / f"{number:03}").mkdir()
+    monkeypatch.setattr("smbquic.overload.slices.SLICE", 0.0)
+    for number in range(20):
+        (root / f"{number:02}").mkdir()
     folder = await watched(client, tree=True, what=NAMES)
     (watches,) = server.files.notifier._by_storage.values()
     source = watches._source
     assert isinstance(source, Inotify)
-    await until(lambda: len(source.folders) == 301)
-    for number in range(300):
-        (root / f"{number:03}" / "a").touch()
+    await until(lambda: len(source.folders) == 21)
+    for number in range(20):
+        (root / f"{number:02}" / "a").touch()
     told = changes(await client.call(notify(folder)))
-    while len(told) < 300:
+    while len(told) < 20:
         told += changes(await client.call(notify(folder)))
-    assert sorted(told) == [(ADDED, rf"{number:03}\a") for number in range(300)]
+    assert sorted(told) == [(ADDED, rf"{number:02}\a") for number in range(20)]
+    await client.call(CloseRequest(folder))
+    await until(lambda: source._closed)
+    assert source.folders == []
