@@ -7,11 +7,11 @@ its ``..``, is not there for a client: not even what it says.
 
 import errno
 import os
-import stat
 from dataclasses import replace
 from typing import Final
 
 from smbquic.storage.errors import NameInvalid
+from smbquic.storage.local.descriptor import open_directory
 from smbquic.storage.names import SEPARATOR, from_disk, to_disk
 from smbquic.storage.types import NORMAL, REPARSE_POINT, FileStat
 
@@ -68,21 +68,37 @@ def check(target: str, depth: int) -> None:
 def check_below(folder: int, depth: int) -> None:
     """Do the same for all links below a folder that is to have this depth.
 
-    PermissionError also where there are too many entries to check while others wait.
+    PermissionError also where there are too many entries to check while others wait, or a folder
+    cannot be listed.
     """
-    entries = 0
-    for path, folders, files, descriptor in os.fwalk(".", dir_fd=folder):
-        entries += len(folders) + len(files)
-        if entries > _MOST_ENTRIES:
-            raise PermissionError(
-                errno.EACCES,
-                "it has too many entries to check for links that lead out of the share",
-            )
-        inner = depth + path.count("/")
-        for name in (*folders, *files):
-            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-            if stat.S_ISLNK(status.st_mode):
-                check(os.readlink(name, dir_fd=descriptor).replace("/", SEPARATOR), inner)
+    _check_entries(folder, b".", depth, _MOST_ENTRIES)
+
+
+def _check_entries(above: int, raw: bytes, depth: int, most: int) -> int:
+    """Check the links in and below a folder of `above`; return how many of `most` entries are left.
+
+    Each folder is opened from the one above it, so that none is replaced by a link meanwhile.
+    """
+    folder = open_directory(raw, above)
+    try:
+        below = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                most -= 1
+                if most < 0:
+                    raise PermissionError(
+                        errno.EACCES,
+                        "it has too many entries to check for links that lead out of the share",
+                    )
+                if entry.is_symlink():
+                    check(os.readlink(entry.name, dir_fd=folder).replace("/", SEPARATOR), depth)
+                elif entry.is_dir(follow_symlinks=False):
+                    below.append(os.fsencode(entry.name))
+        for each in below:
+            most = _check_entries(folder, each, depth + 1, most)
+    finally:
+        os.close(folder)
+    return most
 
 
 def shown(found: FileStat, target: str) -> FileStat:

@@ -3,12 +3,15 @@
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 
 from smbquic.storage import REPARSE_POINT, Disposition, NameInvalid, PathNotFound, StoppedOnSymlink
 from smbquic.storage.local import LocalStorage, symlinks
+from smbquic.storage.local.descriptor import open_directory
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="takes Linux")
 
@@ -225,16 +228,46 @@ def test_how_long_a_target_may_be() -> None:
 def test_how_much_is_looked_at_below_a_folder_that_moves(
     root: Path, entries: int, allowed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = os.open(root, os.O_RDONLY)
-    walked = [(".", ["folder"], ["folder"] * (entries - 1), folder)]
-    monkeypatch.setattr(os, "fwalk", lambda *_, **__: iter(walked))
+    (root / "moved" / "below").mkdir(parents=True)
+    (root / "moved" / "below" / "file").touch()
+    scandir = os.scandir
 
-    if allowed:
-        symlinks.check_below(folder, 0)
-    else:
-        with pytest.raises(PermissionError, match="too many entries"):
+    @contextmanager
+    def many(folder: int) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with scandir(folder) as found:
+            first = next(found)
+            # With the folder `below` itself.
+            yield repeat(first, entries - 1) if first.name == "file" else iter([first])
+
+    monkeypatch.setattr(os, "scandir", many)
+    folder = os.open(root / "moved", os.O_RDONLY)
+    try:
+        if allowed:
             symlinks.check_below(folder, 0)
-    os.close(folder)
+        else:
+            with pytest.raises(PermissionError, match="too many entries"):
+                symlinks.check_below(folder, 0)
+    finally:
+        os.close(folder)
+
+
+def test_a_folder_that_cannot_be_listed_does_not_move(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "moved" / "below").mkdir(parents=True)
+
+    def refusing(raw: bytes, above: int) -> int:
+        if raw == b"below":
+            raise PermissionError(errno.EACCES, "no")
+        return open_directory(raw, above)
+
+    monkeypatch.setattr("smbquic.storage.local.symlinks.open_directory", refusing)
+    folder = os.open(root / "moved", os.O_RDONLY)
+    try:
+        with pytest.raises(PermissionError):
+            symlinks.check_below(folder, 0)
+    finally:
+        os.close(folder)
 
 
 @pytest.mark.parametrize(
