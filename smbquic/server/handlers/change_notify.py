@@ -52,8 +52,7 @@ def _begin(context: Context, entry: Open, body: ChangeNotifyRequest, notifier: N
         entry.memory.change(-WATCH)
         entry.tracking.watch = None
         notifier.unwatch(entry, watch)
-        watch.end(NtStatus.NOTIFY_CLEANUP)
-        watch.forget()
+        watch.close()
 
     entry.tracking.on_close.append(end)
     return watch

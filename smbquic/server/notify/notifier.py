@@ -17,6 +17,7 @@ from typing import Protocol
 
 from smbquic.overload.budget import UserBudget
 from smbquic.overload.slices import Slices
+from smbquic.server.notify.deliveries import Deliveries
 from smbquic.server.notify.watch import Watch
 from smbquic.storage import Change, ChangeKind, ChangeSource, Storage, StorageFile
 from smbquic.storage.names import moved
@@ -172,6 +173,7 @@ class _StorageWatches:
     def __init__(self, storage: Storage) -> None:
         self._loop = asyncio.get_running_loop()
         self._watches: dict[str, list[Watch]] = {}
+        self._deliveries = Deliveries(self._everyone)
         self._changing: Counter[str] = Counter()
         # Changes that the server has made, and that the source has still to report.
         self._own: dict[str, _Kinds] = {}
@@ -179,6 +181,9 @@ class _StorageWatches:
         self._source: ChangeSource | None = storage.watch()
         if self._source is not None:
             self._loop.add_reader(self._source.fileno(), self.report_source, {})
+
+    def _everyone(self) -> list[Watch]:
+        return [watch for watches in self._watches.values() for watch in watches]
 
     def add(self, watch: Watch) -> None:
         self._watches.setdefault(watch.folder, []).append(watch)
@@ -251,9 +256,7 @@ class _StorageWatches:
             if kind is ChangeKind.MOVED:
                 self._rename_watches(change.old_name, name)
             elif kind is ChangeKind.LOST:
-                for watches in self._watches.values():
-                    for watch in watches:
-                        watch.lose()
+                self._deliveries.lose()
             elif kind in own.get(name, ()) or (name in self._changing and kind in _MODIFYING):
                 continue
             elif kind is ChangeKind.RENAMED:
@@ -273,7 +276,7 @@ class _StorageWatches:
         self._rename_watches(old, new)
 
     def _rename_watches(self, old: str, new: str) -> None:
-        everyone = [watch for watches in self._watches.values() for watch in watches]
+        everyone = self._everyone()
         self._watches.clear()
         for watch in everyone:
             watch.folder = moved(watch.folder, old, new)
@@ -299,10 +302,16 @@ class _StorageWatches:
         # Up to the root, whose name is empty: a recursive watch of any folder above counts.
         while name:
             folder = name.rpartition("\\")[0]
-            for watch in self._watches.get(folder, ()):
-                if watch.completion_filter & what and (watch.recursive or not deep):
-                    start = len(folder) + 1 if folder else 0
-                    watch.add([NotifyInformation(act, full[start:]) for act, full in changes])
+            if watches := self._watches.get(folder):
+                start = len(folder) + 1 if folder else 0
+                self._deliveries.add(
+                    [
+                        watch
+                        for watch in watches
+                        if watch.completion_filter & what and (watch.recursive or not deep)
+                    ],
+                    [NotifyInformation(act, full[start:]) for act, full in changes],
+                )
             name, deep = folder, True
 
 

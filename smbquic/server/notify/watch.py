@@ -47,9 +47,12 @@ class Watch:
     _length: int = 0
     _lost: bool = False
     _waiters: deque[_WaitingRequest] = field(default_factory=deque)
+    _closed: bool = False
 
     def add(self, changes: Sequence[NotifyInformation]) -> None:
         """Answer the oldest waiting request with changes, or keep them."""
+        if self._closed:
+            return
         for change in changes:
             if self._changes and self._changes[-1] == change:
                 continue
@@ -66,6 +69,8 @@ class Watch:
 
     def lose(self) -> None:
         """Forget the changes, and remember only that there were more than could be kept."""
+        if self._closed:
+            return
         self.forget()
         self._lost = True
         self._answer()
@@ -95,6 +100,12 @@ class Watch:
             answer = self._waiters.popleft().answer
             if not answer.done():
                 answer.set_result(Reply(ChangeNotifyResponse(), status))
+
+    def close(self) -> None:
+        """End the watch: changes may still be on their way to it."""
+        self._closed = True
+        self.end(NtStatus.NOTIFY_CLEANUP)
+        self.forget()
 
     def forget(self) -> None:
         """Drop the changes that were not sent."""

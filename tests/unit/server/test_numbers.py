@@ -180,6 +180,8 @@ NUMBERS = {
     "_LEAST": [3],
     "_MOVE_TIMEOUT": [0.05],
     "_MOST_OWN": [1024],
+    "AT_ONCE": [32],
+    "MOST_WAITING": [1 << 16],
     "BATCH": [128],
     "LIFETIME": [1.0],
     "THREADS": [64],
