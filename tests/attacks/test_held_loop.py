@@ -4,12 +4,14 @@ What is asserted is how often others had their turn meanwhile, or that too much 
 and never a time.
 """
 
+import os
 import struct
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +26,7 @@ from smbquic.server.rpc import pipe as pipe_module
 from smbquic.server.security import security_descriptors
 from smbquic.server.server import Server
 from smbquic.storage import SPARSE, FileStat, names
-from smbquic.storage.local import LocalStorage
+from smbquic.storage.local import LocalStorage, closing
 from smbquic.storage.local.file import LocalFile
 from smbquic.storage.local.inotify import Inotify
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest
@@ -51,7 +53,11 @@ from smbquic.wire.fscc.extended_attributes import (
     encode_full_eas,
     encode_get_eas,
 )
-from smbquic.wire.fscc.file_information import FileInformationClass, RenameInformation
+from smbquic.wire.fscc.file_information import (
+    EndOfFileInformation,
+    FileInformationClass,
+    RenameInformation,
+)
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
@@ -73,6 +79,7 @@ from tests.unit.server.conftest import (
     until,
 )
 from tests.unit.server.smb_client import Client, Connect, Turns
+from tests.unit.server.watching import remove
 
 __all__ = ["client", "connect", "create_request", "root", "server", "server_with", "turns", "until"]
 
@@ -408,3 +415,43 @@ async def test_the_largest_reads_and_writes_of_a_disk_that_takes_long_are_done_o
     assert (await client.call(WriteRequest(0, file_id, data))).body.count == len(data)
     assert bytes((await client.call(ReadRequest(len(data), 0, file_id))).body.data) == data
     assert threading.main_thread() not in threads
+
+
+async def test_the_blocks_of_a_large_file_are_freed_on_threads(
+    client: Client,
+    root: Path,
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(closing, "LARGE", 0)
+    freed = []
+
+    def close(fd: int) -> None:
+        if not os.fstat(fd).st_nlink:
+            freed.append(threading.current_thread())
+        os.close(fd)
+
+    def cut(fd: int, size: int) -> None:
+        if os.fstat(fd).st_size > size:
+            freed.append(threading.current_thread())
+        ftruncate(fd, size)
+
+    ftruncate = os.ftruncate
+    monkeypatch.setattr(closing, "os", SimpleNamespace(**{**vars(os), "close": close}))
+    monkeypatch.setattr(os, "ftruncate", cut)
+    for name in ("cut", "deleted", "new", "replaced"):
+        (root / name).write_bytes(bytes(MEBIBYTE))
+    file_id = await client.open("cut")
+    end = EndOfFileInformation(4096).encode()
+    kind = FileInformationClass.FileEndOfFileInformation
+    response = await client.call(SetInfoRequest(InfoType.FILE, kind, file_id, end))
+    assert response.status == NtStatus.SUCCESS
+    assert (root / "cut").stat().st_size == 4096
+    await remove(client, "deleted")
+    file_id = await client.open("new")
+    rename = RenameInformation("replaced", replace_if_exists=True).encode()
+    kind = FileInformationClass.FileRenameInformation
+    response = await client.call(SetInfoRequest(InfoType.FILE, kind, file_id, rename))
+    assert response.status == NtStatus.SUCCESS
+    await until(lambda: len(freed) == 3)
+    assert threading.main_thread() not in freed

@@ -3,9 +3,13 @@
 import errno
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 
+from smbquic.storage.errors import NotReady
 from smbquic.storage.file import StorageFile
 from smbquic.storage.local import extents
+from smbquic.storage.local.closing import frees_much
 from smbquic.storage.local.descriptor import (
     open_directory,
     synchronise,
@@ -21,6 +25,9 @@ _OFFSET_END = 2**63
 
 class FileContent(OpenLocalFile):
     """Operations on the content of an open file: reads and writes, holes, flushes."""
+
+    _cut_to: int | None = None
+    """The size to which a thread has cut the file, or is about to."""
 
     def read(self, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset` on: fewer at the end of the file."""
@@ -106,7 +113,7 @@ class FileContent(OpenLocalFile):
         self._tree.require_writable()
         _check_range(size, 0)
         with self.descriptor as fd:
-            os.ftruncate(fd, size)
+            self._set_size(fd, size)
 
     def allocate(self, size: int) -> None:
         """Cut a longer file to `size`; else see whether the disk has room, but set none aside."""
@@ -114,11 +121,24 @@ class FileContent(OpenLocalFile):
         with self.descriptor as fd:
             status = os.fstat(fd)
             if size < status.st_size:
-                os.ftruncate(fd, size)
+                self._set_size(fd, size)
                 return
             volume = os.fstatvfs(fd)
             if size - status.st_blocks * 512 > volume.f_bavail * volume.f_frsize:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _set_size(self, fd: int, size: int) -> None:
+        """Cut or extend the file; raises `NotReady` if that would take long."""
+        if self._cut_to != size and frees_much(os.fstat(fd), size):
+            self._cut_to = size
+            raise NotReady(partial(self._cut, size))
+        self._cut_to = None
+        os.ftruncate(fd, size)
+
+    def _cut(self, size: int) -> None:
+        """Cut the file, on any thread; what fails will fail once more in `_set_size`."""
+        with suppress(OSError), self.descriptor as fd:
+            os.ftruncate(fd, size)
 
     def flush(self) -> None:
         """Return once the content, and the name if this open made it, would survive a crash."""

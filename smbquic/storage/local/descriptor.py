@@ -32,11 +32,17 @@ class SharedDescriptor:
     number is never handed out again while somebody still works with it.
     """
 
-    __slots__ = ("_closed", "_fd", "_lock", "_then", "_users")
+    __slots__ = ("_close", "_closed", "_fd", "_lock", "_then", "_users")
 
-    def __init__(self, fd: int, then: Callable[[], None] | None = None) -> None:
-        """Take over a descriptor; `then` is called once it has been closed."""
+    def __init__(
+        self,
+        fd: int,
+        then: Callable[[], None] | None = None,
+        close: Callable[[int], None] = os.close,
+    ) -> None:
+        """Take over a descriptor; `then` is called once `close` has been."""
         self._fd = fd
+        self._close = close
         self._then = then
         self._users = 1
         self._closed = False
@@ -75,7 +81,7 @@ class SharedDescriptor:
             self._users -= 1
             last = not self._users
         if last:
-            os.close(self._fd)
+            self._close(self._fd)
             if self._then is not None:
                 self._then()
 

@@ -71,7 +71,8 @@ class FileNaming(OpenLocalFile):
                 # Two names of one file: POSIX would leave both.
                 os.unlink(old, dir_fd=old_parent)
             else:
-                os.rename(old, wanted, src_dir_fd=old_parent, dst_dir_fd=parent)
+                with self._tree.closer.kept(raw, parent, status):
+                    os.rename(old, wanted, src_dir_fd=old_parent, dst_dir_fd=parent)
         if same_folder:
             self._tree.index.update(parent, after, wanted)
         else:
@@ -94,7 +95,8 @@ class FileNaming(OpenLocalFile):
                     self._require_replaceable(status, last, replace=replace)
                     if key_of(status) == self.key:
                         return
-                    os.unlink(raw, dir_fd=parent)
+                    with self._tree.closer.kept(raw, parent, status):
+                        os.unlink(raw, dir_fd=parent)
                 os.link(
                     self._open_name.raw,
                     raw,

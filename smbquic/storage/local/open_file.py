@@ -22,7 +22,7 @@ class OpenLocalFile(StorageFile):
     ) -> None:
         self._tree = tree
         # A thread that still works with it when the file is closed may need the name, too.
-        self.descriptor = SharedDescriptor(fd, lambda: tree.detach(open_name))
+        self.descriptor = SharedDescriptor(fd, lambda: tree.detach(open_name), tree.closer.close)
         self._open_name = open_name
         self._is_directory = is_directory
 

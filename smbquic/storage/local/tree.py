@@ -22,6 +22,7 @@ from typing import Final
 from smbquic.storage.errors import PathNotFound, RootGone, StoppedOnSymlink
 from smbquic.storage.local import attributes, symlinks, xattrs
 from smbquic.storage.local.case_index import CaseIndex
+from smbquic.storage.local.closing import DescriptorCloser
 from smbquic.storage.local.descriptor import SharedDescriptor, walk_into
 from smbquic.storage.names import from_disk, join, split, to_disk
 from smbquic.storage.types import FileStat
@@ -120,6 +121,7 @@ class FolderTree:
         self.reports_cached = hasattr(os, "RWF_NOWAIT")
         self.lock: Final = threading.Lock()
         self.index: Final = CaseIndex()
+        self.closer: Final = DescriptorCloser()
         self._names: dict[FileKey, list[OpenName]] = {}
         self._streams: dict[tuple[FileKey, str], OpenStream] = {}
 

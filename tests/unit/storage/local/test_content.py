@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.storage import Disposition, StorageFile
-from smbquic.storage.local import LocalStorage
+from smbquic.storage import Disposition, NotReady, StorageFile
+from smbquic.storage.local import LocalStorage, closing
 from smbquic.storage.local.file import LocalFile
 from tests.unit.storage.interfaces import differences
 from tests.unit.storage.local.opening import Make
@@ -285,3 +285,56 @@ def test_flushing_what_was_made(
 
 def test_a_local_file_is_called_in_the_same_way_as_any_other() -> None:
     assert differences(StorageFile, LocalFile) == []
+
+
+@pytest.mark.parametrize("method", ["truncate", "allocate"])
+def test_a_large_file_is_cut_on_a_thread(
+    opened: Make, root: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    (root / "file").write_bytes(bytes(range(256)) * 1024)
+    file = opened("file")
+    monkeypatch.setattr(closing, "LARGE", 0)
+    cut = getattr(file, method)
+    with pytest.raises(NotReady) as waiting:
+        cut(4096)
+    assert (root / "file").stat().st_size == 256 << 10
+    waiting.value.prepare()
+    assert (root / "file").stat().st_size == 4096
+    cut(4096)
+    # To another size takes a thread again.
+    with pytest.raises(NotReady):
+        cut(1)
+
+
+def test_what_a_thread_cannot_cut_is_cut_by_the_call_that_follows(
+    opened: Make, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "file").write_bytes(bytes(256 << 10))
+    file = opened("file")
+    with monkeypatch.context() as patch:
+        patch.setattr(closing, "LARGE", 0)
+        with pytest.raises(NotReady) as waiting:
+            file.truncate(0)
+        patch.setattr(os, "ftruncate", refusing)
+        waiting.value.prepare()
+        with pytest.raises(OSError, match="no"):
+            file.truncate(0)
+    file.truncate(10)
+    assert (root / "file").stat().st_size == 10
+
+
+def refusing(*_: object) -> None:
+    raise OSError(errno.EIO, "no")
+
+
+def test_a_file_may_be_closed_before_it_is_cut(
+    opened: Make, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "file").write_bytes(bytes(256 << 10))
+    file = opened("file")
+    monkeypatch.setattr(closing, "LARGE", 0)
+    with pytest.raises(NotReady) as waiting:
+        file.truncate(0)
+    file.close()
+    waiting.value.prepare()
+    assert (root / "file").stat().st_size == 256 << 10
