@@ -30,6 +30,9 @@ PASSWORD = "correct horse"
 PROGRAM = (sys.executable, "-m", "smbquic", "--verbose")
 TIMEOUT = 120
 ATTEMPTS = 8
+QUEUE = "4mib"
+"""So much that it is never full: quinn-proto takes what a full queue drops for a path that carries
+less, and sends 1200 bytes then (quinn's issue 2791)."""
 SHRUNK = 1300
 MORE_THAN_SHRUNK = 1310
 """Bytes of the mean packet of a transfer that has found a larger path."""
@@ -138,7 +141,10 @@ def ends(
     (tmp_path / "share").mkdir()
     for folder in (tmp_path, tmp_path / "share"):
         (folder / "source").write_bytes(content)
-    with Link(rate="50mbit", delay="2ms", mtu=mtu) as link, (tmp_path / "log").open("w") as log:
+    with (
+        Link(rate="50mbit", delay="2ms", queue=QUEUE, mtu=mtu) as link,
+        (tmp_path / "log").open("w") as log,
+    ):
         process = link.server.popen(
             [
                 *(*PROGRAM, "serve", "--json", "--listen", f"quic://{HOST}:443"),
