@@ -37,8 +37,8 @@ def open_group(address: Address, workers: int) -> list[socket.socket]:
     fills: so a process that is not a worker itself has to keep all sockets open as long as there
     are workers, and gives a worker that is started again the same one. Port 0 picks one for all.
 
-    Raises `OSError` where the address cannot be had, and on a system other than Linux if there are
-    several workers.
+    Raises `OSError` where the address cannot be had, as where another group has it, and on a system
+    other than Linux if there are several workers.
     """
     if not 1 <= workers <= MAX_WORKERS:
         raise ValueError(f"there are 1 to {MAX_WORKERS} workers")
@@ -46,11 +46,17 @@ def open_group(address: Address, workers: int) -> list[socket.socket]:
         raise OSError(errno.ENOTSUP, "several workers on one port need Linux: use one")
     sockets: list[socket.socket] = []
     try:
-        while len(sockets) < workers:
-            sockets.append(bind(address, shared=workers > 1))
-            address = Address(address.family, sockets[0].getsockname())
+        first = bind(address)
+        sockets.append(first)
+        address = Address(address.family, first.getsockname())
         if workers > 1:
-            _steer(sockets[0], workers)
+            # Only now: otherwise the kernel gave it the port of another group, too, and picked one
+            # for port 0 that a group already has.
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        while len(sockets) < workers:
+            sockets.append(bind(address, shared=True))
+        if workers > 1:
+            _steer(first, workers)
     except OSError:
         for each in sockets:
             each.close()

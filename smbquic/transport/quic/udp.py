@@ -411,8 +411,8 @@ class UdpEndpoint:
 def bind(address: Address, *, shared: bool = False) -> socket.socket:
     """Return a socket on an address, configured as an endpoint needs it; port 0 picks one.
 
-    Several sockets of one user may share the port if each of them is `shared`. Raises `OSError` if
-    the address cannot be used.
+    A `shared` one may have that of other sockets of the same user with SO_REUSEPORT. Raises
+    `OSError` if the address cannot be used.
     """
     return _open(address, None, shared=shared)
 
