@@ -238,7 +238,7 @@ def test_keys_are_renewed_before_they_wear_out(
     simulation.establish()
     simulation.client.write(bytes(range(250)) * 2000)
     simulation.server.write(bytes(range(250)) * 2000)
-    phases = set()
+    phases: set[tuple[int, int]] = set()
     renewed = False
     while (received := min(map(len, simulation.received.values()))) < 500_000:
         # Only if there was none: the library would begin a second update though the first one is
