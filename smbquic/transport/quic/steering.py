@@ -44,19 +44,18 @@ def open_group(address: Address, workers: int) -> list[socket.socket]:
         raise ValueError(f"there are 1 to {MAX_WORKERS} workers")
     if not LINUX and workers > 1:
         raise OSError(errno.ENOTSUP, "several workers on one port need Linux: use one")
-    sockets: list[socket.socket] = []
+    first = bind(address)
+    sockets = [first]
+    if workers == 1:
+        return sockets
     try:
-        first = bind(address)
-        sockets.append(first)
         address = Address(address.family, first.getsockname())
-        if workers > 1:
-            # Only now: otherwise the kernel gave it the port of another group, too, and picked one
-            # for port 0 that a group already has.
-            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # Only now: otherwise the kernel gave it the port of another group, too, and picked one
+        # for port 0 that a group already has.
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         while len(sockets) < workers:
             sockets.append(bind(address, shared=True))
-        if workers > 1:
-            _steer(first, workers)
+        _steer(first, workers)
     except OSError:
         for each in sockets:
             each.close()
