@@ -5,9 +5,10 @@
     python -m benchmarks soak --show FILE [--charts FOLDER]
 
 `smbquic serve` runs in a process of its own, with QUIC, TCP, audit records, log, status page and
-metrics. Processes of clients over QUIC (qh3 and aioquic) and TCP log on and off again; they create,
-write, read, list, rename and delete small and large files, lock, keep leases, watch folders, lose
-connections and take up their durable opens. Whatever they read is compared with what was written.
+metrics. Processes of clients over QUIC (with each engine that is installed) and TCP log on and off
+again; they create, write, read, list, rename and delete small and large files, lock, keep leases,
+watch folders, lose connections and take up their durable opens. Whatever they read is compared with
+what was written.
 One process of clients after the other is killed with SIGKILL, with opens, locks, leases and watches
 in its hands. Debian's smbclient does a little, too.
 
@@ -29,9 +30,9 @@ from pathlib import Path
 from benchmarks import machine
 from benchmarks.documents import DocumentError
 from benchmarks.names import is_chosen
-from benchmarks.programs import ProgramError, missing_programs
+from benchmarks.programs import ProgramError, missing_engine, missing_programs
 from benchmarks.soak.charts import write_charts
-from benchmarks.soak.plan import TRANSPORTS, SoakPlan
+from benchmarks.soak.plan import TRANSPORTS, SoakPlan, Transport
 from benchmarks.soak.results import MEBIBYTE, Results
 from benchmarks.soak.run import soak
 from benchmarks.soak.samples import Sample
@@ -69,9 +70,10 @@ def parser() -> argparse.ArgumentParser:
 
 def plan_of(options: argparse.Namespace) -> SoakPlan:
     """Return what is asked for. Raises ValueError if it cannot be."""
-    chosen = tuple(name for name in TRANSPORTS if is_chosen(name, options.transports))
+    there = [name for name in TRANSPORTS if _is_installed(name)]
+    chosen = tuple(name for name in there if is_chosen(name, options.transports))
     if not chosen:
-        raise ValueError(f"no such transport: there are {', '.join(TRANSPORTS)}")
+        raise ValueError(f"no such transport: there are {', '.join(there)}")
     if min(options.minutes, options.rate, options.interval, options.sessions) <= 0:
         raise ValueError("minutes, rate, interval and sessions are above 0")
     return SoakPlan(
@@ -81,10 +83,15 @@ def plan_of(options: argparse.Namespace) -> SoakPlan:
         interval=options.interval,
         transports=chosen,
         sessions=options.sessions,
-        killed=tuple(name for name in TRANSPORTS if is_chosen(name, options.kill)),
+        killed=tuple(name for name in there if is_chosen(name, options.kill)),
         kill_interval=min(20.0, options.minutes * 60 / 4),
         durable_seconds=options.durable_seconds,
     )
+
+
+def _is_installed(transport: Transport) -> bool:
+    _, _, engine = transport.partition("-")
+    return not engine or not missing_engine(engine)
 
 
 def line(sample: Sample) -> str:

@@ -7,7 +7,13 @@ from benchmarks.soak.report import Report
 from benchmarks.soak.results import MEBIBYTE, Results
 from benchmarks.soak.samples import HELD, Sample
 
-PLAN = SoakPlan(seconds=3600.0, rate=100.0, seed=1, interval=10.0)
+PLAN = SoakPlan(
+    seconds=3600.0,
+    rate=100.0,
+    seed=1,
+    interval=10.0,
+    transports=("quic-qh3", "quic-aioquic", "tcp"),
+)
 
 
 def sample(seconds: float, **changes: Any) -> Sample:

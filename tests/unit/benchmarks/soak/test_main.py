@@ -4,15 +4,29 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.soak import __main__ as soak_command
 from benchmarks.soak.__main__ import line, main, parser, plan_of
 from benchmarks.soak.plan import TRANSPORTS
 from tests.unit.benchmarks.soak.build import results, sample
 
 
-def test_an_hour_of_everything() -> None:
+@pytest.fixture(autouse=True)
+def no_native_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the engine native not installed, as it is optional."""
+    missing = {"native": ["the engine native is not installed"]}
+    monkeypatch.setattr(soak_command, "missing_engine", lambda engine: missing.get(engine, []))
+
+
+def test_an_hour_of_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soak_command, "missing_engine", lambda _: [])
     plan = plan_of(parser().parse_args([]))
     assert (plan.seconds, plan.rate, plan.interval) == (3600.0, 150.0, 10.0)
     assert plan.transports == plan.killed == TRANSPORTS
+
+
+def test_an_engine_that_is_not_installed_takes_no_part() -> None:
+    plan = plan_of(parser().parse_args([]))
+    assert plan.transports == plan.killed == ("quic-qh3", "quic-aioquic", "tcp")
 
 
 def test_some_of_it() -> None:
@@ -26,7 +40,10 @@ def test_some_of_it() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("--transports", "pigeon"), "no such transport: there are quic-qh3, quic-aioquic, tcp"),
+        (
+            ("--transports", "quic-native"),
+            "no such transport: there are quic-qh3, quic-aioquic, tcp",
+        ),
         (("--rate", "0"), "above 0"),
         (("--minutes", "-1"), "above 0"),
     ],

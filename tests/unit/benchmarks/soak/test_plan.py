@@ -11,8 +11,8 @@ def plan(**changes: object) -> SoakPlan:
 
 
 def test_the_rate_is_that_of_all_processes_together() -> None:
-    assert plan().rate_of_process == 25.0
-    assert plan(killed=()).rate_of_process == 100 / 3
+    assert plan().rate_of_process == 20.0
+    assert plan(killed=()).rate_of_process == 25.0
     assert plan(transports=("tcp",), killed=()).rate_of_process == 100.0
 
 
