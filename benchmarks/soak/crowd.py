@@ -13,10 +13,9 @@ from typing import cast
 
 from benchmarks.programs import STOPPING, missing_programs
 from benchmarks.soak.content import Source
-from benchmarks.soak.plan import CLIENTS_FOLDER, SHARE, ClientOptions, SoakPlan, Transport
+from benchmarks.soak.plan import CLIENTS_FOLDER, SHARE, ClientOptions, Engine, SoakPlan, Transport
 from benchmarks.soak.report import DifferenceError, Report
 from benchmarks.soak.served import KILLED_USER, USER, Served
-from smbquic.options.quic import EngineName
 
 SMBCLIENT = "smbclient"
 SMBCLIENT_SECONDS = 60.0
@@ -135,7 +134,7 @@ class Crowd:
             url=self._served.url(
                 "smb" if scheme == "tcp" else "smb+quic", KILLED_USER if holds else USER
             ),
-            engine=cast(EngineName, engine or "auto"),
+            engine=cast(Engine, engine or "auto"),
             ca=str(self._served.ca),
             password=self._served.password,
             sessions=sessions,

@@ -4,14 +4,13 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from smbquic.options.quic import EngineName
-
 SHARE = "soak"
 PAGES = 8
 """Pages that all clients read and write."""
 PAGES_FOLDER, KILLED_FOLDER, CLIENTS_FOLDER = "pages", "killed", "clients"
 """The folders of a share: pages of all, pages that killed clients hold, and a folder for each."""
 
+Engine = Literal["auto", "native", "qh3", "aioquic"]
 Transport = Literal["tcp", "quic-native", "quic-qh3", "quic-aioquic"]
 TRANSPORTS: tuple[Transport, ...] = ("quic-native", "quic-qh3", "quic-aioquic", "tcp")
 
@@ -25,7 +24,7 @@ class ClientOptions:
 
     name: str
     url: str
-    engine: EngineName
+    engine: Engine
     ca: str
     password: str
     sessions: int
