@@ -61,6 +61,15 @@ def dataclass(
     return make if cls is None else make(cls)
 
 
+def compile_init(cls: type[Any]) -> bool:
+    """Compile what the first object would; return whether it was not compiled before."""
+    was = vars(cls).get("__init__")
+    if isinstance(was, _Init):
+        was.__get__(None, cls)
+        return True
+    return False
+
+
 def _add(made: type[Any], name: str, method: object) -> None:
     if name not in vars(made):
         setattr(made, name, method)
@@ -73,7 +82,7 @@ class _Init:
         self._made = made
         self._frozen = frozen
 
-    def __get__(self, instance: object, owner: type[Any]) -> Callable[..., None]:
+    def __get__(self, instance: object | None, owner: type[Any]) -> Callable[..., None]:
         init = self._made.__init__ = _compile_init(self._made, frozen=self._frozen)
         return init.__get__(instance, owner)  # type: ignore[no-any-return]
 

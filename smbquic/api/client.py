@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -85,13 +85,19 @@ async def _open(
     """Connect, to `address` if there is one, and negotiate. The caller closes the connection."""
     connect_transport = transport_connector(url, options, address=address, load_late=True)
     stages = Stages()
-    with imported_meanwhile(*CLIENT):
+    with imported_meanwhile(*CLIENT, then=_compile_first_messages):
         transport = await connect_transport()
         stages.end("transport")
         connection = await _negotiate(transport, url, options, settings)
         stages.end("negotiate")
     connection.stages = stages
     return connection
+
+
+def _compile_first_messages() -> Iterator[None]:
+    from smbquic.client.first_messages import compile_steps
+
+    yield from compile_steps()
 
 
 async def _negotiate(

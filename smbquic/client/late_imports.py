@@ -1,4 +1,4 @@
-"""Importing modules while a server has not answered yet.
+"""Importing modules, and compiling messages, while a server has not answered yet.
 
 In a program that has just started, the modules of the client take longer to import than the packets
 of many a round trip are under way.
@@ -6,7 +6,7 @@ of many a round trip are under way.
 
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
@@ -17,6 +17,7 @@ CLIENT = (
     "smbquic.client.connection",
     "smbquic.client.session",
     "smbquic.client.share",
+    "smbquic.client.first_messages",
 )
 """What every client needs once the transport is connected, in this order."""
 TRANSPORTS: dict[TransportName, tuple[str, ...]] = {
@@ -34,24 +35,34 @@ def import_client(transport: TransportName) -> None:
         import_module(module)
 
 
+def _nothing() -> Iterator[None]:
+    return iter(())
+
+
 @contextmanager
-def imported_meanwhile(*modules: str) -> Iterator[None]:
+def imported_meanwhile(
+    *modules: str, then: Callable[[], Iterator[None]] = _nothing
+) -> Iterator[None]:
     """Import modules one by one whenever the block waits for something.
 
-    What is not imported when the block ends is imported where it is needed.
+    What is not imported when the block ends is imported where it is needed. When all are, `then` is
+    called, and what it returns is taken step by step in the same way.
     """
-    importing = asyncio.create_task(_import(modules))
+    importing = asyncio.create_task(_import(modules, then))
     try:
         yield
     finally:
         importing.cancel()
 
 
-async def _import(modules: Iterable[str]) -> None:
+async def _import(modules: Iterable[str], then: Callable[[], Iterator[None]]) -> None:
     for module in modules:
         if module not in sys.modules:
             await pass_turns()
             import_module(module)
+    await pass_turns()
+    for _ in then():
+        await pass_turns()
 
 
 async def pass_turns() -> None:

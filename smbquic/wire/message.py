@@ -75,17 +75,21 @@ def _buffers(self: Message) -> list[Buffer]:
     return self.buffers()
 
 
-def compile_message(message: type[Message]) -> None:
-    """Give a declared message its methods, and those derived from it, unless it has them."""
+def compile_message(message: type[Message]) -> bool:
+    """Give a declared message its methods, and those derived from it.
+
+    Returns whether it had none before.
+    """
     made: Any = next(base for base in message.__mro__ if "LAYOUT" in vars(base))
     if made.encode is not _encode:
-        return
+        return False
     made.buffers = Message.buffers
     for name, method in compile_methods(made.LAYOUT).items():
         method.__doc__ = getattr(Message, name).__doc__
         method.__qualname__ = f"{made.__qualname__}.{name}"
         method.__module__ = made.__module__
         setattr(made, name, classmethod(method) if name == "decode" else method)
+    return True
 
 
 @message(4)

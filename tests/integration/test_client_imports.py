@@ -20,6 +20,36 @@ async def connected():
 
 asyncio.run(connected())
 """
+PREPARED = """
+import asyncio, os, sys, time, smbquic
+from smbquic import lazy_dataclass
+from smbquic.client.first_messages import compile_steps
+from smbquic.client.late_imports import import_client
+from smbquic.wire import message
+
+import_client("quic")
+for _ in compile_steps():
+    pass
+compiled = []
+
+def noting(compile):
+    def compile_and_note(made, **options):
+        compiled.append((time.monotonic(), getattr(made, "__module__", "") + " " + str(made)))
+        return compile(made, **options)
+    return compile_and_note
+
+lazy_dataclass._compile_init = noting(lazy_dataclass._compile_init)
+message.compile_methods = noting(message.compile_methods)
+
+async def connected():
+    async with smbquic.connect({url!r}, ca=os.environ["SMBQUIC_CA"]) as share:
+        begun = share.stages.over["transport"]
+        late = [name for at, name in compiled if begun < at < share.stages.over["tree"]]
+        assert compiled
+        assert all("smbquic.transport.quic" in name for name in late), late
+
+asyncio.run(connected())
+"""
 OTHER_USES = {
     "encodings.idna": "names in other alphabets",
     "smbquic.auth.acceptor_mechanism": "a server",
@@ -98,3 +128,10 @@ def test_a_get_imports_no_other_command_and_little_of_the_package(
     assert [engine for engine in ENGINES if engine in modules] == USED[transport]
     ours = {name for name in modules if name.startswith("smbquic.")}
     assert len(ours) <= 230, sorted(ours)
+
+
+@pytest.mark.parametrize("transport", ["quic", "tcp"])
+def test_a_logon_compiles_only_what_is_compiled_while_the_client_connects(
+    urls: dict[str, str], pki: PkiDirectory, transport: str
+) -> None:
+    imported_at(urls[transport], pki, PREPARED)

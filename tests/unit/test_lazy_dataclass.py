@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from smbquic.lazy_dataclass import dataclass
+from smbquic.lazy_dataclass import compile_init, dataclass
 
 
 def declare(decorator: Any, **options: Any) -> Any:
@@ -244,3 +244,23 @@ def test_nothing_is_compiled_for_a_class_that_is_not_used(monkeypatch: pytest.Mo
     assert not compiled
     assert [Used(1), Used(2)] == [Used(1), Used(2)]
     assert compiled == [Used]
+
+
+def test_what_the_first_object_would_compile_is_compiled_before() -> None:
+    example = declare(dataclass)
+    assert compile_init(example)
+    assert not compile_init(example)
+    assert example(3).doubled() == 6
+    assert not compile_init(example)
+
+
+def test_a_method_that_is_written_is_not_compiled() -> None:
+    @dataclass
+    class Example:
+        number: int
+
+        def __init__(self) -> None:
+            self.number = 5
+
+    assert not compile_init(Example)
+    assert Example().number == 5

@@ -1,5 +1,6 @@
 import asyncio
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,28 @@ async def test_nothing_is_imported_after_the_block(modules: tuple[str, str]) -> 
     assert not {*modules} & {*sys.modules}
 
 
+async def test_steps_are_taken_one_by_one_when_all_is_imported(modules: tuple[str, str]) -> None:
+    taken = []
+
+    def steps() -> Iterator[None]:
+        assert {*modules} <= {*sys.modules}
+        for each in range(3):
+            taken.append(each)
+            yield
+
+    with imported_meanwhile(*modules, then=steps):
+        for _ in modules:
+            await pass_turns()
+            await asyncio.sleep(0)
+        assert taken == []  # others come first
+        await pass_turns()
+        assert taken == [0]
+        await pass_turns()
+        assert taken == [0, 1]
+    await pass_turns()
+    assert taken == [0, 1]
+
+
 async def test_what_is_there_is_not_waited_for(modules: tuple[str, str]) -> None:
     with imported_meanwhile("asyncio", modules[0]):
         await pass_turns()
@@ -87,10 +110,10 @@ def test_ping_imports_everything_before_it_connects() -> None:
 import sys
 from smbquic.api import client
 from smbquic.cli.main import main
-from smbquic.client.late_imports import TRANSPORTS
+from smbquic.client.late_imports import CLIENT, TRANSPORTS
 
 async def connect(*_, **__):
-    sys.exit(len({*client.CLIENT, *TRANSPORTS["quic"]} - set(sys.modules)))
+    sys.exit(len({*CLIENT, *TRANSPORTS["quic"]} - set(sys.modules)))
 
 client._open = connect
 assert main(["ping", "smb+quic://127.0.0.1:9"]) == 0
