@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from smbquic.options.filter import FilterOptions
     from smbquic.options.limits import Limits
     from smbquic.options.sync import ComparisonOptions, SyncOptions
+    from smbquic.options.traces import TraceOptions
     from smbquic.options.transfer import TransferOptions
     from smbquic.options.web import WebOptions
     from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
@@ -151,6 +152,7 @@ __all__ = [
     "SyncResult",
     "TextFile",
     "TicketCache",
+    "TraceOptions",
     "TransferOptions",
     "TransportError",
     "TreeEvent",
@@ -247,6 +249,7 @@ _load = lazy_names(
         "smbquic.options.client": ("SessionOptions",),
         "smbquic.options.filter": ("FilterOptions",),
         "smbquic.options.connection_ids": ("ConnectionIdOptions",),
+        "smbquic.options.traces": ("TraceOptions",),
         "smbquic.options.web": ("WebOptions",),
         "smbquic.options.limits": ("Limits",),
         "smbquic.options.sync": ("ComparisonOptions", "SyncOptions"),

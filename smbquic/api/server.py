@@ -18,6 +18,7 @@ from smbquic.api.listening import (
 )
 from smbquic.api.renewing import first_certificate, start_renewing
 from smbquic.api.serving import Serving
+from smbquic.api.traces import tracing
 from smbquic.api.web import recent_records, web_listening
 from smbquic.api.worker_listening import quic_listening
 from smbquic.auth.authenticator import Authenticator
@@ -100,7 +101,10 @@ async def serve(
         renewer = await first_certificate(options.acme, options.acme_sockets, stack)
         shown = ServerCertificates(options.identities) if options.identities else None
         store = _users(users)
-        server = _server(_served_shares(shares, stack), store, options, shown)
+        name = options.server_name or socket.gethostname()
+        spans = await stack.enter_async_context(tracing(options.traces, name))
+        server = _server(name, _served_shares(shares, stack), store, options, shown)
+        server.services.spans = spans
         stack.callback(server.shares.end)
         stack.push_async_callback(server.close)
         listening = await _listen_on_all(server, addresses, shown, options, stack)
@@ -115,12 +119,12 @@ async def serve(
 
 
 def _server(
+    name: str,
     shares: Sequence[ServedShare],
     users: UserStore,
     options: ServeOptions,
     shown: ServerCertificates | None,
 ) -> Server:
-    name = options.server_name or socket.gethostname()
     mechanism = NtlmMechanism(users, server_name=name, guest=options.guest)
     settings = ServerSettings(
         guid=os.urandom(16),

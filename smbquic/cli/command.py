@@ -14,6 +14,7 @@ from smbquic.options.headings import (
     FILTERS,
     PROTOCOL,
     TLS,
+    TRACES,
     WEB,
 )
 
@@ -24,7 +25,7 @@ OWN = "Options"
 NO_SPACE = "nospace"
 """The type of a completion that goes on: the shell adds no space to it."""
 
-_HEADINGS = (OWN, FILTERS, CERTIFICATE, PROTOCOL, WEB, COMMON, CONNECTION, TLS)
+_HEADINGS = (OWN, FILTERS, CERTIFICATE, PROTOCOL, WEB, TRACES, COMMON, CONNECTION, TLS)
 
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

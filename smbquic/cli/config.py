@@ -189,6 +189,7 @@ def _server(file: Path) -> Iterator[tuple[str, list[Value]]]:
         (schema.CONNECTION_IDS, loaded.connection_ids),
         (schema.LIMITS, loaded.limits),
         (schema.WEB, loaded.web),
+        (schema.TRACES, loaded.traces),
         (schema.AUDIT, loaded.audit),
         (schema.ACME, loaded.acme),
     ):

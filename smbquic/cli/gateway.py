@@ -105,6 +105,9 @@ def _loaded(file: Path | None) -> config.Configuration:
     if loaded.shares:
         text = "a gateway has no shares: run `smbquic serve`"
         raise Document.load(file).error(("shares", loaded.shares[0].name), text)
+    if loaded.traces.endpoint is not None:
+        text = "a gateway sees no requests to trace: run `smbquic serve`"
+        raise Document.load(file).error(("traces", "endpoint"), text)
     config.check_contents(file, loaded)
     return loaded
 

@@ -24,6 +24,7 @@ from smbquic.cli.server_certificate import Given, certificates_of
 from smbquic.cli.status import StatusSource, status_socket
 from smbquic.lazy_dataclass import dataclass
 from smbquic.observe.audit import Sink
+from smbquic.observe.trace_endpoint import check_traces
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.server import DEFAULT_LISTEN
@@ -135,6 +136,7 @@ def prepare(
     opened = {str(ListenAddress.of(sock)) for sock in sockets}
     run(check_listen([each for each in settings.listen if each not in opened]))
     run(check_web(settings.web))
+    check_traces(settings.traces)
     connection_id_format(settings.connection_ids)
     certificates, ca = certificates_of(settings, given, config_file)
     account = account_of(settings.run_as, config_file)

@@ -40,6 +40,7 @@ from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.model import values_of
 from smbquic.options.server import DEFAULT_LISTEN, ProgramOptions, ServerOptions
+from smbquic.options.traces import TraceOptions
 from smbquic.options.web import WebOptions
 from smbquic.server.share import ServedShare
 
@@ -114,6 +115,7 @@ class _Plan:
     AcmeOptions,
     ConnectionIdOptions,
     WebOptions,
+    TraceOptions,
     Limits,
     AuditOptions,
     files_exist=True,

@@ -8,6 +8,7 @@ from smbquic.config.document import Document
 from smbquic.config.reader import Configuration
 from smbquic.config.schema import CERTIFICATE
 from smbquic.errors import ConfigError, EngineError, PkiError
+from smbquic.observe.trace_endpoint import check_traces
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.model import values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
@@ -35,6 +36,10 @@ def check_contents(path: Path, loaded: Configuration) -> list[str]:
         folder = loaded.audit.file.parent
         if not folder.is_dir():
             raise document.error(("audit", "file"), f"there is no folder {folder}: make it")
+    try:
+        check_traces(loaded.traces)
+    except ConfigError as error:
+        raise document.error(("traces", "endpoint"), str(error)) from error
     warnings, client_certificates = _certificates(document, loaded)
     if any(address.startswith("quic:") for address in loaded.listen):
         _check_engine(document, loaded, client_certificates=client_certificates)

@@ -13,7 +13,10 @@ DIALECT = "http://json-schema.org/draft-07/schema#"
 def server_schema() -> dict[str, Any]:
     """Return the schema of the server's file."""
     top = _table(schema.TOP)
-    single = (schema.CONNECTION_IDS, schema.LIMITS, schema.WEB, schema.AUDIT, schema.ACME)
+    single = (
+        *(schema.CONNECTION_IDS, schema.LIMITS, schema.WEB),
+        *(schema.TRACES, schema.AUDIT, schema.ACME),
+    )
     gateway = _table(schema.GATEWAY)
     certificate = _table(schema.CERTIFICATE)
     # With [acme] one table may be without a file: `smbquic.config.schema.RULES`.

@@ -13,6 +13,7 @@ from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.model import declared
 from smbquic.options.server import ProgramOptions
+from smbquic.options.traces import TraceOptions
 from smbquic.options.web import WebOptions
 from smbquic.pki.subject import general_name
 
@@ -38,6 +39,8 @@ def merged(base: Configuration, given: Mapping[type, Mapping[str, Any]]) -> Conf
         values["limits"] = replace(base.limits, **limits)
     if web := given[WebOptions]:
         values["web"] = replace(base.web, **web)
+    if traces := given.get(TraceOptions):
+        values["traces"] = replace(base.traces, **traces)
     if audit := given[AuditOptions]:
         values["audit"] = replace(base.audit or AuditOptions(file=None), **audit)
     if acme := given.get(AcmeOptions):

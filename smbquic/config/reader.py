@@ -18,12 +18,14 @@ from smbquic.config.schema import (
     SECTIONS,
     SHARES,
     TOP,
+    TRACES,
     WEB,
 )
 from smbquic.errors import UrlError, UsersError
 from smbquic.gateway.backend import BackendAddress
 from smbquic.gateway.pool import PoolTable
 from smbquic.lazy_dataclass import dataclass
+from smbquic.observe.trace_endpoint import check_endpoint
 from smbquic.options.acme import AcmeOptions
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
@@ -32,6 +34,7 @@ from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
 from smbquic.options.share import ShareFolder
+from smbquic.options.traces import TraceOptions
 from smbquic.options.web import WebOptions
 from smbquic.pki.access import Rules
 from smbquic.pki.acme.http_listener import listen_address
@@ -86,6 +89,8 @@ class _Reader:
             )
         if "web" in document:
             values["web"] = self._web(document["web"])
+        if "traces" in document:
+            values["traces"] = self._traces(document["traces"])
         if "audit" in document:
             values["audit"] = AuditOptions(
                 **self._document.table(("audit",), AUDIT, document["audit"])
@@ -106,6 +111,14 @@ class _Reader:
         if "address" in values:
             self._document.check(("web", "listen"), UrlError, WebAddress.parse, values["address"])
         return WebOptions(**values)
+
+    def _traces(self, table: object) -> TraceOptions:
+        values = self._document.table(("traces",), TRACES, table)
+        if "endpoint" in values:
+            self._document.check(
+                ("traces", "endpoint"), UrlError, check_endpoint, values["endpoint"]
+            )
+        return TraceOptions(**values)
 
     def _gateway(self, table: object) -> dict[str, Any]:
         """Return the values of the gateway's table, and its pools."""

@@ -9,6 +9,7 @@ from smbquic.options.gateway import BackendOptions, PoolOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
 from smbquic.options.share import ShareFolder
+from smbquic.options.traces import TraceOptions
 from smbquic.options.web import WebOptions
 
 FILES_OF_CERTIFICATE = ("file", "key", "password_file")
@@ -29,6 +30,7 @@ USERS = Section(
 CONNECTION_IDS = section_of("connection_ids", "[connection_ids]", ConnectionIdOptions)
 LIMITS = section_of("limits", "[limits]", Limits)
 WEB = section_of("web", "[web]", WebOptions)
+TRACES = section_of("traces", "[traces]", TraceOptions)
 AUDIT = section_of("audit", "[audit]", AuditOptions)
 GATEWAY = section_of("gateway", "[gateway]", BackendOptions)
 POOLS = section_of("gateway.pools", "[gateway.pools.NAME]", PoolOptions)
@@ -42,6 +44,7 @@ SECTIONS = (
     CONNECTION_IDS,
     LIMITS,
     WEB,
+    TRACES,
     AUDIT,
     GATEWAY,
     POOLS,

@@ -16,6 +16,7 @@ from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.options.model import Option, Options
 from smbquic.options.quic import EngineOptions, ThreadOptions, TicketPolicy, TlsOptions
 from smbquic.options.share import ShareFolder
+from smbquic.options.traces import DEFAULT_TRACES, TraceOptions
 from smbquic.options.web import DEFAULT_WEB, WebOptions
 from smbquic.protocol.settings import (
     DIALECT_NAMES,
@@ -164,6 +165,10 @@ class ListenerOptions(ThreadOptions, EngineOptions, TlsOptions):
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions(ListenerOptions, ProtocolOptions, LogonOptions, DiscoveryOptions):
     """The options of every server, from a program or the command line."""
+
+    traces: Annotated[TraceOptions, Option("Traces of requests, for OpenTelemetry.")] = (
+        DEFAULT_TRACES
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import time
+from typing import TYPE_CHECKING
 
 from smbquic.auth.identity import Identity
 from smbquic.auth.logon_limiter import network
@@ -38,6 +39,9 @@ from smbquic.wire.cursor import Buffer
 from smbquic.wire.message import Message
 from smbquic.wire.oplock_break import LeaseBreakNotification
 
+if TYPE_CHECKING:
+    from smbquic.observe.request_spans import RequestSpans
+
 _log = logging.getLogger(__name__)
 
 
@@ -49,8 +53,9 @@ HandleMessage = Callable[[memoryview], Awaitable[list[list[Buffer]]]]
 class ConnectionServices:
     """The parts of a server that all of its connections share.
 
-    `notified` is set when a notification waits to be sent to some client. `failures` counts the
-    requests and connections that failed through a bug of the server.
+    `spans` takes the spans of requests, where there are traces. `notified` is set when a
+    notification waits to be sent to some client. `failures` counts the requests and connections
+    that failed through a bug of the server.
     """
 
     limits: Limits
@@ -65,6 +70,7 @@ class ConnectionServices:
     loop_monitor: LoopMonitor
     connections: ConnectionTable
     requests: RequestCounts
+    spans: RequestSpans | None = None
     notified: bool = False
     failures: int = 0
 

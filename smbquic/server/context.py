@@ -83,6 +83,21 @@ class Context:
         on = f" on the share {share.name!r}" if share else ""
         return f"{self.connection.name}: {command} of {user or 'somebody'}{on}"
 
+    def labels(self) -> dict[str, str | int]:
+        """Return the attributes of a span of the request, without its outcome."""
+        peer = self.connection.transport.peer
+        labels: dict[str, str | int] = {
+            "network.transport": peer.kind,
+            "client.address": peer.remote[0],
+            "client.port": peer.remote[1],
+            "smb.connection": self.connection.trail.connection,
+        }
+        if self._session is not None:
+            labels["user.name"] = self._session.session.identity.user
+        if self._tree is not None and self._tree.share is not None:
+            labels["smb.share"] = self._tree.share.name
+        return labels
+
     def begin(self, request: Request, *, session: bool, tree: bool) -> None:
         """Begin the next request: find its session and tree, as far as it needs them.
 

@@ -34,8 +34,13 @@ def fail(context: Context, request: Request, error: BaseException) -> list[Buffe
 
 def _count(context: Context, request: Request, status: NtStatus) -> None:
     """Count a request that is answered now."""
-    requests = context.connection.services.requests
-    requests.add(request.header.command, status, perf_counter() - context.received)
+    services = context.connection.services
+    command, seconds = request.header.command, perf_counter() - context.received
+    services.requests.add(command, status, seconds)
+    spans = services.spans
+    if spans is not None and spans.is_wanted(command, seconds):
+        name = getattr(command, "name", "unknown command")
+        spans.add(name, seconds, {**context.labels(), "smb.status": NtStatus.of(status).label})
 
 
 def failure_of(context: Context, request: Request, error: BaseException) -> StatusError:

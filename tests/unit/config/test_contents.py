@@ -147,6 +147,11 @@ def test_wrong_contents(
         ("gateway", SHARE, ":2: shares.data: a gateway has no shares: run `smbquic serve`"),
         (
             "gateway",
+            '[traces]\nendpoint = "http://c"',
+            ":2: traces.endpoint: a gateway sees no requests to trace: run `smbquic serve`",
+        ),
+        (
+            "gateway",
             'run_as = "no-such-user"\nlisten = ["quic://127.0.0.1:0"]\n'
             f'{CERTIFICATE}[gateway.pools.a]\nbackends = ["tcp://x"]',
             ":1: run_as: there is no user 'no-such-user': add it, or use another",

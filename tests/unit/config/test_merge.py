@@ -15,9 +15,10 @@ from smbquic.options.certificate import IdentityFiles
 from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import ProgramOptions
+from smbquic.options.traces import TraceOptions
 from smbquic.options.web import WebOptions
 
-GROUPS = (ProgramOptions, ConnectionIdOptions, Limits, WebOptions, AuditOptions)
+GROUPS = (ProgramOptions, ConnectionIdOptions, Limits, WebOptions, TraceOptions, AuditOptions)
 NOTHING: dict[type, dict[str, Any]] = {group: {} for group in GROUPS}
 
 
@@ -31,6 +32,7 @@ def base() -> Configuration:
         connection_ids=ConnectionIdOptions(server_id=b"1", rotation=2),
         limits=Limits(opens=7),
         web=WebOptions(address="127.0.0.1:1", remote=True),
+        traces=TraceOptions(endpoint="http://c.example", share=0.5),
         audit=AuditOptions(file=Path("audit"), keep=3),
     )
 
@@ -48,6 +50,7 @@ def test_what_is_given_wins_and_some_lists_add() -> None:
             ConnectionIdOptions: {"server_id": b"2"},
             Limits: {"drain_seconds": 1.0},
             WebOptions: {"address": "127.0.0.1:2"},
+            TraceOptions: {"share": 0.1},
             AuditOptions: {"file": None},
         },
     )
@@ -56,6 +59,7 @@ def test_what_is_given_wins_and_some_lists_add() -> None:
     assert found.connection_ids == ConnectionIdOptions(server_id=b"2", rotation=2)
     assert (found.limits.opens, found.limits.drain_seconds) == (7, 1.0)
     assert found.web == WebOptions(address="127.0.0.1:2", remote=True)
+    assert found.traces == TraceOptions(endpoint="http://c.example", share=0.1)
     assert found.audit == AuditOptions(file=None, keep=3)
     assert found.users.names() == ["alice"]
 

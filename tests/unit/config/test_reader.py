@@ -15,6 +15,7 @@ from smbquic.options.certificate import IdentityFiles
 from smbquic.options.connection_ids import ConnectionIdOptions
 from smbquic.options.limits import Limits
 from smbquic.options.server import DEFAULT_LISTEN
+from smbquic.options.traces import TraceOptions
 from smbquic.options.web import WebOptions
 from smbquic.pki import PkiDirectory
 from smbquic.pki.acme.store import AcmeStore
@@ -101,6 +102,10 @@ failed_logon_delay = 1
 listen = "127.0.0.1:9445"
 hosts = ["fs.example"]
 
+[traces]
+endpoint = "http://127.0.0.1:4318"
+share = 0.5
+
 [audit]
 file = "audit.jsonl"
 keep = 2
@@ -151,6 +156,7 @@ def test_everything_at_once(place: Path) -> None:
     assert (found.limits.opens, found.limits.failed_logon_delay) == (7, 1.0)
     assert found.limits.trees == Limits().trees
     assert found.web == WebOptions(address="127.0.0.1:9445", host_names=("fs.example",))
+    assert found.traces == TraceOptions(endpoint="http://127.0.0.1:4318", share=0.5)
     assert found.audit is not None
     assert (found.audit.file, found.audit.keep) == (place / "audit.jsonl", 2)
     assert found.audit.file_access
@@ -311,6 +317,8 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
         ("[connection_ids]\nnonce_size = 3", 2, "connection_ids.nonce_size", "from 4 to 18"),
         ("[connection_ids]\nrotation = 7", 2, "connection_ids.rotation", "from 0 to 6"),
         ('[web]\nlisten = ":9445"', 2, "web.listen", "HOST:PORT"),
+        ('[traces]\nendpoint = "localhost:4318"', 2, "traces.endpoint", "http://HOST:PORT"),
+        ("[traces]\nshare = 1.5", 2, "traces.share", "from 0 to 1"),
         ("limits = 7", 1, "limits", "write [limits]"),
         ("[audit]\nkeep = 1", 1, "audit", "file is missing"),
     ],

@@ -420,7 +420,7 @@ async def test_the_time_of_a_request_is_from_its_receipt_to_its_answer(
 def test_what_waits_for_the_rest_of_its_compound_is_counted() -> None:
     def held(compound: object, message: object) -> int:
         protocol = SimpleNamespace(respond=lambda *_: message)
-        services = SimpleNamespace(requests=RequestCounts())
+        services = SimpleNamespace(requests=RequestCounts(), spans=None)
         connection = SimpleNamespace(protocol=protocol, services=services)
         context = SimpleNamespace(
             failed=NtStatus.ACCESS_DENIED, held=10, received=0.0, connection=connection
