@@ -124,6 +124,12 @@ def test_monitoring(machine: ReaderMachine) -> None:
         assert shown is None or re.search(r'connections\{transport="quic"\} 0.0\s.*ok', shown, re.S)
         assert "SUCCESS" in (reader.run_with("promtool", "cd examples", admin) or "SUCCESS")
         reader.leave_out("prometheus --config", why="tests/interop/test_prometheus.py runs it")
+        reader.leave_out("pip install", why="it is installed, and there is no network")
+        server.interrupt()
+        # tests/integration/test_traces.py has a collector.
+        reader.start("smbquic serve", server, ready=READY)
+        reader.write("[traces]", admin, file="traces.toml")
+        assert re.search(r"slow_seconds +0.5", admin.run("smbquic config show traces.toml"))
         assert "echo 1: " in reader.run("export SMBQUIC_CA", admin)
 
 
