@@ -86,6 +86,7 @@ class Pipe:
         for answers in self.association.receive_each(data):
             self._messages += map(memoryview, answers)
             available += sum(map(len, answers))
+            # How long an answer is, is known when it is made: one may be beyond the quota.
             if available > self.quota + _LONGEST_ANSWER:
                 raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
             if perf_counter() >= deadline:
@@ -129,6 +130,8 @@ class Pipe:
                 raise StatusError.of(NtStatus.PIPE_BROKEN)
             found = self.read(length)
             if found is not None:
+                # One write may bring several messages, and a read may take a part of one.
+                self._wake()
                 return found
             readable = asyncio.get_running_loop().create_future()
             self._readable.append(readable)

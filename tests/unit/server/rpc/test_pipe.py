@@ -184,3 +184,17 @@ def test_rights_that_a_pipe_needs(pipe: Pipe) -> None:
         with pytest.raises(StatusError) as caught:
             pipe.require(access)
         assert caught.value.status == NtStatus.ACCESS_DENIED
+
+
+async def test_one_write_answers_all_reads_that_wait(pipe: Pipe, service: Service) -> None:
+    service.answers = [[b"one", b"two"]]
+    reads = [asyncio.create_task(pipe.read_later(10)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert begin(pipe.write(b"x"))
+    async with asyncio.timeout(5):
+        found = [bytes((await read)[0]) for read in reads[:2]]
+    assert found == [b"one", b"two"]
+    assert not reads[2].done()
+    pipe.close()
+    with pytest.raises(StatusError):
+        await reads[2]
