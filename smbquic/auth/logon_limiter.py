@@ -112,6 +112,7 @@ class LogonLimiter:
         """Count one failure, and lock the key if there were too many."""
         now = self._clock()
         failures = self._failures.get(key)
+        # The time counts from the first failure on: mistakes that are further apart never add up.
         if failures is None or now - failures.since > self.limits.seconds:
             failures = _Failures(0, now)
         failures.count += 1

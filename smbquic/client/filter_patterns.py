@@ -73,6 +73,7 @@ class FilterPattern:
     def _folder_patterns(self) -> list[re.Pattern[str]] | None:
         """Return a pattern for each folder that a match is in; None if it may be in any."""
         text = self.text.removeprefix("/")
+        # There may be a / in braces and brackets, so that splitting at each / would be wrong.
         if not self.rooted or "**" in text or any(each in text for each in "{["):
             return None
         return [self._compile(_Translator(part, part).pattern()) for part in text.split("/")[:-1]]

@@ -45,6 +45,8 @@ class Rule:
     def decides_folder(self, path: str) -> bool:
         """Return whether it says if there can be included files in a folder."""
         if not self.include:
+            # A rule such as `- *.jpg` matches a folder of that name, but not what is in it: others
+            # may include that. Only one that matches whatever follows is final.
             return self.pattern.matches_whatever_follows and (
                 self.pattern.text == "*" or self.pattern.matches(f"{path}/")
             )
@@ -83,6 +85,7 @@ class Filters:
                 rules.append(Rule.parse(line))
             except ValueError as error:
                 raise ValueError(f"{place}: {error}") from None
+        # Who names what is included means nothing else.
         if options.include:
             rules.append(Rule.make("/**", include=False))
         return cls(rules)

@@ -34,6 +34,7 @@ def handle(context: Context, request: Request) -> Reply | Pending:
     entry.require_any(access.READS_DATA | access.MODIFIES_DATA)
     sequence = LockSequence(entry, body.lock_sequence, counts=_counts(context, entry))
     if sequence.is_done():
+        # The client repeats a request whose response it did not get: it has these locks.
         return _REPLY
     if body.locks[0].flags == _UNLOCK:
         return in_batches(_unlocking(entry, body.locks, sequence), _REPLY)
@@ -42,6 +43,7 @@ def handle(context: Context, request: Request) -> Reply | Pending:
     most = context.limits.locks
     if entry.file_state.locks.count_of(entry) + len(ranges) > most:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
+    # Who caches the file would go on reading and writing what is locked now.
     break_others(entry, BreakCause.CHANGE)
     try:
         return in_batches(_locking(entry, ranges, sequence, most), _REPLY)
@@ -76,6 +78,8 @@ def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most:
                 yield
                 _check_open(entry)
     except StatusError:
+        # Undone in batches, too, from the last one on: giving back is no faster than taking. An
+        # open that was closed meanwhile has lost all of its locks with that.
         while taken and entry.state is not OpenState.CLOSED:
             first = (taken - 1) // BATCH * BATCH
             locks.undo(ranges[first:taken])
@@ -123,6 +127,7 @@ def _check(elements: list[LockElement]) -> bool:
     """Check the elements; return whether the lock may wait, which only a single one may."""
     if any(element.flags not in _KINDS for element in elements):
         raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")
+    # One of several that waits would keep the others from everybody for as long.
     waits = not all(element.flags & _IMMEDIATELY for element in elements)
     if waits and len(elements) > 1:
         raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")

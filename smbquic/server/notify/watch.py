@@ -54,6 +54,7 @@ class Watch:
         if self._closed:
             return
         for change in changes:
+            # Such as the second of two writes: it tells the client nothing new.
             if self._changes and self._changes[-1] == change:
                 continue
             self._changes.append(change)
@@ -80,6 +81,7 @@ class Watch:
         if not self._changes and not self._lost:
             return None
         buffer = encode_notifications(self._changes)
+        # A part of the changes is no use: a client that misses one has to list the folder again.
         fits = not self._lost and len(buffer) <= min(size, self.size)
         self.forget()
         self._lost = False
@@ -115,6 +117,7 @@ class Watch:
     def _answer(self) -> None:
         while self._waiters:
             waiter = self._waiters[0]
+            # One that is done was cancelled: what has changed is for the next one.
             if not waiter.answer.done():
                 result = self.take(waiter.size)
                 if result is None:

@@ -46,6 +46,8 @@ class _Folders(dict[str, _Known]):
 
     def remember(self, name: str, known: _Known) -> None:
         self.forget(name)
+        # They are believed for a second: to choose which to drop would cost more than to read all
+        # of them again.
         if self.size + known.size > CAPACITY:
             self.clear()
             self.size = 0
@@ -84,6 +86,7 @@ class Descriptors:
         found = known.get(name)
         if found is not None and now < found.expires:
             return found.descriptor
+        # From the root of the share down: each folder inherits from the one before it.
         parent = None
         folder = ""
         for stored, stat in storage.securities(name):

@@ -94,6 +94,7 @@ def _check_entries(above: int, raw: bytes, depth: int, most: int) -> int:
                     check(os.readlink(entry.name, dir_fd=folder).replace("/", SEPARATOR), depth)
                 elif entry.is_dir(follow_symlinks=False):
                     below.append(os.fsencode(entry.name))
+        # When the listing is closed, as it has a descriptor of its own.
         for each in below:
             most = _check_entries(folder, each, depth + 1, most)
     finally:

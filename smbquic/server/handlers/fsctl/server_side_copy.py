@@ -61,6 +61,7 @@ def copy_chunks(
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
     source.require_any(access.READS_DATA)
     entry.require_any(access.MODIFIES_DATA)
+    # SRV_COPYCHUNK_WRITE is for a target that may be written only.
     if body.ctl_code == Fsctl.SRV_COPYCHUNK:
         entry.require(AccessMask.FILE_READ_DATA)
     break_others(entry, BreakCause.CHANGE)
@@ -78,6 +79,7 @@ def _is_allowed(chunks: list[SrvCopychunk]) -> bool:
 
 def _source(context: Context, key: bytes) -> Open:
     persistent, volatile, mark = unpack(_KEY, key)
+    # Only an open of the same session is found: the key of another one is worth nothing.
     source = context.session.opens.get(volatile)
     if mark != _MARK or source is None or source.file_id.persistent != persistent:
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "IOCTL")
@@ -95,6 +97,7 @@ async def _copy_all(
                 await _copy(context, source, entry, chunk)
                 done.chunks_written += 1
                 done.total_bytes_written += chunk.length
+        # The chunks before stay, and the response says how many they are: with an error, too.
         except StatusError as error:
             status = error.status
         except OSError as error:
@@ -141,6 +144,7 @@ def duplicate_extents(
     length = min(length, stat.size - target)
     if source_stat.attributes & SPARSE and not stat.attributes & SPARSE:
         raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
+    # Ranges of one file that overlap would have to share blocks with themselves.
     if source.file.key == entry.file.key and abs(start - target) < length:
         raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
     done = ioctl_reply(body, entry.file_id)
