@@ -6,15 +6,17 @@ attributes are those of OpenTelemetry's semantic conventions where these have on
 SMB. No span has the name of a file.
 """
 
+import logging
 import random
-from collections.abc import Callable, Mapping
-from time import time_ns
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from time import monotonic, time_ns
 from urllib.parse import urlsplit
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import SpanKind
 
@@ -25,17 +27,47 @@ QUEUE = 2048
 """Spans that wait to be sent, at most; further ones are dropped."""
 BATCH = 256
 """Spans that are sent together, at most."""
-EXPORT_SECONDS = 5.0
+EXPORT_SECONDS = 3.0
 """How long sending a batch may take, attempts after failures included."""
+CLOSING_SECONDS = 2.0
+"""How long another batch is begun when the server ends."""
 _PATH = "/v1/traces"
 _WAITING = frozenset({Command.CHANGE_NOTIFY, Command.LOCK})
 """What takes long because others have not done something yet."""
 
+_log = logging.getLogger(__name__)
+
 Attributes = Mapping[str, str | int]
 
 
+class _Sender(SpanExporter):
+    """Sends batches by another exporter; `done` are the spans that no longer wait for it.
+
+    After `deadline`, a time of `monotonic`, nothing more is begun.
+    """
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+        self.done = 0
+        self.deadline = inf
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        try:
+            if monotonic() >= self.deadline:
+                return SpanExportResult.FAILURE
+            return self._exporter.export(spans)
+        finally:
+            self.done += len(spans)
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+
 class RequestSpans:
-    """The spans of a server. `add` never waits: a thread of the library sends what is added."""
+    """The spans of a server. `add` never waits: a thread of the library sends what is added.
+
+    `dropped` are the spans for which too many others waited.
+    """
 
     def __init__(
         self,
@@ -48,16 +80,18 @@ class RequestSpans:
         self._share = options.share
         self._slow = options.slow_seconds
         self._choose = choose
+        self._sender = _Sender(
+            exporter or OTLPSpanExporter(export_url(options.endpoint or ""), timeout=EXPORT_SECONDS)
+        )
+        self._added = 0
+        self.dropped = 0
         # What the environment says of headers, certificates and the resource counts, too.
         self._provider = TracerProvider(
             sampler=ALWAYS_ON, resource=Resource.create(dict(resource)), shutdown_on_exit=False
         )
         self._provider.add_span_processor(
             BatchSpanProcessor(
-                exporter
-                or OTLPSpanExporter(export_url(options.endpoint or ""), timeout=EXPORT_SECONDS),
-                max_queue_size=QUEUE,
-                max_export_batch_size=BATCH,
+                self._sender, max_queue_size=QUEUE + BATCH, max_export_batch_size=BATCH
             )
         )
         self._tracer = self._provider.get_tracer("smbquic")
@@ -70,6 +104,13 @@ class RequestSpans:
 
     def add(self, name: str, seconds: float, attributes: Attributes) -> None:
         """Add the span of a request that is answered now, `seconds` after it was received."""
+        # The library would make the span, drop another one for it, and log that, each time.
+        if self._added - self._sender.done >= QUEUE:
+            if not self.dropped:
+                _log.warning("the collector of traces is too slow: spans are dropped from now on")
+            self.dropped += 1
+            return
+        self._added += 1
         ended = time_ns()
         span = self._tracer.start_span(
             name,
@@ -80,8 +121,11 @@ class RequestSpans:
         span.end(ended)
 
     def close(self) -> None:
-        """Send what is left, and end the thread; this blocks for a while."""
+        """Send what is left, and end the thread; this blocks for five seconds at most."""
+        self._sender.deadline = monotonic() + CLOSING_SECONDS
         self._provider.shutdown()
+        if self.dropped:
+            _log.warning("%d spans were dropped: the collector was too slow", self.dropped)
 
 
 def export_url(endpoint: str) -> str:

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
+from smbquic.observe import request_spans
 from smbquic.observe.request_spans import QUEUE, RequestSpans, export_url
 from smbquic.options.traces import TraceOptions
 from smbquic.wire.header import Command
@@ -20,9 +22,11 @@ class HangingExporter(InMemorySpanExporter):
 
     def __init__(self) -> None:
         super().__init__()
+        self.begun = threading.Event()
         self.released = threading.Event()
 
     def export(self, spans: "tuple[ReadableSpan, ...]") -> SpanExportResult:  # type: ignore[override]
+        self.begun.set()
         self.released.wait(30)
         return super().export(spans)
 
@@ -73,15 +77,51 @@ def test_a_share_of_the_requests_and_all_slow_ones(
     spans.close()
 
 
-def test_spans_that_cannot_be_sent_are_dropped_beyond_a_limit() -> None:
+def test_spans_that_cannot_be_sent_are_dropped_beyond_a_limit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     exporter = HangingExporter()
     spans = RequestSpans(SHARE, SERVICE, exporter=exporter)
-    for _ in range(5 * QUEUE):
+    for _ in range(QUEUE + 100):
         spans.add("READ", 0.001, {})
+    assert spans.dropped == 100
     exporter.released.set()
     spans.close()
-    # Those of the queue, and a batch that was being sent.
-    assert QUEUE <= len(exporter.get_finished_spans()) <= 2 * QUEUE
+    assert len(exporter.get_finished_spans()) == QUEUE
+    # However many they are.
+    assert [record.getMessage() for record in caplog.records] == [
+        "the collector of traces is too slow: spans are dropped from now on",
+        "100 spans were dropped: the collector was too slow",
+    ]
+
+
+def test_there_is_room_again_when_spans_were_sent() -> None:
+    exporter = HangingExporter()
+    spans = RequestSpans(SHARE, SERVICE, exporter=exporter)
+    for _ in range(QUEUE + 1):
+        spans.add("READ", 0.001, {})
+    assert spans.dropped == 1
+    exporter.released.set()
+    ends = time.monotonic() + 30
+    while True:
+        before = spans.dropped
+        spans.add("READ", 0.001, {})
+        if spans.dropped == before:
+            break
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    spans.close()
+    assert len(exporter.get_finished_spans()) == QUEUE + 1
+
+
+def test_at_the_end_no_batch_is_begun_after_a_while(
+    exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_spans, "CLOSING_SECONDS", -1.0)
+    spans = RequestSpans(SHARE, SERVICE, exporter=exporter)
+    spans.add("READ", 0.001, {})
+    spans.close()
+    assert exporter.get_finished_spans() == ()
 
 
 @pytest.mark.parametrize(
