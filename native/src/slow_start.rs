@@ -155,7 +155,10 @@ impl Controller for HybridCubic {
     }
 
     fn window(&self) -> u64 {
-        self.cubic.window()
+        // The smallest window is two datagrams ([RFC9002] 7.2). The library sends only what leaves
+        // a byte of the window free, so that one of them would be sent: and the other end waits
+        // 25 ms for a second one before it acknowledges the first.
+        self.cubic.window().max(2 * u64::from(self.mtu) + 1)
     }
 
     fn clone_box(&self) -> Box<dyn Controller> {
@@ -298,13 +301,13 @@ mod tests {
     }
 
     #[test]
-    fn larger_datagrams_count_once_slow_start_has_ended() {
+    fn two_large_datagrams_fit_into_the_smallest_window() {
         let mut controller = hybrid(14_720);
         controller.on_mtu_update(9000);
-        assert_eq!(controller.window(), 18_000);
+        assert_eq!(controller.window(), 18_001);
         let now = Instant::now();
         controller.end_slow_start(now);
         controller.on_congestion_event(now, now + Duration::from_millis(1), true, 0);
-        assert_eq!(controller.window(), 18_000);
+        assert_eq!(controller.window(), 18_001);
     }
 }
