@@ -47,7 +47,8 @@ class Client:
         async with connect(
             f"{scheme}://{options.user}@{options.host}:{options.port}/{SHARE}",
             password=options.password,
-            ca=options.certificate,
+            # A client over TCP would read it, too, to say if it is wrong.
+            ca=options.certificate if options.transport == "quic" else None,
             client_certificate=options.client_certificate or None,
             client_key=options.client_key or None,
             engine=options.engine,
