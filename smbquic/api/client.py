@@ -85,7 +85,8 @@ async def _open(
     """Connect, to `address` if there is one, and negotiate. The caller closes the connection."""
     connect_transport = transport_connector(url, options, address=address, load_late=True)
     stages = Stages()
-    with imported_meanwhile(*CLIENT, then=_compile_first_messages):
+    compiling = partial(_compile_first_messages, quic=url.transport == "quic")
+    with imported_meanwhile(*CLIENT, then=compiling):
         transport = await connect_transport()
         stages.end("transport")
         connection = await _negotiate(transport, url, options, settings)
@@ -94,10 +95,10 @@ async def _open(
     return connection
 
 
-def _compile_first_messages() -> Iterator[None]:
+def _compile_first_messages(*, quic: bool) -> Iterator[None]:
     from smbquic.client.first_messages import compile_steps
 
-    yield from compile_steps()
+    yield from compile_steps(quic=quic)
 
 
 async def _negotiate(

@@ -33,7 +33,7 @@ from smbquic.wire.session_setup import SessionSetupRequest, SessionSetupResponse
 from smbquic.wire.tree_connect import TreeConnectRequest, TreeConnectResponse
 
 CONNECTED: tuple[type[Any], ...] = (Peer,)
-"""What is made when the transport is connected; the rest of the classes in their order, too."""
+"""What is made when any transport is connected, in its order, as the others below."""
 NEGOTIATED: tuple[type[Any], ...] = (
     *(NegotiateRequest, PreauthIntegrityCapabilities, EncryptionCapabilities),
     *(SigningCapabilities, NetnameNegotiateContextId, TransportCapabilities),
@@ -47,13 +47,22 @@ LOGGED_ON: tuple[type[Any], ...] = (
 )
 
 
-def compile_steps() -> Iterator[None]:
+def compile_steps(*, quic: bool) -> Iterator[None]:
     """Compile one thing after the other, each for at most a millisecond or two.
 
     What is compiled already is passed over.
     """
-    for each in (*CONNECTED, *NEGOTIATED, *LOGGED_ON):
+    for each in (*_connected_over_quic(quic=quic), *CONNECTED, *NEGOTIATED, *LOGGED_ON):
         if compile_init(each):
             yield
         if issubclass(each, Message) and compile_message(each):
             yield
+
+
+def _connected_over_quic(*, quic: bool) -> tuple[type[Any], ...]:
+    if not quic:
+        return ()
+    # A client over TCP does without it.
+    from smbquic.transport.quic.engine import Security
+
+    return (Security,)

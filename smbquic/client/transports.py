@@ -74,12 +74,16 @@ def transport_connector(
 
 
 async def _connect_and_load(
-    connect: Callable[[], Coroutine[Any, Any, MessageTransport]], load: Callable[[], object]
+    connect: Callable[[], Coroutine[Any, Any, MessageTransport]],
+    load: Callable[[], "Trust | None"],
 ) -> MessageTransport:
     connecting = asyncio.create_task(connect())
     try:
         await pass_turns()
-        load()
+        trust = load()
+        await pass_turns()
+        if trust is not None and not connecting.done():
+            trust.prepare()
     except BaseException as error:
         connecting.cancel()
         await asyncio.wait([connecting])
@@ -161,7 +165,7 @@ def client_tls(options: TrustOptions) -> ClientTls:
     return tls
 
 
-def _tls_and_loader(options: TrustOptions) -> tuple[ClientTls, Callable[[], object]]:
+def _tls_and_loader(options: TrustOptions) -> tuple[ClientTls, Callable[[], "Trust | None"]]:
     """Return the same before `ca` and `crl` are read, and the function that reads them."""
     tickets = TicketCache() if options.tickets is None else options.tickets
     shown = ClientTls(

@@ -28,7 +28,7 @@ from smbquic.client.late_imports import import_client
 from smbquic.wire import message
 
 import_client("quic")
-for _ in compile_steps():
+for _ in compile_steps(quic=True):
     pass
 compiled = []
 

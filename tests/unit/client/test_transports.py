@@ -192,12 +192,27 @@ async def test_authorities_may_be_read_while_the_server_is_asked(
 
     monkeypatch.setattr(quic, "connect", connect)
     monkeypatch.setattr(transports, "trust_from_files", load)
+    monkeypatch.setattr(Trust, "prepare", lambda _: happened.append("prepared"))
     url, options = SmbUrl.parse("smb+quic://h"), TransportOptions(ca=pki.ca)
     await transport_connector(url, options, load_late=True)()
-    assert happened == ["asked", "read", "verified"]
+    assert happened == ["asked", "read", "prepared", "verified"]
     happened.clear()
     await transport_connector(url, options)()
     assert happened == ["read", "asked", "verified"]
+
+
+async def test_nothing_is_prepared_for_a_server_that_has_answered(
+    pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connect(*_: object, **__: object) -> str:
+        return "connected"
+
+    prepared: list[Trust] = []
+    monkeypatch.setattr(tcp, "connect", connect)
+    monkeypatch.setattr(Trust, "prepare", prepared.append)
+    url, options = SmbUrl.parse("smb://h"), TransportOptions(ca=pki.ca)
+    await transport_connector(url, options, load_late=True)()
+    assert prepared == []
 
 
 @pytest.mark.parametrize(

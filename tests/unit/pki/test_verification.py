@@ -444,3 +444,12 @@ def test_a_name_of_no_known_form_is_malformed() -> None:
     with pytest.raises(CertificateError) as failed:
         verify([BIT_STRING_NAME], Purpose.CLIENT, Trust(()))
     assert failed.value.reason == Reason.MALFORMED
+
+
+@pytest.mark.parametrize("kind", [KeyType.EC_P256, KeyType.RSA_2048])
+def test_a_signature_is_verified_before_it_is_needed(kind: KeyType) -> None:
+    root = Authority.root("root", generate_key(kind), YEAR)
+    below = root.intermediate("below", generate_key(kind), YEAR)
+    for anchors in ([root], [below], [below, root], []):
+        # One that is not signed by itself is no reason to fail: whom it signs is another matter.
+        Trust(tuple(each.certificate for each in anchors)).prepare()
