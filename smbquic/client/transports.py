@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 from smbquic.client.late_imports import pass_turns
 from smbquic.client.url import PORTS, SmbUrl, TransportName
 from smbquic.errors import ConnectError, HandshakeError, TransportError
-from smbquic.observe.key_log import key_log, trace_folder
 from smbquic.options.client import TIMEOUT, ResolverOptions, TransportOptions, TrustOptions
 from smbquic.options.model import values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
@@ -33,6 +32,8 @@ HEAD_START = 1.0
 A QUIC client whose first packet is lost has sent another one by then ([RFC9002] 6.2.2).
 docs/decisions/0040-transports-in-order.md
 """
+WRITES_LOGS = frozenset({"SSLKEYLOGFILE", "QLOGDIR"})
+"""The variables of `smbquic.observe.key_log`, which is imported where there is one of them."""
 _NAMES = {"quic": "QUIC", "tcp": "TCP"}
 
 
@@ -146,13 +147,16 @@ async def _first(
 
 def quic_options(options: TransportOptions) -> QuicOptions:
     """Return those options that are about QUIC alone, with what the environment asks to log."""
-    return QuicOptions(
+    tuned = QuicOptions(
         **values_of(options, EngineOptions),
         **values_of(options, TlsOptions),
         handshake_timeout=options.timeout,
-        secrets_log=key_log(os.environ),
-        qlog=trace_folder(os.environ),
     )
+    if not WRITES_LOGS & os.environ.keys():
+        return tuned
+    from smbquic.observe.key_log import key_log, trace_folder
+
+    return replace(tuned, secrets_log=key_log(os.environ), qlog=trace_folder(os.environ))
 
 
 def client_tls(options: TrustOptions) -> ClientTls:

@@ -16,6 +16,7 @@ from smbquic.client.transports import (
 )
 from smbquic.client.url import SmbUrl
 from smbquic.errors import ConnectError, EngineError, HandshakeError, PkiError
+from smbquic.observe.key_log import SECRETS, TRACES
 from smbquic.options.client import TransportOptions, TrustOptions
 from smbquic.pki import FaultyPki, PkiDirectory
 from smbquic.pki.faults import Fault
@@ -355,7 +356,8 @@ async def test_both_failures_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_the_environment_asks_to_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SSLKEYLOGFILE", "QLOGDIR"):
+    assert {SECRETS, TRACES} == transports.WRITES_LOGS
+    for name in transports.WRITES_LOGS:
         monkeypatch.delenv(name, raising=False)
     plain = transports.quic_options(TransportOptions())
     assert (plain.secrets_log, plain.qlog) == (None, None)
@@ -364,3 +366,6 @@ def test_what_the_environment_asks_to_log(tmp_path: Path, monkeypatch: pytest.Mo
     logged = transports.quic_options(TransportOptions())
     assert logged.secrets_log is not None
     assert logged.qlog == tmp_path / "traces"
+    monkeypatch.delenv("SSLKEYLOGFILE")
+    traced = transports.quic_options(TransportOptions())
+    assert (traced.secrets_log, traced.qlog) == (None, tmp_path / "traces")
