@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator
 from contextvars import Context
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from smbquic.lazy_dataclass import dataclass
 from smbquic.options.limits import Limits
@@ -47,6 +47,14 @@ class ProgressGoal:
         slow = done - self.start < limits.slow_rate * limits.slow_seconds
         self.since, self.start = now, done
         return slow
+
+
+class Moved(NamedTuple):
+    """The bytes that all clients have sent and taken, as of a check that began at `time`."""
+
+    time: float
+    received: int
+    sent: int
 
 
 class PeerProgress:
@@ -107,7 +115,8 @@ class SlowPeerMonitor:
     """A monitor that checks the connections of a server every second, as long as there are any.
 
     `waiting` is what waits in memory for clients, in bytes; `closed` counts the connections that
-    have ended. `received` and `sent` are the bytes of all messages so far, as of the last check.
+    have ended. `received` and `sent` are the bytes of all messages so far, some of them as of a
+    check that is not over yet; `moved` are those of the last whole one, by the event loop's time.
     `limits` may be replaced at any time.
     """
 
@@ -122,6 +131,7 @@ class SlowPeerMonitor:
         self.waiting = 0
         self.closed = 0
         self.received = self.sent = 0
+        self.moved = Moved(0.0, 0, 0)
 
     def start(self) -> None:
         """Start to check, as there is a connection."""
@@ -184,6 +194,7 @@ class SlowPeerMonitor:
             else:
                 held[connection] = flow.kept + flow.unfetched + connection.pending_bytes
             yield
+        self.moved = Moved(now, self.received, self.sent)
         held = {each: size for each, size in held.items() if each in self._connections}
         self.waiting = sum(held.values())
         if self.waiting > self.limits.buffers:

@@ -12,6 +12,7 @@ from smbquic.observe.process_usage import processor_seconds, resident
 from smbquic.observe.request_counts import LATENCIES
 from smbquic.observe.time_series import TimeSeries
 from smbquic.overload.service import LimitedService
+from smbquic.overload.slow_peers import Moved
 from smbquic.server.server import Server
 from smbquic.wire.header import Command
 
@@ -37,6 +38,8 @@ how many processor cores the process and its workers have used; `resident` (of t
 and `waiting` are bytes.
 """
 INTERVAL: Final = 1.0
+LONGEST_CHECK: Final = 5.0
+"""Seconds between two checks of the connections, of which there are any."""
 MEDIAN: Final = 0.5
 HIGH: Final = 0.99
 
@@ -49,8 +52,7 @@ class _Totals:
     """What is counted from the start on. `latencies` has a count for each of `LATENCIES`."""
 
     time: float
-    received: int
-    sent: int
+    moved: Moved
     requests: int | None
     refused: int
     processor: float | None
@@ -70,6 +72,7 @@ class Sampler:
         self._series = series
         self._workers = workers
         self._last = self._totals()
+        self._moved = (0.0, 0.0)
 
     async def run(self) -> None:
         """Take a sample every second, until cancelled."""
@@ -92,8 +95,7 @@ class Sampler:
         self._series.add(
             time(),
             (
-                rate(before.received, after.received),
-                rate(before.sent, after.sent),
+                *self._moved_in_a_second(before, after),
                 rate(before.requests, after.requests),
                 rate(before.refused, after.refused),
                 quantile_ms(answered, MEDIAN),
@@ -106,6 +108,27 @@ class Sampler:
                 service.slow_peers.waiting,
             ),
         )
+
+    def _moved_in_a_second(self, before: _Totals, after: _Totals) -> tuple[float, float]:
+        """Return how many bytes were received and sent in a second.
+
+        They are counted by the check of all connections, which takes a while where there are many:
+        there may be none between two samples. So rates are those between two checks, and go on
+        until the next one.
+        """
+        old, new = before.moved, after.moved
+        if new is not old:
+            seconds = new.time - old.time
+            if seconds > LONGEST_CHECK:
+                # There were no connections to check.
+                seconds = max(after.time - before.time, 1e-3)
+            self._moved = (
+                round((new.received - old.received) / seconds, 3),
+                round((new.sent - old.sent) / seconds, 3),
+            )
+        elif not self._service.connections:
+            self._moved = (0.0, 0.0)
+        return self._moved
 
     def _totals(self) -> _Totals:
         service = self._service
@@ -121,8 +144,7 @@ class Sampler:
             requests = service.counts.commands.total()
         return _Totals(
             time=monotonic(),
-            received=service.slow_peers.received,
-            sent=service.slow_peers.sent,
+            moved=service.slow_peers.moved,
             requests=requests,
             refused=service.refusals.counts.total(),
             processor=self._processor_seconds(),

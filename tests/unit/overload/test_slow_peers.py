@@ -210,6 +210,7 @@ def test_what_was_received_and_sent_is_counted_once() -> None:
     check(monitor, 1.0)
     check(monitor, 2.0)
     assert (monitor.received, monitor.sent) == (0, 300)
+    assert monitor.moved[1:] == (0, 300)
 
     one.transport.flow = lambda: replace(answers(150, 0), received=7)
     del connections[one]

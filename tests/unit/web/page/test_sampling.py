@@ -6,6 +6,7 @@ import pytest
 
 from smbquic.observe.request_counts import LATENCIES
 from smbquic.observe.time_series import TimeSeries
+from smbquic.overload.slow_peers import Moved
 from smbquic.server.server import Server
 from smbquic.web.page import sampling
 from smbquic.web.page.sampling import SERIES, Sampler, quantile_ms
@@ -24,7 +25,7 @@ async def test_a_sample_is_what_happened_since_the_last_one(
     monkeypatch.setattr(sampling, "monotonic", clock)
     series = TimeSeries(SERIES)
     sampler = Sampler(server, series, list)
-    server.slow_peers.received, server.slow_peers.sent = 2000, 4000
+    server.slow_peers.moved = Moved(7.0, 2000, 4000)
     for _ in range(10):
         server.requests.add(Command.READ, 0, 0.00125)
     server.requests.add(Command.CHANGE_NOTIFY, 0, 20.0)
@@ -40,6 +41,34 @@ async def test_a_sample_is_what_happened_since_the_last_one(
     found = sample_of(series)
     assert (found["received"], found["requests"], found["loop_delay_ms"]) == (0.0, 0.0, 0.0)
     assert found["latency_median_ms"] is None
+
+
+async def test_bytes_are_counted_between_two_checks_of_the_connections(
+    server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "monotonic", clock)
+    series = TimeSeries(SERIES)
+    sampler = Sampler(server, series, list)
+    monkeypatch.setattr(server, "connections", ["one of many"])
+    moved: list[tuple[float | None, float | None]] = []
+    # A check every 1.25 seconds, and so none between two of the samples.
+    first, second, third, fourth = (Moved(1.25 * n, 1250 * n, 25 * n) for n in range(1, 5))
+    for server.slow_peers.moved in (first, second, third, third, fourth):
+        clock.now += 1.0
+        sampler.sample(0.0)
+        newest = sample_of(series)
+        moved.append((newest["received"], newest["sent"]))
+    assert moved == [(1000.0, 20.0)] * 5
+
+    # After an hour without a client, what the first one sends is of this second.
+    monkeypatch.setattr(server, "connections", [])
+    clock.now += 1.0
+    sampler.sample(0.0)
+    assert sample_of(series)["received"] == 0.0
+    server.slow_peers.moved = Moved(3600.0, 5100, 100)
+    clock.now += 1.0
+    sampler.sample(0.0)
+    assert sample_of(series)["received"] == 100.0
 
 
 async def test_the_processor_time_is_that_of_workers_too(
