@@ -101,10 +101,8 @@ async def serve(
         renewer = await first_certificate(options.acme, options.acme_sockets, stack)
         shown = ServerCertificates(options.identities) if options.identities else None
         store = _users(users)
-        name = options.server_name or socket.gethostname()
-        spans = await stack.enter_async_context(tracing(options.traces, name))
-        server = _server(name, _served_shares(shares, stack), store, options, shown)
-        server.services.spans = spans
+        server = _server(_served_shares(shares, stack), store, options, shown)
+        await _trace(server, options, stack)
         stack.callback(server.shares.end)
         stack.push_async_callback(server.close)
         listening = await _listen_on_all(server, addresses, shown, options, stack)
@@ -118,13 +116,18 @@ async def serve(
         yield replace(serving, web=web)
 
 
+async def _trace(server: Server, options: ServeOptions, stack: AsyncExitStack) -> None:
+    traced = tracing(options.traces, server.name)
+    server.services.spans = await stack.enter_async_context(traced)
+
+
 def _server(
-    name: str,
     shares: Sequence[ServedShare],
     users: UserStore,
     options: ServeOptions,
     shown: ServerCertificates | None,
 ) -> Server:
+    name = options.server_name or socket.gethostname()
     mechanism = NtlmMechanism(users, server_name=name, guest=options.guest)
     settings = ServerSettings(
         guid=os.urandom(16),

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -107,8 +108,14 @@ class Trust:
         time that a client has while a server has not answered yet.
         """
         for anchor in self.anchors[:1]:
-            with suppress(ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-                anchor.verify_directly_issued_by(anchor)
+            _verify_by_itself(anchor)
+
+
+# A program that connects again trusts the same authority, and has OpenSSL ready.
+@lru_cache(1)
+def _verify_by_itself(anchor: x509.Certificate) -> None:
+    with suppress(ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        anchor.verify_directly_issued_by(anchor)
 
 
 def parse_der(certificate: bytes) -> x509.Certificate:

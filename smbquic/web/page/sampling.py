@@ -39,7 +39,7 @@ and `waiting` are bytes.
 """
 INTERVAL: Final = 1.0
 LONGEST_CHECK: Final = 5.0
-"""Seconds between two checks of the connections, of which there are any."""
+"""Seconds between two checks of the connections, at most, while there are any."""
 MEDIAN: Final = 0.5
 HIGH: Final = 0.99
 
