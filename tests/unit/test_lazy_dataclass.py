@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from smbquic.lazy_dataclass import compile_init, dataclass
+from smbquic.lazy_dataclass import UNCOMPILED, compile_init, dataclass
 
 
 def declare(decorator: Any, **options: Any) -> Any:
@@ -48,9 +48,12 @@ OPTIONS: list[dict[str, bool]] = [
 every_kind = pytest.mark.parametrize("options", OPTIONS, ids=str)
 
 
-@pytest.fixture
-def pair(options: dict[str, bool]) -> tuple[Any, Any]:
-    return declare(dataclass, **options), declare(dataclasses.dataclass, **options)
+@pytest.fixture(params=["compiled", "uncompiled"])
+def pair(request: pytest.FixtureRequest, options: dict[str, bool]) -> tuple[Any, Any]:
+    ours = declare(dataclass, **options)
+    if request.param == "compiled":
+        assert compile_init(ours)
+    return ours, declare(dataclasses.dataclass, **options)
 
 
 @every_kind
@@ -80,13 +83,46 @@ def test_each_object_has_a_list_of_its_own(pair: tuple[Any, Any]) -> None:
 
 @every_kind
 def test_wrong_arguments_are_refused_in_the_same_words(pair: tuple[Any, Any]) -> None:
-    for given in ({}, {"number": 1, "unknown": 2}, {"number": 1, "made": []}):
+    wrong: tuple[tuple[tuple[object, ...], dict[str, object]], ...] = (
+        ((), {}),
+        ((), {"number": 1, "unknown": 2}),
+        ((), {"number": 1, "made": []}),
+        ((1,), {"number": 2}),
+        ((1, "text", [], b"", "note", 1), {}),
+    )
+    for arguments, named in wrong:
         messages = []
         for each in pair:
             with pytest.raises(TypeError) as caught:
-                each(**given)
+                each(*arguments, **named)
             messages.append(str(caught.value))
         assert messages[0] == messages[1]
+
+
+def test_arguments_without_names_are_those_of_the_first_fields() -> None:
+    @dataclass(slots=True)
+    class Example:
+        last: int = field(kw_only=True)
+        first: int
+        second: int = 2
+
+    expected = Example(1, last=3)
+    assert (expected.first, expected.second, expected.last) == (1, 2, 3)
+    for arguments, named in (((1, 2), {"last": 3}), ((1,), {"second": 2, "last": 3})):
+        assert Example(*arguments, **named) == expected
+
+
+def test_what_a_class_does_afterwards_is_done_for_each_object() -> None:
+    @dataclass
+    class Example:
+        number: int
+        doubled: int = field(init=False)
+
+        def __post_init__(self) -> None:
+            self.doubled = 2 * self.number
+
+    for number in range(2 * UNCOMPILED):
+        assert Example(number).doubled == 2 * number
 
 
 @every_kind
@@ -241,17 +277,17 @@ def test_nothing_is_compiled_for_a_class_that_is_not_used(monkeypatch: pytest.Mo
     class Used:
         number: int
 
+    first = [Used(number) for number in range(UNCOMPILED)]
     assert not compiled
-    assert [Used(1), Used(2)] == [Used(1), Used(2)]
+    assert [Used(number) for number in range(UNCOMPILED)] == first
     assert compiled == [Used]
 
 
-def test_what_the_first_object_would_compile_is_compiled_before() -> None:
+def test_what_objects_would_compile_is_compiled_before() -> None:
     example = declare(dataclass)
     assert compile_init(example)
     assert not compile_init(example)
     assert example(3).doubled() == 6
-    assert not compile_init(example)
 
 
 def test_a_method_that_is_written_is_not_compiled() -> None:
