@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from smbquic.client.connection import ClientConnection
     from smbquic.client.session import Session
     from smbquic.client.share import Share
+    from smbquic.protocol.client import ClientProtocol
 
 GUEST = "guest"
 """The user name of a guest, unless the URL has one."""
@@ -85,30 +86,42 @@ async def _open(
     """Connect, to `address` if there is one, and negotiate. The caller closes the connection."""
     connect_transport = transport_connector(url, options, address=address, load_late=True)
     stages = Stages()
-    compiling = partial(_compile_first_messages, quic=url.transport == "quic")
-    with imported_meanwhile(*CLIENT, then=compiling):
+    prepared: list[ClientProtocol] = []
+    preparing = partial(_prepare, prepared, settings, url)
+    with imported_meanwhile(*CLIENT, then=preparing):
         transport = await connect_transport()
         stages.end("transport")
-        connection = await _negotiate(transport, url, options, settings)
+        connection = await _negotiate(transport, url, options, settings, prepared)
         stages.end("negotiate")
     connection.stages = stages
     return connection
 
 
-def _compile_first_messages(*, quic: bool) -> Iterator[None]:
-    from smbquic.client.first_messages import compile_steps
+def _prepare(
+    prepared: list["ClientProtocol"], settings: ClientSettings, url: SmbUrl
+) -> Iterator[None]:
+    """Do what can be done before the server has answered; put the protocol into `prepared`."""
+    from smbquic.client.first_messages import compile_steps, prepared_protocol
 
-    yield from compile_steps(quic=quic)
+    yield from compile_steps()
+    quic = url.transport == "quic"
+    prepared.append(prepared_protocol(settings, quic=quic, server_name=url.host))
 
 
 async def _negotiate(
-    transport: MessageTransport, url: SmbUrl, options: ConnectionOptions, settings: ClientSettings
+    transport: MessageTransport,
+    url: SmbUrl,
+    options: ConnectionOptions,
+    settings: ClientSettings,
+    prepared: Sequence["ClientProtocol"],
 ) -> "ClientConnection":
     from smbquic.client.connection import ClientConnection
 
     try:
         async with asyncio.timeout(options.timeout):
-            return await ClientConnection.open(transport, settings, server_name=url.host)
+            return await ClientConnection.open(
+                transport, settings, server_name=url.host, prepared=next(iter(prepared), None)
+            )
     except TimeoutError as error:
         raise ConnectError(
             f"{url.host}:{url.port} takes connections, but did not answer within"

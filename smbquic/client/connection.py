@@ -77,14 +77,24 @@ class ClientConnection:
 
     @classmethod
     async def open(
-        cls, transport: MessageTransport, settings: ClientSettings, *, server_name: str
+        cls,
+        transport: MessageTransport,
+        settings: ClientSettings,
+        *,
+        server_name: str,
+        prepared: ClientProtocol | None = None,
     ) -> "ClientConnection":
         """Negotiate on a fresh transport, which belongs to the connection from here on.
 
+        What is `prepared`, with the same settings, is used if it is for this kind of transport.
         Raises `StatusError` where the server refuses, `RemoteProtocolError`, `ConnectionClosed`.
         """
         quic = transport.peer.kind == "quic"
-        protocol = ClientProtocol(settings, quic=quic, server_name=server_name, random=os.urandom)
+        protocol = prepared
+        if protocol is None or protocol.quic != quic:
+            protocol = ClientProtocol(
+                settings, quic=quic, server_name=server_name, random=os.urandom
+            )
         connection = cls(transport, protocol)
         try:
             response = await connection._exchange(protocol.negotiate())

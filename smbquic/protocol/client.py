@@ -83,7 +83,7 @@ class ClientProtocol:
         self.credit_pool = CreditPool()
         self._preauth = PreauthHash()
         self._negotiate_request: NegotiateRequest | None = None
-        self._negotiate_buffers: list[Buffer] = []
+        self._negotiate: Sent | None = None
         self._sessions: dict[int, ClientSession] = {}
         # The keys, on this connection, of the sessions that were bound to it.
         self._channels: dict[int, Protection] = {}
@@ -284,13 +284,16 @@ class ClientProtocol:
     # --- NEGOTIATE --------------------------------------------------------------------------
 
     def negotiate(self) -> Sent:
-        """Make the first message of a connection, a NEGOTIATE. [MS-SMB2] 3.2.4.2.2.2"""
-        self._negotiate_request = client_negotiation.build_request(
-            self.settings, quic=self.quic, server_name=self.server_name, random=self._random
-        )
-        sent = self.request(self._negotiate_request)
-        self._negotiate_buffers = sent.buffers
-        return sent
+        """Return the first message of a connection, a NEGOTIATE. [MS-SMB2] 3.2.4.2.2.2
+
+        It is made once, perhaps before there is a connection.
+        """
+        if self._negotiate is None:
+            self._negotiate_request = client_negotiation.build_request(
+                self.settings, quic=self.quic, server_name=self.server_name, random=self._random
+            )
+            self._negotiate = self.request(self._negotiate_request)
+        return self._negotiate
 
     def receive_negotiate_response(self, response: Response) -> Negotiated:
         """Check what the server chose, and keep to it from now on. [MS-SMB2] 3.2.5.2
@@ -304,9 +307,8 @@ class ClientProtocol:
             self.settings, response.body, quic=self.quic
         )
         if self.dialect == Dialect.SMB_3_1_1:
-            self._preauth.update(*self._negotiate_buffers)
+            self._preauth.update(*self.negotiate().buffers)
             self._preauth.update(response.raw)
-        self._negotiate_buffers = []
         return self.negotiated
 
     @property

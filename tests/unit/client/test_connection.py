@@ -21,7 +21,7 @@ from smbquic.errors import (
     StatusError,
 )
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import Sent
+from smbquic.protocol.client import ClientProtocol, Sent
 from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.response import Response
 from smbquic.protocol.settings import ClientSettings
@@ -33,7 +33,7 @@ from smbquic.wire.error import ErrorResponse
 from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.message import Message
-from smbquic.wire.negotiate import NegotiateResponse
+from smbquic.wire.negotiate import NegotiateRequest, NegotiateResponse
 from smbquic.wire.negotiate_contexts import NegotiateContextType
 from smbquic.wire.oplock_break import OplockBreakNotification
 from smbquic.wire.read import ReadRequest, ReadResponse
@@ -570,6 +570,23 @@ async def test_a_refused_negotiation_leaves_nothing_behind(transport: FakeTransp
     with pytest.raises(StatusError, match="NOT_SUPPORTED"):
         await opening
     assert transport.closed_with
+
+
+@pytest.mark.parametrize("kind", ["tcp", "quic"])
+async def test_what_was_prepared_is_sent_over_the_transport_it_is_for(
+    kind: Literal["tcp", "quic"],
+) -> None:
+    transport = FakeTransport()
+    transport.peer = replace(transport.peer, kind=kind)
+    settings = ClientSettings(client_guid=bytes(16))
+    prepared = ClientProtocol(settings, quic=True, server_name="fs", random=bytes)
+    expected = NegotiateRequest.decode(memoryview(b"".join(prepared.negotiate().buffers)))
+    opening = asyncio.create_task(
+        ClientConnection.open(transport, settings, server_name="fs", prepared=prepared)
+    )
+    assert ((await transport.next()).body == expected) is (kind == "quic")
+    opening.cancel()
+    await asyncio.wait([opening])
 
 
 @pytest.mark.parametrize("kind", ["tcp", "quic", "unix"])
