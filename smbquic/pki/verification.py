@@ -9,7 +9,7 @@ import itertools
 import re
 import ssl
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 # The first verification imports it otherwise, while somebody waits for its result.
 from cryptography.hazmat.backends import openssl  # noqa: F401
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import (
     Criticality,
@@ -102,10 +103,10 @@ class Trust:
         return cls(cls.system().anchors, lists)
 
     def prepare(self) -> None:
-        """Verify a signature of an anchor by itself, whatever comes of it.
+        """Parse an anchor and verify its own signature, whatever comes of it.
 
-        The first signature that a process verifies takes OpenSSL 2 ms longer than the next ones:
-        time that a client has while a server has not answered yet.
+        The first certificate that a process verifies takes 2 ms longer than the next ones, most of
+        it in OpenSSL: time that a client has while a server has not answered yet.
         """
         for anchor in self.anchors[:1]:
             _verify_by_itself(anchor)
@@ -114,8 +115,9 @@ class Trust:
 # A program that connects again trusts the same authority, and has OpenSSL ready.
 @lru_cache(1)
 def _verify_by_itself(anchor: x509.Certificate) -> None:
-    with suppress(ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        anchor.verify_directly_issued_by(anchor)
+    with suppress(TypeError, InvalidSignature, *_UNPARSABLE):
+        [parsed] = _parse_all([anchor.public_bytes(Encoding.DER)])
+        parsed.verify_directly_issued_by(parsed)
 
 
 def parse_der(certificate: bytes) -> x509.Certificate:
@@ -124,11 +126,17 @@ def parse_der(certificate: bytes) -> x509.Certificate:
     No warning is logged for an unusual one, such as one with a serial number of zero: only its
     issuer can change it.
     """
+    [parsed] = _parse_all([certificate])
+    return parsed
+
+
+def _parse_all(chain: Iterable[bytes]) -> list[x509.Certificate]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        parsed = x509.load_der_x509_certificate(certificate)
+        parsed = [x509.load_der_x509_certificate(each) for each in chain]
     try:
-        _ = parsed.subject, parsed.issuer
+        for each in parsed:
+            _ = each.subject, each.issuer
     except TypeError as error:
         raise ValueError(f"a name in it is of no known form: {error}") from error
     return parsed
@@ -169,7 +177,7 @@ def verify(
     except ValueError as error:
         raise CertificateError(Reason.WRONG_NAME, f"no certificate can be for {error}") from error
     try:
-        leaf, *others = [parse_der(bytes(each)) for each in chain]
+        leaf, *others = _parse_all(map(bytes, chain))
         check_leaf(leaf)
         check_dates(leaf, at)
         check_strength(leaf)
