@@ -1,6 +1,7 @@
 """The function that serves shares: `serve`."""
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -113,6 +114,8 @@ async def serve(
         start_renewing(renewer, server.audit, stack)
         web = await stack.enter_async_context(web_listening(serving, options.web))
         await _announce(server, options, stack)
+        # So that the objects of the start are not looked through while the first client waits.
+        gc.collect(0)
         yield replace(serving, web=web)
 
 

@@ -28,6 +28,7 @@ from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem
 from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.quic.udp import Path, UdpEndpoint
+from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
 from smbquic.transport.refusals import ListenerRefusal, Refusals, log_refusal
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter
 
@@ -301,7 +302,11 @@ class QuicListener:
         self._ids[connection] = ids
         self._half_open.add(connection, validated, now)
         if self._limiter is not None:
-            connection.receiver.restrict(self._limiter)
+            connection.receiver.restrict(
+                UnauthenticatedClient(
+                    self._limiter, connection.process, connection.lifecycle.is_terminated
+                )
+            )
         return connection.receiver
 
     def _has_room(self, host: str, validated: str, now: float) -> bool:

@@ -16,7 +16,6 @@ from smbquic.transport.refusals import ListenerRefusal
 
 if TYPE_CHECKING:
     from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
-    from smbquic.transport.serving import Limiter
 
 
 class ReceivingConnection(Protocol):
@@ -42,15 +41,9 @@ class DatagramReceiver:
         self._connection = connection
         self._unauthenticated: UnauthenticatedClient | None = None
 
-    def restrict(self, limiter: "Limiter") -> None:
+    def restrict(self, client: "UnauthenticatedClient") -> None:
         """Limit what the peer may send until it is `authenticated`, and charge what it costs."""
-        # Imported here: no client needs it.
-        from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
-
-        connection = self._connection
-        self._unauthenticated = UnauthenticatedClient(
-            limiter, connection.process, connection.lifecycle.is_terminated
-        )
+        self._unauthenticated = client
 
     def authenticated(self) -> bool:
         """Lift the limits; return whether there were any."""

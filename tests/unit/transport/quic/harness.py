@@ -21,6 +21,8 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.quic.udp import Batch, Path, SegmentBatch, UdpEndpoint, single_datagrams
+from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
+from smbquic.transport.serving import Limiter
 from smbquic.wire.cursor import Buffer
 
 PATH = (("192.0.2.1", 443), b"")
@@ -198,6 +200,13 @@ class TransportHarness:
     def establish(self, now: float = 1.0) -> None:
         self.engine.security = SECURITY
         self.receiver.batch_received(now)
+
+    def restrict(self, limiter: Limiter) -> None:
+        connection = self.connection
+        client = UnauthenticatedClient(
+            limiter, connection.process, connection.lifecycle.is_terminated
+        )
+        self.receiver.restrict(client)
 
     def feed(self, *pieces: bytes | bytearray) -> None:
         for piece in pieces:

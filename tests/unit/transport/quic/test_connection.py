@@ -189,7 +189,7 @@ async def test_a_handshake_takes_from_the_first_packet_to_a_usable_connection(
 async def test_lifting_the_limits_is_told_to_the_peer_once() -> None:
     harness = TransportHarness(is_client=False)
     harness.establish()
-    harness.receiver.restrict(Limiter())
+    harness.restrict(Limiter())
     harness.engine.outgoing.append(b"larger windows")
     harness.transport.authenticated()
     await asyncio.sleep(0)
@@ -204,7 +204,7 @@ async def test_lifting_the_limits_is_told_to_the_peer_once() -> None:
 async def test_limits_are_not_lifted_for_a_connection_that_is_gone() -> None:
     harness = TransportHarness(is_client=False)
     harness.establish()
-    harness.receiver.restrict(Limiter())
+    harness.restrict(Limiter())
     harness.engine.terminated = True
     harness.connection.abort(ConnectionClosed("enough"))
     harness.transport.authenticated()

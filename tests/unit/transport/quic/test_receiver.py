@@ -21,7 +21,7 @@ async def test_the_engine_learns_the_codepoint_of_each_datagram() -> None:
     harness.establish()
     harness.receiver.datagram_received(b"one", PATH, 1.0, 1)
     harness.receiver.segments_received(b"twothree", 3, PATH, 1.0, 2)
-    harness.receiver.restrict(limiter)
+    harness.restrict(limiter)
     harness.receiver.datagram_received(b"four", PATH, 1.0, 3)
     harness.receiver.segments_received(b"fivesix", 4, PATH, 1.0, 1)
     assert harness.engine.codepoints == [1, 2]
@@ -59,7 +59,7 @@ async def test_only_work_for_a_client_that_has_not_logged_on_is_charged() -> Non
     harness, limiter, done = TransportHarness(is_client=False), Limiter(), list[str]()
     harness.establish()
     harness.receiver.charge(lambda: done.append("before"))
-    harness.receiver.restrict(limiter)
+    harness.restrict(limiter)
     charges = limiter.charges
     harness.receiver.charge(lambda: done.append("restricted"))
     assert limiter.charges == charges + 1

@@ -49,7 +49,7 @@ class Limiter:
 async def test_all_that_an_unauthenticated_client_sends_is_charged_and_limited() -> None:
     harness, limiter = TransportHarness(is_client=False), Limiter()
     harness.establish()
-    harness.receiver.restrict(limiter)
+    harness.restrict(limiter)
     before = limiter.charges
     for _ in range(3):
         harness.feed(bytes(1000))
@@ -99,7 +99,7 @@ async def test_how_much_a_client_may_send_to_the_byte() -> None:
 async def test_what_was_postponed_is_dropped_with_the_connection() -> None:
     harness, limiter = TransportHarness(is_client=False), Limiter()
     harness.establish()
-    harness.receiver.restrict(limiter)
+    harness.restrict(limiter)
     harness.feed(bytes(1000))
     harness.engine.terminated = True
     harness.connection.abort(ConnectionClosed("enough"))
@@ -113,7 +113,7 @@ async def test_what_was_postponed_is_dropped_with_the_connection() -> None:
 async def test_who_has_logged_on_is_not_restricted_any_more() -> None:
     harness, limiter = TransportHarness(is_client=False), Limiter()
     harness.establish()
-    harness.receiver.restrict(limiter)
+    harness.restrict(limiter)
     harness.transport.authenticated()
     charges = limiter.charges
     harness.receiver.segments_received(bytes(UNAUTHENTICATED_LIMIT + 1), 1200, PATH, 1.0)
