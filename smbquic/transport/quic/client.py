@@ -88,7 +88,7 @@ class _ConnectionAttempt:
         self._established: asyncio.Future[QuicTransport] = (
             asyncio.get_running_loop().create_future()
         )
-        engine = make_engine(options.sizes_to(address.socket_address), self)
+        engine = make_engine(options.sizes_to(address.socket_address, self._endpoint), self)
         self._max_message_size = max_message_size
         self._connection = QuicConnection(
             engine,

@@ -18,7 +18,7 @@ from smbquic.transport.addresses import SocketAddress, is_loopback, is_private
 from smbquic.transport.quic.connection_ids import ConnectionIdFormat
 from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.listener_keys import ListenerKeys
-from smbquic.transport.quic.udp import ethernet_payload, largest_payload
+from smbquic.transport.quic.udp import UdpEndpoint, ethernet_payload, largest_payload
 
 INTERNET_DATAGRAM = SMALLEST_DATAGRAM
 LOOPBACK_DATAGRAM = LARGEST_DATAGRAM
@@ -61,13 +61,19 @@ class QuicOptions(ThreadOptions, EngineOptions, TlsOptions):
         if self.window < 1 << 16:
             raise ValueError("window is at least 64 KiB")
 
-    def sizes_to(self, address: SocketAddress) -> DatagramSizes:
-        """Return how large the datagrams to a peer's address may be."""
+    def sizes_to(
+        self, address: SocketAddress, endpoint: UdpEndpoint | None = None
+    ) -> DatagramSizes:
+        """Return how large the datagrams to a peer's address may be.
+
+        An `endpoint` is one that is connected to it.
+        """
         size, ethernet = self.datagram_size, ethernet_payload(address)
         here = is_loopback(address)
         if size is None and here:
             size = LOOPBACK_DATAGRAM
         if size is not None:
             return DatagramSizes(size, size, ethernet, certain=here)
-        most = max(INTERNET_DATAGRAM, min(largest_payload(address), LARGEST_DATAGRAM))
+        carried = largest_payload(address) if endpoint is None else endpoint.largest_payload()
+        most = max(INTERNET_DATAGRAM, min(carried, LARGEST_DATAGRAM))
         return DatagramSizes(INTERNET_DATAGRAM, most, ethernet, is_private(address))

@@ -19,7 +19,7 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import VERSION_1, VERSION_2, VERSIONS, source_id
 from smbquic.transport.quic.plugin import EnginePlugin, MakeEngine, Requirements
 from smbquic.transport.quic.qh3.plugin import QH3
-from smbquic.transport.quic.tickets import Resumption
+from smbquic.transport.quic.tickets import Key, Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 from smbquic.transport.quic.udp import SocketReader, ThreadReceiver
 
@@ -104,8 +104,11 @@ def _resumption(
             return False
         return True
 
-    # A session is the engine's own: another one could not resume it.
-    key = (choice.engine, server_name, port, trust.fingerprint())
+    @cache
+    def key() -> Key:
+        # A session is the engine's own: another one could not resume it.
+        return choice.engine, server_name, port, trust.fingerprint()
+
     return Resumption(trust.tickets, key, accepts)
 
 

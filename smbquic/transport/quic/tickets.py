@@ -73,23 +73,38 @@ class TicketCache:
 class Resumption:
     """A client's access to its tickets for one server.
 
-    `accepts` verifies the certificates of a session as if they were shown again.
+    `key` makes their key, and may read files for it. `accepts` verifies the certificates of a
+    session as if they were shown again.
     """
 
     cache: Tickets
-    key: Key
+    key: Callable[[], Key]
     accepts: Callable[[tuple[bytes, ...]], bool]
 
     def take(self) -> Ticket | None:
         """Return a ticket to begin with, unless its certificates are not accepted any more."""
-        ticket = self.cache.take(self.key)
+        if isinstance(self.cache, TicketCache) and not self.cache:
+            # Nothing has been sent yet: no file is read for a ticket that is not there.
+            return None
+        key = self._key_of_files()
+        ticket = self.cache.take(key) if key is not None else None
         return ticket if ticket is not None and self.accepts(ticket.chain) else None
 
     def keep(self, session: Any, chain: tuple[bytes, ...]) -> None:
         """Keep a ticket of the server for the next time, but not for early data."""
+        key = self._key_of_files()
+        if key is None:
+            return
         session.max_early_data_size = None
         lifetime = (session.not_valid_after - session.not_valid_before).total_seconds()
-        self.cache.put(self.key, Ticket(session, chain, time.time() + min(lifetime, LONGEST)))
+        self.cache.put(key, Ticket(session, chain, time.time() + min(lifetime, LONGEST)))
+
+    def _key_of_files(self) -> Key | None:
+        try:
+            return self.key()
+        except OSError:
+            # What else reads the file says that it is gone.
+            return None
 
 
 @dataclass(frozen=True, slots=True)

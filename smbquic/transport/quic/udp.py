@@ -125,7 +125,15 @@ def _most_segments(size: int) -> int:
 def largest_payload(address: SocketAddress) -> int:
     """Return the bytes of UDP payload that this machine's interface carries to an address."""
     family = socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET
-    return _interface_mtu(family, address) - HEADERS[family]
+    mtu = ETHERNET_MTU
+    # Connecting a UDP socket sends nothing: the kernel looks up the route.
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect(address)
+            mtu = _interface_mtu(sock)
+    except OSError as error:
+        logger.debug("the interface to %s is not known: %s", address[0], error)
+    return mtu - HEADERS[family]
 
 
 def ethernet_payload(address: SocketAddress) -> int:
@@ -133,22 +141,13 @@ def ethernet_payload(address: SocketAddress) -> int:
     return ETHERNET_MTU - HEADERS[socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET]
 
 
-def _interface_mtu(family: socket.AddressFamily, address: SocketAddress) -> int:
-    """Return the MTU of the interface to an address; only Linux reports it."""
-    # Connecting a UDP socket sends nothing: the kernel looks up the route.
-    if LINUX:
-        level, option = (
-            (socket.IPPROTO_IPV6, IPV6_MTU)
-            if family == socket.AF_INET6
-            else (socket.IPPROTO_IP, IP_MTU)
-        )
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as sock:
-                sock.connect(address)
-                return sock.getsockopt(level, option)
-        except OSError as error:
-            logger.debug("the interface to %s is not known: %s", address[0], error)
-    return ETHERNET_MTU
+def _interface_mtu(connected: socket.socket) -> int:
+    """Return the MTU of the interface to a socket's peer; only Linux reports it."""
+    if not LINUX:
+        return ETHERNET_MTU
+    if connected.family == socket.AF_INET6:
+        return connected.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU)
+    return connected.getsockopt(socket.IPPROTO_IP, IP_MTU)
 
 
 class UdpEndpoint:
@@ -188,6 +187,14 @@ class UdpEndpoint:
         """The socket's own address."""
         address: SocketAddress = self._socket.getsockname()
         return address
+
+    def largest_payload(self) -> int:
+        """Return the bytes of UDP payload that the interface to the `remote` address carries."""
+        try:
+            return _interface_mtu(self._socket) - HEADERS[self._socket.family]
+        except OSError:
+            # The route may be gone.
+            return ETHERNET_MTU - HEADERS[self._socket.family]
 
     def when_writable(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the kernel takes datagrams again."""

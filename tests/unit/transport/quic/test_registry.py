@@ -323,7 +323,7 @@ def test_who_resumes_sessions(
     assert (resumption is not None) is resumed
     if resumption is not None:
         assert resumption.cache is trust.tickets
-        assert resumption.key == ("aioquic", "fs.example", 443, trust.fingerprint())
+        assert resumption.key() == ("aioquic", "fs.example", 443, trust.fingerprint())
         assert resumption.accepts((b"leaf",))
 
 

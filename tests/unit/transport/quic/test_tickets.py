@@ -91,7 +91,7 @@ def test_a_server_cannot_make_a_client_keep_a_ticket_for_long(
 ) -> None:
     monkeypatch.setattr("smbquic.transport.quic.tickets.time.time", lambda: 500.0)
     cache = TicketCache(clock=lambda: 500.0)
-    resumption = Resumption(cache, HERE, lambda chain: True)
+    resumption = Resumption(cache, lambda: HERE, lambda chain: True)
     session = TlsSession(b"1", lifetime=promised)
     resumption.keep(session, (b"leaf",))
     found = resumption.take()
@@ -104,11 +104,27 @@ def test_a_server_cannot_make_a_client_keep_a_ticket_for_long(
 
 def test_a_ticket_whose_certificates_will_not_do_any_more_is_lost() -> None:
     cache = TicketCache()
-    refusing = Resumption(cache, HERE, lambda chain: chain != (b"revoked",))
+    refusing = Resumption(cache, lambda: HERE, lambda chain: chain != (b"revoked",))
     refusing.keep(TlsSession(b"1"), (b"revoked",))
 
     assert refusing.take() is None
     assert len(cache) == 0
+
+
+def test_no_file_is_read_for_a_ticket_that_is_not_there() -> None:
+    def unreadable() -> tuple[object, ...]:
+        raise FileNotFoundError
+
+    cache = TicketCache()
+    resumption = Resumption(cache, unreadable, lambda chain: True)
+    assert resumption.take() is None
+
+    # Without its files a connection has no ticket, and keeps none.
+    resumption.keep(TlsSession(b"1"), (b"leaf",))
+    assert len(cache) == 0
+    cache.put(HERE, ticket("a"))
+    assert resumption.take() is None
+    assert len(cache) == 1
 
 
 # The server.
