@@ -286,7 +286,7 @@ class ClientProtocol:
     def negotiate(self) -> Sent:
         """Return the first message of a connection, a NEGOTIATE. [MS-SMB2] 3.2.4.2.2.2
 
-        It is made once, perhaps before there is a connection.
+        It may be made before there is a connection, and is the same until it is answered.
         """
         if self._negotiate is None:
             self._negotiate_request = client_negotiation.build_request(
@@ -309,6 +309,7 @@ class ClientProtocol:
         if self.dialect == Dialect.SMB_3_1_1:
             self._preauth.update(*self.negotiate().buffers)
             self._preauth.update(response.raw)
+        self._negotiate = None
         return self.negotiated
 
     @property
