@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from smbquic.errors import UrlError
@@ -74,6 +75,7 @@ class Backend:
         self.failures = failures
         self.is_up = True
         self.connections = 0
+        self._chosen = 0
         self.total = 0
         self.failed = 0
         self.reason = ""
@@ -94,7 +96,17 @@ class Backend:
     def load(self) -> tuple[float, float]:
         """How much it has to do, for its weight: now, and altogether."""
         weight = self.address.weight or 1
-        return (self.connections + 1) / weight, self.total / weight
+        chosen = self._chosen
+        return (self.connections + chosen + 1) / weight, (self.total + chosen) / weight
+
+    @contextmanager
+    def chosen(self) -> Iterator[None]:
+        """Count a client that is being connected, so that others who come meanwhile spread out."""
+        self._chosen += 1
+        try:
+            yield
+        finally:
+            self._chosen -= 1
 
     @property
     def state(self) -> str:

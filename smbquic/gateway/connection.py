@@ -212,13 +212,19 @@ class GatewayConnection:
                     backend.connection_failed(str(error))
                 raise
 
+        if not candidates:
+            detail = f"pool {pool.name}: all are down or drained"
+            raise Refused(GatewayRefusal.NO_BACKEND, detail)
         try:
-            return await race(
-                candidates, attempt, discard=lambda late: late[1].close(), head_start=NEXT_BACKEND
-            )
-        except (ConnectError, IndexError) as error:
-            detail = f"pool {pool.name}: {error if candidates else 'all are down or drained'}"
-            raise Refused(GatewayRefusal.NO_BACKEND, detail) from error
+            with candidates[0].chosen():
+                return await race(
+                    candidates,
+                    attempt,
+                    discard=lambda late: late[1].close(),
+                    head_start=NEXT_BACKEND,
+                )
+        except ConnectError as error:
+            raise Refused(GatewayRefusal.NO_BACKEND, f"pool {pool.name}: {error}") from error
 
     async def _forward(self, upstream: MessageTransport) -> None:
         ending = await forward(

@@ -67,6 +67,15 @@ def test_the_load_is_for_the_weight() -> None:
     assert drained.load == (1, 0)
 
 
+def test_clients_that_are_being_connected_are_part_of_the_load() -> None:
+    one, two = (Backend(BackendAddress(name), 2) for name in ("one", "two"))
+    with one.chosen():
+        assert one.load > two.load
+        with two.chosen(), two.chosen():
+            assert one.load < two.load
+    assert one.load == two.load == (1, 0)
+
+
 async def test_it_connects_over_both_transports(tmp_path: Path) -> None:
     received: asyncio.Queue[bytes] = asyncio.Queue()
 
