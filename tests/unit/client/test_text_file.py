@@ -36,7 +36,11 @@ async def test_text_is_read_as_by_the_standard_library(
     text = "".join(pick.choices(ALPHABETS[encoding], k=200))
     content = text.encode(encoding)
     StoredFile(server, content)
-    reference = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline=newline)
+
+    def reading() -> io.TextIOWrapper:
+        return io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline=newline)
+
+    reference, done = reading(), 0
     async with share.open("x", "r", encoding=encoding, newline=newline) as file:
         while True:
             if pick.random() < 0.5:
@@ -48,15 +52,15 @@ async def test_text_is_read_as_by_the_standard_library(
             assert found == expected
             if not expected:
                 break
-            # The standard library's positions mean nothing to us: they come back to the same.
-            position, mark = file.tell(), reference.tell()
-            ahead = await file.read(7)
-            assert ahead == reference.read(7)
+            done += len(expected)
+            # A position comes back to the same. The standard library is not asked for its own: for
+            # UTF-16 CPython 3.11 reads memory behind its buffer then, and may fail on it.
+            position, again = file.tell(), reading()
+            again.read(done)
+            assert await file.read(7) == again.read(7)
             await file.seek(position)
-            reference.seek(mark)
         await file.seek(0)
-        reference.seek(0)
-        assert await file.read(3) + await file.read() == reference.read()
+        assert await file.read(3) + await file.read() == reading().read()
         await file.seek(0)
         reference.seek(0)
         assert [line async for line in file] == list(reference)
