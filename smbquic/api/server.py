@@ -114,8 +114,6 @@ async def serve(
         start_renewing(renewer, server.audit, stack)
         web = await stack.enter_async_context(web_listening(serving, options.web))
         await _announce(server, options, stack)
-        # So that the objects of the start are not looked through while the first client waits.
-        gc.collect(0)
         yield replace(serving, web=web)
 
 
@@ -181,6 +179,8 @@ async def _listen_on_all(
         await _listen(server, address, listening, stack)
     if listening is not None:
         await listening.start()
+    # So that the objects of the start are not looked through while the first client waits.
+    gc.collect(0)
     return listening
 
 

@@ -88,7 +88,8 @@ class _ConnectionAttempt:
         self._established: asyncio.Future[QuicTransport] = (
             asyncio.get_running_loop().create_future()
         )
-        engine = make_engine(options.sizes_to(address.socket_address, self._endpoint), self)
+        sizes = options.sizes_to(address.socket_address, self._endpoint.largest_payload)
+        engine = make_engine(sizes, self)
         self._max_message_size = max_message_size
         self._connection = QuicConnection(
             engine,

@@ -27,7 +27,7 @@ from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem
 from smbquic.transport.quic.transport import QuicTransport
-from smbquic.transport.quic.udp import Path, UdpEndpoint
+from smbquic.transport.quic.udp import Path, Routes, UdpEndpoint
 from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
 from smbquic.transport.refusals import ListenerRefusal, Refusals, log_refusal
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter
@@ -122,6 +122,7 @@ class QuicListener:
         )
         self._reader = socket_reader(self.engine, options, self._router, self._id_source.size)
         self._endpoint = UdpEndpoint(self._router, local=address, reader=self._reader)
+        self._routes = Routes(self._endpoint.local)
         self.url = url("quic", endpoint(self._endpoint.local))
         self._resets = self._stateless_resets()
         logger.info("%s: the QUIC engine is %s", self.url, self.engine)
@@ -167,6 +168,7 @@ class QuicListener:
         for connection in list(self._ids):
             connection.abandon()
         self._ids.clear()
+        self._routes.close()
         self._endpoint.close()
 
     # `ConnectionEvents`: methods that the connections call.
@@ -279,7 +281,8 @@ class QuicListener:
             restricted=self._limiter is not None,
             reader=self._reader,
         )
-        engine = make_engine(self._options.sizes_to(path[0]), ids, acceptance)
+        sizes = self._options.sizes_to(path[0], self._routes.largest_payload)
+        engine = make_engine(sizes, ids, acceptance)
         connection = QuicConnection(
             engine,
             self._endpoint,
@@ -302,11 +305,9 @@ class QuicListener:
         self._ids[connection] = ids
         self._half_open.add(connection, validated, now)
         if self._limiter is not None:
-            connection.receiver.restrict(
-                UnauthenticatedClient(
-                    self._limiter, connection.process, connection.lifecycle.is_terminated
-                )
-            )
+            is_over = connection.lifecycle.is_terminated
+            client = UnauthenticatedClient(self._limiter, connection.process, is_over)
+            connection.receiver.restrict(client)
         return connection.receiver
 
     def _has_room(self, host: str, validated: str, now: float) -> bool:

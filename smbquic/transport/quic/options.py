@@ -1,5 +1,6 @@
 """The options of QUIC connections."""
 
+from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
 from typing import TextIO
@@ -18,7 +19,7 @@ from smbquic.transport.addresses import SocketAddress, is_loopback, is_private
 from smbquic.transport.quic.connection_ids import ConnectionIdFormat
 from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.listener_keys import ListenerKeys
-from smbquic.transport.quic.udp import UdpEndpoint, ethernet_payload, largest_payload
+from smbquic.transport.quic.udp import ethernet_payload, largest_payload
 
 INTERNET_DATAGRAM = SMALLEST_DATAGRAM
 LOOPBACK_DATAGRAM = LARGEST_DATAGRAM
@@ -62,11 +63,11 @@ class QuicOptions(ThreadOptions, EngineOptions, TlsOptions):
             raise ValueError("window is at least 64 KiB")
 
     def sizes_to(
-        self, address: SocketAddress, endpoint: UdpEndpoint | None = None
+        self, address: SocketAddress, carried: Callable[[SocketAddress], int] = largest_payload
     ) -> DatagramSizes:
         """Return how large the datagrams to a peer's address may be.
 
-        An `endpoint` is one that is connected to it.
+        `carried` returns how much the interface to it carries.
         """
         size, ethernet = self.datagram_size, ethernet_payload(address)
         here = is_loopback(address)
@@ -74,6 +75,5 @@ class QuicOptions(ThreadOptions, EngineOptions, TlsOptions):
             size = LOOPBACK_DATAGRAM
         if size is not None:
             return DatagramSizes(size, size, ethernet, certain=here)
-        carried = largest_payload(address) if endpoint is None else endpoint.largest_payload()
-        most = max(INTERNET_DATAGRAM, min(carried, LARGEST_DATAGRAM))
+        most = max(INTERNET_DATAGRAM, min(carried(address), LARGEST_DATAGRAM))
         return DatagramSizes(INTERNET_DATAGRAM, most, ethernet, is_private(address))

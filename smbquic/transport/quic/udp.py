@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import cache
 from itertools import islice
 from time import monotonic
@@ -124,21 +125,21 @@ def _most_segments(size: int) -> int:
 
 def largest_payload(address: SocketAddress) -> int:
     """Return the bytes of UDP payload that this machine's interface carries to an address."""
-    family = socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET
-    mtu = ETHERNET_MTU
-    # Connecting a UDP socket sends nothing: the kernel looks up the route.
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect(address)
-            mtu = _interface_mtu(sock)
-    except OSError as error:
-        logger.debug("the interface to %s is not known: %s", address[0], error)
-    return mtu - HEADERS[family]
+        with closing(Routes(address)) as routes:
+            return routes.largest_payload(address)
+    except OSError:
+        # No socket could be had, and an Ethernet is the best guess.
+        return ethernet_payload(address)
 
 
 def ethernet_payload(address: SocketAddress) -> int:
     """Return the bytes of UDP payload that an Ethernet carries to an address."""
-    return ETHERNET_MTU - HEADERS[socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET]
+    return ETHERNET_MTU - HEADERS[_family(address)]
+
+
+def _family(address: SocketAddress) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET
 
 
 def _interface_mtu(connected: socket.socket) -> int:
@@ -148,6 +149,29 @@ def _interface_mtu(connected: socket.socket) -> int:
     if connected.family == socket.AF_INET6:
         return connected.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU)
     return connected.getsockopt(socket.IPPROTO_IP, IP_MTU)
+
+
+class Routes:
+    """Looks up what this machine's interfaces carry to addresses of the family of `example`."""
+
+    def __init__(self, example: SocketAddress) -> None:
+        family = _family(example)
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._headers = HEADERS[family]
+
+    def largest_payload(self, address: SocketAddress) -> int:
+        """Return the bytes of UDP payload that the interface to an address carries."""
+        try:
+            # Connecting a UDP socket sends nothing: the kernel looks up the route.
+            self._socket.connect(address)
+            return _interface_mtu(self._socket) - self._headers
+        except OSError as error:
+            logger.debug("the interface to %s is not known: %s", address[0], error)
+            return ETHERNET_MTU - self._headers
+
+    def close(self) -> None:
+        """Close its socket."""
+        self._socket.close()
 
 
 class UdpEndpoint:
@@ -188,12 +212,15 @@ class UdpEndpoint:
         address: SocketAddress = self._socket.getsockname()
         return address
 
-    def largest_payload(self) -> int:
-        """Return the bytes of UDP payload that the interface to the `remote` address carries."""
+    def largest_payload(self, remote: SocketAddress) -> int:
+        """Return the bytes of UDP payload that the interface to the `remote` address carries.
+
+        That is the one that the socket is connected to.
+        """
         try:
             return _interface_mtu(self._socket) - HEADERS[self._socket.family]
-        except OSError:
-            # The route may be gone.
+        except OSError as error:
+            logger.debug("the interface to %s is not known: %s", remote[0], error)
             return ETHERNET_MTU - HEADERS[self._socket.family]
 
     def when_writable(self, callback: Callable[[], None]) -> None:

@@ -78,6 +78,9 @@ class ClientEndpoint(FakeEndpoint):
 
     closed = False
 
+    def largest_payload(self, remote: object) -> int:
+        return 1472
+
     def close(self) -> None:
         self.closed = True
 

@@ -132,6 +132,19 @@ class CountingLimiter:
         self.charged.append(seconds)
 
 
+class FakeRoutes:
+    """Routes over an Ethernet."""
+
+    def __init__(self, example: object) -> None:
+        """See `Routes`."""
+
+    def largest_payload(self, address: object) -> int:
+        return 1472
+
+    def close(self) -> None:
+        """See `Routes`."""
+
+
 class Listening:
     """A listener on a socket and with engines that do nothing by themselves."""
 
@@ -154,6 +167,7 @@ class Listening:
         self.refused: list[tuple[str, str]] = []
         self.reader: object = None
         monkeypatch.setattr(listener, "UdpEndpoint", self._open)
+        monkeypatch.setattr(listener, "Routes", FakeRoutes)
         monkeypatch.setattr(listener, "server_engines", self._read)
         monkeypatch.setattr(listener, "log_refusal", self._refused)
         self.listener = QuicListener(

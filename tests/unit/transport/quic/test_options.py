@@ -38,16 +38,14 @@ def test_datagrams_to_this_machine_are_large_at_once(address: tuple[object, ...]
     ],
 )
 def test_datagrams_elsewhere_start_small_and_may_grow(
-    monkeypatch: pytest.MonkeyPatch,
     address: tuple[object, ...],
     interface: int,
     most: int,
     ethernet: int,
     private: bool,
 ) -> None:
-    monkeypatch.setattr(options, "largest_payload", lambda _: interface)
-
-    assert QuicOptions().sizes_to(address) == DatagramSizes(1200, most, ethernet, private)
+    sizes = QuicOptions().sizes_to(address, lambda _: interface)
+    assert sizes == DatagramSizes(1200, most, ethernet, private)
 
 
 def test_a_size_that_is_given_counts_everywhere() -> None:

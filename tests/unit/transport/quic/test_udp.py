@@ -657,9 +657,9 @@ async def test_the_largest_payload_is_what_the_interface_carries_in_one_packet(
     receiver, sender_ear = FakeReceiver(), FakeReceiver()
     server = open_endpoint(receiver, local=Address(family, (host, 0)))
     client = open_endpoint(sender_ear, remote=Address(family, server.local))
-    assert client.largest_payload() == largest
+    assert client.largest_payload(server.local) == largest
     # The one of the server has no peer.
-    assert server.largest_payload() == 1500 - headers
+    assert server.largest_payload(client.local) == 1500 - headers
     client.send([bytes(largest), bytes(largest + 1)], (server.local, b""))
     await receiver.receives(1)
 
@@ -669,7 +669,7 @@ async def test_the_largest_payload_is_what_the_interface_carries_in_one_packet(
     assert udp.ethernet_payload((host, 9)) == 1500 - headers
     # Where the system does not say, it is taken for an Ethernet.
     monkeypatch.setattr(udp, "LINUX", False)
-    assert udp.largest_payload((host, 9)) == client.largest_payload() == 1500 - headers
+    assert udp.largest_payload((host, 9)) == client.largest_payload(server.local) == 1500 - headers
 
 
 async def test_ipv4_leaves_without_fragments_and_comes_in_batches(open_endpoint: Open) -> None:
