@@ -20,6 +20,7 @@ from smbquic.transport.quic.connection import QuicConnection
 from smbquic.transport.quic.connection_ids import ConnectionIdSource
 from smbquic.transport.quic.engine import Acceptance, EngineChoice
 from smbquic.transport.quic.half_open import HalfOpenHandshakes
+from smbquic.transport.quic.interfaces import Routes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import server_engines, socket_reader
 from smbquic.transport.quic.role import Role
@@ -27,7 +28,7 @@ from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem
 from smbquic.transport.quic.transport import QuicTransport
-from smbquic.transport.quic.udp import Path, Routes, UdpEndpoint
+from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
 from smbquic.transport.refusals import ListenerRefusal, Refusals, log_refusal
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter

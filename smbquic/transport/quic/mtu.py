@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from smbquic.transport.quic.engine import DatagramSizes
+from smbquic.transport.quic.interfaces import ETHERNET_MTU
 from smbquic.transport.quic.options import INTERNET_DATAGRAM
-from smbquic.transport.quic.udp import ETHERNET_MTU
 
 MAX_PROBES = 3
 """After so many losses a size counts as too large; a single one may be due to congestion

@@ -18,8 +18,8 @@ from smbquic.options.quic import (
 from smbquic.transport.addresses import SocketAddress, is_loopback, is_private
 from smbquic.transport.quic.connection_ids import ConnectionIdFormat
 from smbquic.transport.quic.engine import DatagramSizes
+from smbquic.transport.quic.interfaces import ethernet_payload, largest_payload
 from smbquic.transport.quic.listener_keys import ListenerKeys
-from smbquic.transport.quic.udp import ethernet_payload, largest_payload
 
 INTERNET_DATAGRAM = SMALLEST_DATAGRAM
 LOOPBACK_DATAGRAM = LARGEST_DATAGRAM

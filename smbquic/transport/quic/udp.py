@@ -13,25 +13,22 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
 from functools import cache
 from itertools import islice
 from time import monotonic
 from typing import NamedTuple, Protocol
 
 from smbquic.transport.addresses import Address, SocketAddress, is_wildcard
+from smbquic.transport.quic.interfaces import largest_payload, payload_to_peer
 from smbquic.transport.quic.packet_info import report_own_address, source_control, source_in
 from smbquic.transport.socket_options import LINUX, request_buffer, try_option
 from smbquic.wire.cursor import Buffer
 
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
-IP_MTU_DISCOVER, IP_MTU, IP_PMTUDISC_PROBE = 10, 14, 3
+IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3
 IP_TOS, IP_RECVTOS, IPV6_RECVTCLASS, IPV6_TCLASS = 1, 13, 66, 67
-IPV6_MTU_DISCOVER, IPV6_MTU, IPV6_PMTUDISC_PROBE = 23, 24, 3
+IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE = 23, 3
 
-ETHERNET_MTU = 1500
-HEADERS = {socket.AF_INET: 20 + 8, socket.AF_INET6: 40 + 8}
-"""Bytes of IP and UDP before the payload."""
 SOCKET_BUFFER = 4 << 20
 SEGMENTATION_REFUSED = (errno.EIO, errno.EINVAL, errno.EMSGSIZE)
 LARGEST_READ = 65535
@@ -123,57 +120,6 @@ def _most_segments(size: int) -> int:
     return max(1, min(MAX_SEGMENTS, MAX_SEGMENTED // size)) if size else MAX_SEGMENTS
 
 
-def largest_payload(address: SocketAddress) -> int:
-    """Return the bytes of UDP payload that this machine's interface carries to an address."""
-    try:
-        with closing(Routes(address)) as routes:
-            return routes.largest_payload(address)
-    except OSError:
-        # No socket could be had, and an Ethernet is the best guess.
-        return ethernet_payload(address)
-
-
-def ethernet_payload(address: SocketAddress) -> int:
-    """Return the bytes of UDP payload that an Ethernet carries to an address."""
-    return ETHERNET_MTU - HEADERS[_family(address)]
-
-
-def _family(address: SocketAddress) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET
-
-
-def _interface_mtu(connected: socket.socket) -> int:
-    """Return the MTU of the interface to a socket's peer; only Linux reports it."""
-    if not LINUX:
-        return ETHERNET_MTU
-    if connected.family == socket.AF_INET6:
-        return connected.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU)
-    return connected.getsockopt(socket.IPPROTO_IP, IP_MTU)
-
-
-class Routes:
-    """Looks up what this machine's interfaces carry to addresses of the family of `example`."""
-
-    def __init__(self, example: SocketAddress) -> None:
-        family = _family(example)
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._headers = HEADERS[family]
-
-    def largest_payload(self, address: SocketAddress) -> int:
-        """Return the bytes of UDP payload that the interface to an address carries."""
-        try:
-            # Connecting a UDP socket sends nothing: the kernel looks up the route.
-            self._socket.connect(address)
-            return _interface_mtu(self._socket) - self._headers
-        except OSError as error:
-            logger.debug("the interface to %s is not known: %s", address[0], error)
-            return ETHERNET_MTU - self._headers
-
-    def close(self) -> None:
-        """Close its socket."""
-        self._socket.close()
-
-
 class UdpEndpoint:
     """A non-blocking UDP socket on the event loop.
 
@@ -217,11 +163,7 @@ class UdpEndpoint:
 
         That is the one that the socket is connected to.
         """
-        try:
-            return _interface_mtu(self._socket) - HEADERS[self._socket.family]
-        except OSError as error:
-            logger.debug("the interface to %s is not known: %s", remote[0], error)
-            return ETHERNET_MTU - HEADERS[self._socket.family]
+        return payload_to_peer(self._socket, remote)
 
     def when_writable(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the kernel takes datagrams again."""

@@ -244,8 +244,8 @@ def test_numbers_of_the_native_engine(name: str, values: list[object]) -> None:
 
 @pytest.mark.parametrize(("family", "headers"), [("AF_INET", 28), ("AF_INET6", 48)])
 def test_headers_of_udp(family: str, headers: int) -> None:
-    udp = import_module("smbquic.transport.quic.udp")
-    sizes = {each.name: size for each, size in udp.HEADERS.items()}
+    interfaces = import_module("smbquic.transport.quic.interfaces")
+    sizes = {each.name: size for each, size in interfaces.HEADERS.items()}
     assert sizes[family] == headers
 
 
