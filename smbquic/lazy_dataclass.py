@@ -106,7 +106,7 @@ class _Init:
     def _parameters(self) -> "_Parameters":
         return _Parameters(dataclasses.fields(self._made))
 
-    def _initialize(self, instance: object, /, *arguments: object, **named: object) -> None:
+    def _initialize(self, instance: Any, /, *arguments: object, **named: object) -> None:
         """Do what the compiled method would."""
         values = self._parameters.values(arguments, named)
         if values is None:
@@ -117,7 +117,7 @@ class _Init:
         for name, value in values.items():
             assign(instance, name, value)
         if hasattr(self._made, "__post_init__"):
-            self._made.__post_init__(instance)
+            instance.__post_init__()
 
 
 class _Parameters:

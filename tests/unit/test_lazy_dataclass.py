@@ -121,8 +121,13 @@ def test_what_a_class_does_afterwards_is_done_for_each_object() -> None:
         def __post_init__(self) -> None:
             self.doubled = 2 * self.number
 
+    class Negative(Example):
+        def __post_init__(self) -> None:
+            self.doubled = -2 * self.number
+
     for number in range(2 * UNCOMPILED):
         assert Example(number).doubled == 2 * number
+        assert Negative(number).doubled == -2 * number
 
 
 @every_kind
