@@ -92,8 +92,8 @@ class _Init:
         self._uncompiled = UNCOMPILED
 
     def __get__(self, instance: object | None, owner: type[Any]) -> Callable[..., None]:
-        # Threads may count down past zero.
-        if instance is not None and self._uncompiled > 0:
+        # `inspect` of Python 3.13 gives a class as the instance. Threads may count past zero.
+        if isinstance(instance, self._made) and self._uncompiled > 0:
             self._uncompiled -= 1
             return partial(self._initialize, instance)
         return self._compiled().__get__(instance, owner)  # type: ignore[no-any-return]

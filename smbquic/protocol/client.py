@@ -307,7 +307,8 @@ class ClientProtocol:
             self.settings, response.body, quic=self.quic
         )
         if self.dialect == Dialect.SMB_3_1_1:
-            self._preauth.update(*self.negotiate().buffers)
+            assert self._negotiate is not None, "no NEGOTIATE was sent"
+            self._preauth.update(*self._negotiate.buffers)
             self._preauth.update(response.raw)
         self._negotiate = None
         return self.negotiated

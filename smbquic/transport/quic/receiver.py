@@ -5,14 +5,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from smbquic.errors import ConnectionClosed, TransportError
+from smbquic.errors import TransportError
 from smbquic.transport.quic.engine import Engine
 from smbquic.transport.quic.keep_alive import KeepAlive
 from smbquic.transport.quic.lifecycle import Lifecycle
 from smbquic.transport.quic.network_errors import NetworkErrors
 from smbquic.transport.quic.state import QuicState
 from smbquic.transport.quic.udp import Path
-from smbquic.transport.refusals import ListenerRefusal
 
 if TYPE_CHECKING:
     from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
@@ -84,8 +83,7 @@ class DatagramReceiver:
     ) -> None:
         connection = self._connection
         if not client.schedule(size, path, receive) and connection.lifecycle.error is None:
-            client.refused(connection.name)
-            connection.abort(ConnectionClosed(f"{connection.name} {ListenerRefusal.TOO_MUCH.text}"))
+            connection.abort(client.refused(connection.name))
 
     def batch_received(self, now: float) -> None:
         """Act on the datagrams that were received, and answer.

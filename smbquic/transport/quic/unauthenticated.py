@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from time import monotonic, perf_counter
 
+from smbquic.errors import ConnectionClosed
 from smbquic.transport.addresses import endpoint
 from smbquic.transport.quic.udp import Path
 from smbquic.transport.refusals import ListenerRefusal
@@ -41,9 +42,10 @@ class UnauthenticatedClient:
         self._limiter.postpone(host, size, partial(self._receive, receive))
         return True
 
-    def refused(self, name: str) -> None:
-        """Count a refusal, as the client has sent more than it may."""
+    def refused(self, name: str) -> ConnectionClosed:
+        """Count a refusal, as the client has sent more than it may; return the connection's end."""
         self._limiter.refusals.add(ListenerRefusal.TOO_MUCH, name)
+        return ConnectionClosed(f"{name} {ListenerRefusal.TOO_MUCH.text}")
 
     def _receive(self, receive: Callable[[float], object]) -> None:
         if self._is_over():
