@@ -22,6 +22,7 @@ asyncio.run(connected())
 """
 PREPARED = """
 import asyncio, os, sys, time, smbquic
+from smbquic import lazy_dataclass
 from smbquic.client.first_messages import compile_steps
 from smbquic.client.late_imports import import_client
 from smbquic.wire import message
@@ -30,13 +31,15 @@ import_client("quic")
 for _ in compile_steps():
     pass
 compiled = []
-compile = message.compile_methods
 
-def compile_and_note(layout):
-    compiled.append((time.monotonic(), layout.name))
-    return compile(layout)
+def noting(compile):
+    def compile_and_note(made, **options):
+        compiled.append((time.monotonic(), str(made)))
+        return compile(made, **options)
+    return compile_and_note
 
-message.compile_methods = compile_and_note
+lazy_dataclass._compile_init = noting(lazy_dataclass._compile_init)
+message.compile_methods = noting(message.compile_methods)
 
 async def connected():
     async with smbquic.connect({url!r}, ca=os.environ["SMBQUIC_CA"]) as share:
