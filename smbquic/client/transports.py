@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from smbquic.client.late_imports import pass_turns
 from smbquic.client.url import PORTS, SmbUrl, TransportName
-from smbquic.errors import ConnectError, HandshakeError, TransportError
+from smbquic.errors import ConnectError, HandshakeError, PkiError, TransportError
 from smbquic.options.client import TIMEOUT, ResolverOptions, TransportOptions, TrustOptions
 from smbquic.options.model import values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
@@ -186,8 +186,14 @@ def _tls_and_loader(options: TrustOptions) -> tuple[ClientTls, Callable[[], "Tru
         from smbquic.pki.subject import Purpose
         from smbquic.pki.verification import Trust, verify
 
-        # The system has many authorities: they are read only when there is a chain to verify.
-        verify(chain, Purpose.SERVER, load() or Trust.system(), name=name)
+        try:
+            # The system has many authorities: they are read only when there is a chain to verify.
+            trust = load() or Trust.system()
+        except PkiError as error:
+            # The server answered before `load` was called, which will raise the same for the user.
+            # The server is not told what the files of a client are called.
+            raise HandshakeError("the client cannot read its authorities", "unknown-ca") from error
+        verify(chain, Purpose.SERVER, trust, name=name)
 
     return replace(shown, ca=ca, verify=verify_server), load
 

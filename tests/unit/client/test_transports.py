@@ -266,6 +266,29 @@ async def test_a_ca_that_is_none_is_said_although_the_server_was_asked(
     assert ("ca.pem" in end) == connected
 
 
+async def test_a_ca_that_is_none_is_said_although_the_server_has_answered(
+    tmp_path: Path, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals: list[HandshakeError] = []
+
+    async def connect(*_: object, trust: ClientTls, **__: object) -> None:
+        assert trust.verify is not None
+        try:
+            trust.verify(chain_of(pki.server.certificate), "localhost")
+        except HandshakeError as error:
+            refusals.append(error)
+            raise
+
+    monkeypatch.setattr(quic, "connect", connect)
+    url, options = SmbUrl.parse("smb+quic://h"), TransportOptions(ca=tmp_path / "none.pem")
+    with pytest.raises(PkiError, match=r"none\.pem"):
+        await transport_connector(url, options, load_late=True)()
+    # The server is told no more than this.
+    assert [(str(each), each.reason) for each in refusals] == [
+        ("the client cannot read its authorities", "unknown-ca")
+    ]
+
+
 async def test_what_no_engine_can_do_is_said_before_anything_is_sent() -> None:
     connect = transport_connector(
         SmbUrl.parse("smb+quic://nowhere.invalid"), TransportOptions(engine="qh3", congestion="bbr")
