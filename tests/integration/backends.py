@@ -41,6 +41,7 @@ class SimulatedBackend:
     received: list[bytes] = field(default_factory=list)
     prefixes: list[bytes] = field(default_factory=list)
     ended: int = 0
+    _killed: bool = False
     _server: asyncio.Server | None = None
     _port: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -51,6 +52,7 @@ class SimulatedBackend:
         return f"tcp://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
+        self._killed = False
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
@@ -62,6 +64,7 @@ class SimulatedBackend:
     async def kill(self) -> None:
         """As a process that is killed: the port refuses, and every connection is reset."""
         assert self._server is not None
+        self._killed = True
         self._server.close()
         if not self._writers:
             self._idle.set()
@@ -71,6 +74,9 @@ class SimulatedBackend:
         await self._idle.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._killed:  # accepted just before
+            writer.transport.abort()
+            return
         self._writers.add(writer)
         self._idle.clear()
         try:
