@@ -1,5 +1,7 @@
 //! One QUIC connection with one stream, as Python sees it.
 
+#[cfg(target_os = "linux")]
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use quinn_proto::{Endpoint, EndpointConfig, VarInt};
 use crate::addresses;
 use crate::callbacks::Callbacks;
 use crate::config::{ClientConfig, Settings};
+#[cfg(target_os = "linux")]
+use crate::datagrams::Arrived;
 use crate::framer::Piece;
 use crate::ids::{IdSource, NoTokens, ResetTokens};
 use crate::peer::{Judge, Peer};
@@ -34,10 +38,22 @@ type Security = (String, String, String, bool, Vec<Py<PyBytes>>, String);
 /// Pieces of the stream, and how many bytes were read for them.
 type Read = (Vec<PyObject>, usize);
 
+/// What a reader gives to a connection without Python.
+#[cfg(target_os = "linux")]
+#[derive(Default)]
+struct Direct {
+    /// Where it comes from, and the address of this end that it is for if the socket has several.
+    path: Option<(SocketAddr, Option<IpAddr>)>,
+    /// Bytes that were given since `take`, and how many datagrams.
+    arrived: (usize, usize),
+}
+
 /// One QUIC connection.
 #[pyclass]
 pub struct Connection {
     pub state: Option<State>,
+    #[cfg(target_os = "linux")]
+    direct: Direct,
     /// The settings of a client that has not begun.
     client: Option<quinn_proto::ClientConfig>,
     /// The first time that Python has told, here and there: both clocks count the same seconds.
@@ -66,7 +82,30 @@ impl Connection {
     }
 
     fn make(state: State) -> Self {
-        Self { state: Some(state), client: None, base: None }
+        Self {
+            state: Some(state),
+            #[cfg(target_os = "linux")]
+            direct: Direct::default(),
+            client: None,
+            base: None,
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Connection {
+    /// Whether datagrams with these addresses need nothing of Python.
+    pub fn expects(&self, remote: SocketAddr, own: Option<IpAddr>) -> bool {
+        self.direct.path == Some((remote, own))
+    }
+
+    /// Process datagrams that a reader has for it; Python takes what comes of them with `take`.
+    pub fn give(&mut self, python: Python<'_>, arrived: Arrived, now: f64) -> PyResult<()> {
+        let now = self.instant(now);
+        let Arrived { data, size, remote, ecn, .. } = arrived;
+        self.direct.arrived.0 += data.len();
+        self.direct.arrived.1 += data.len().div_ceil(size);
+        self.run(python, |state| state.receive(data, size, remote, ecn, now))
     }
 }
 
@@ -271,6 +310,29 @@ impl Connection {
         let ((pieces, count), changed) =
             self.run(python, |state| (state.read(room, largest), state.changed()))?;
         Ok(((objects(python, &pieces)?, count), changed))
+    }
+
+    /// Expect datagrams of the address with a number, which were sent to `own` if that matters.
+    ///
+    /// A reader gives them to the connection, and all others to Python.
+    #[cfg(target_os = "linux")]
+    #[pyo3(signature = (address, own))]
+    fn expect(&mut self, address: usize, own: Option<IpAddr>) {
+        let remote = self.state.as_mut().and_then(|state| state.addresses.received_from(address));
+        self.direct.path = remote.map(|remote| (remote, own));
+    }
+
+    /// Return what `receive` returns, for the datagrams that a reader has given to it; and their
+    /// bytes, and how many they were.
+    #[cfg(target_os = "linux")]
+    fn take(
+        &mut self,
+        python: Python<'_>,
+        room: usize,
+        largest: usize,
+    ) -> PyResult<(Read, bool, (usize, usize))> {
+        let (read, changed) = self.read(python, room, largest)?;
+        Ok((read, changed, std::mem::take(&mut self.direct.arrived)))
     }
 
     /// Bytes of a message that were read and of which the rest is awaited.

@@ -3,24 +3,14 @@
 //! The lock is held for moments only, and nobody who has it waits for the interpreter lock. So
 //! Python may take it at any time.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use quinn_proto::VarInt;
 
+use crate::datagrams::Arrived;
 use crate::framer::Piece;
 use crate::state::{CloseReason, State, Statistics};
-
-/// Datagrams of `size` bytes, of which the last may be shorter, from one address.
-pub struct Arrived {
-    pub data: BytesMut,
-    pub size: usize,
-    pub remote: SocketAddr,
-    /// The address of this end, where the socket has several.
-    pub local: Option<IpAddr>,
-    pub ecn: u8,
-}
 
 /// What Python wants of the thread.
 #[derive(Default)]

@@ -10,12 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use quinn_udp::RecvMeta;
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::datagrams::Arrived;
 use crate::descriptors::Wake;
-use crate::exchange::{Arrived, Orders, Received, Report, Shared};
+use crate::exchange::{Orders, Received, Report, Shared};
 use crate::framer::PREFIX_SIZE;
 use crate::io_threads::{Hub, Socket, Task, lock};
 use crate::state::{Datagrams, MAX_BURST, MAX_SEGMENTED, State};
@@ -243,13 +243,7 @@ impl IoThread {
             let data = &data[..meta.len];
             let parts = lock(&hub.table).parts(data, meta.stride);
             for (range, owner) in parts {
-                let arrived = Arrived {
-                    data: BytesMut::from(&data[range]),
-                    size: meta.stride.max(1),
-                    remote: meta.addr,
-                    local: meta.dst_ip.filter(|_| hub.own_address),
-                    ecn: meta.ecn.map_or(0, |ecn| ecn as u8),
-                };
+                let arrived = Arrived::new(&data[range], meta, hub.own_address);
                 match owner {
                     None => hub.tell_unclaimed(arrived),
                     Some(owner) if owner.thread == self.index => {

@@ -5,7 +5,7 @@
 //! make us keep. Each thread sends on the same socket.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -16,8 +16,9 @@ use pyo3::types::PyBytes;
 use quinn_udp::{EcnCodepoint, Transmit, UdpSocketState};
 
 use crate::connection::Connection;
+use crate::datagrams::{Arrived, Unclaimed};
 use crate::descriptors::{Channel, Wake};
-use crate::exchange::{Arrived, Exchange, Report, Shared};
+use crate::exchange::{Exchange, Report, Shared};
 use crate::io_thread::{Adopted, IoThread};
 use crate::state::Datagrams;
 use crate::table::{Owner, Table};
@@ -28,9 +29,6 @@ use crate::threaded::ThreadedConnection;
 const MOST_WAITING: usize = 4 << 20;
 /// What each batch counts besides its bytes.
 const OVERHEAD: usize = 256;
-
-/// Datagrams for Python: bytes, size, host, port, scope, address of this end, ECN bits.
-type Unclaimed = (Py<PyBytes>, usize, String, u16, u32, Py<PyBytes>, u8);
 
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -267,28 +265,12 @@ impl IoThreads {
             }
             (unclaimed, ready)
         };
-        let bytes = |content: &[u8]| PyBytes::new_bound(python, content).unbind();
-        let unclaimed = unclaimed
-            .into_iter()
-            .map(|each| {
-                let scope = match each.remote {
-                    SocketAddr::V6(address) => address.scope_id(),
-                    SocketAddr::V4(_) => 0,
-                };
-                let own = match each.local {
-                    Some(IpAddr::V4(ip)) => bytes(&ip.octets()),
-                    Some(IpAddr::V6(ip)) => bytes(&ip.octets()),
-                    None => bytes(b""),
-                };
-                let (host, port) = (each.remote.ip().to_string(), each.remote.port());
-                (bytes(&each.data), each.size, host, port, scope, own, each.ecn)
-            })
-            .collect();
+        let unclaimed = unclaimed.iter().map(|each| each.for_python(python)).collect();
         let ready = ready
             .iter()
             .map(|shared| {
                 shared.exchange().listen();
-                bytes(&shared.id)
+                PyBytes::new_bound(python, &shared.id).unbind()
             })
             .collect();
         (unclaimed, ready)
@@ -357,6 +339,8 @@ impl Drop for IoThreads {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn arrived(size: usize) -> Arrived {

@@ -4,14 +4,17 @@
 //! the time go in, datagrams and the bytes of stream 0 come out; Python has the sockets and the
 //! policy. Only public interfaces of both libraries are used.
 //!
-//! On Linux, threads of its own may have the socket and the connections of a listener once their
-//! handshakes are complete (`io_threads`); all other datagrams go to Python.
+//! On Linux, the datagrams of connections whose handshakes are complete go to them without Python,
+//! in its event loop (`reader`); or threads of its own have the socket and the connections of a
+//! listener from then on (`io_threads`). All other datagrams go to Python.
 
 mod addresses;
 mod callbacks;
 mod client_hello;
 mod config;
 mod connection;
+#[cfg(target_os = "linux")]
+mod datagrams;
 #[cfg(target_os = "linux")]
 mod descriptors;
 #[cfg(target_os = "linux")]
@@ -25,6 +28,8 @@ mod io_thread;
 mod io_threads;
 mod parameters;
 mod peer;
+#[cfg(target_os = "linux")]
+mod reader;
 mod send_queue;
 mod session;
 mod slow_start;
@@ -49,6 +54,7 @@ fn smbquic_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     {
         module.add_class::<descriptors::Channel>()?;
         module.add_class::<io_threads::IoThreads>()?;
+        module.add_class::<reader::DatagramReader>()?;
         module.add_class::<threaded::ThreadedConnection>()?;
     }
     Ok(())

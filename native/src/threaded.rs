@@ -13,7 +13,8 @@ use quinn_proto::VarInt;
 
 use crate::addresses::Addresses;
 use crate::connection::{frozen, objects, socket_address};
-use crate::exchange::{Arrived, Shared};
+use crate::datagrams::Arrived;
+use crate::exchange::Shared;
 use crate::io_threads::{Hub, Task, lock};
 use crate::peer::Peer;
 use crate::state::{CloseReason, Statistics};

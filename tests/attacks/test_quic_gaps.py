@@ -45,8 +45,8 @@ def server(
     backend: RecordingBackend = request.getfixturevalue("backend")
     config = tmp_path / "gateway.toml"
     config.write_text(ONE_CHECK)
-    options += ("--config", str(config))
-    with running_gateway(tmp_path, pki, tmp_path, [backend.port], *options) as gateway:
+    options_of_gateway = (*options, "--config", str(config))
+    with running_gateway(tmp_path, pki, tmp_path, [backend.port], *options_of_gateway) as gateway:
         yield gateway
     record = backend.end()
     assert record.faults == []

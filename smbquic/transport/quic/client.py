@@ -12,8 +12,9 @@ from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.connection import QuicConnection
 from smbquic.transport.quic.engine import EngineChoice
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.packet import CONNECTION_ID_SIZE
 from smbquic.transport.quic.plugin import MakeEngine
-from smbquic.transport.quic.registry import client_engine
+from smbquic.transport.quic.registry import client_engine, socket_reader
 from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tls import ClientTls
@@ -90,6 +91,9 @@ class _ConnectionAttempt:
         )
         sizes = options.sizes_to(address.socket_address, self._endpoint.largest_payload)
         engine = make_engine(sizes, self)
+        read_for = socket_reader(choice, self._endpoint, self._router, CONNECTION_ID_SIZE)
+        if read_for is not None:
+            read_for(engine)
         self._max_message_size = max_message_size
         self._connection = QuicConnection(
             engine,

@@ -11,7 +11,7 @@ from typing import Protocol
 from smbquic.lazy_dataclass import dataclass
 from smbquic.transport.base import ClientHello, PathStatistics
 from smbquic.transport.quic.connection_ids import ConnectionIdSource
-from smbquic.transport.quic.udp import Batch, Path, SocketReader
+from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
 NO_ERROR = 0x0
@@ -111,7 +111,7 @@ class Acceptance:
     one that the client was given in a Retry packet, if it got one. `first_datagram` is the size of
     the client's first datagram, in bytes. `connection_ids` makes all IDs that the client is given,
     and `reset_token` the tokens of stateless resets. A `restricted` peer may send little until it
-    is authenticated. `reader` are the I/O threads that read the socket, if there are any.
+    is authenticated.
     """
 
     original_id: bytes
@@ -120,7 +120,6 @@ class Acceptance:
     connection_ids: ConnectionIdSource = field(default_factory=ConnectionIdSource)
     reset_token: ResetToken | None = None
     restricted: bool = False
-    reader: SocketReader | None = None
 
 
 class Engine(Protocol):

@@ -121,8 +121,14 @@ class QuicListener:
             versions=lambda datagram: self._engines.versions(datagram),
             id_size=self._id_source.size,
         )
-        self._reader = socket_reader(self.engine, options, self._router, self._id_source.size)
-        self._endpoint = UdpEndpoint(self._router, local=address, reader=self._reader)
+        self._endpoint = UdpEndpoint(self._router, local=address)
+        try:
+            self._read_for = socket_reader(
+                self.engine, self._endpoint, self._router, self._id_source.size, options.io_threads
+            )
+        except OSError:
+            self._endpoint.close()
+            raise
         self._routes = Routes(self._endpoint.local)
         self.url = url("quic", endpoint(self._endpoint.local))
         self._resets = self._stateless_resets()
@@ -280,10 +286,11 @@ class QuicListener:
             connection_ids=self._id_source,
             reset_token=self._resets.token,
             restricted=self._limiter is not None,
-            reader=self._reader,
         )
         sizes = self._options.sizes_to(path[0], self._routes.largest_payload)
         engine = make_engine(sizes, ids, acceptance)
+        if self._read_for is not None:
+            self._read_for(engine)
         connection = QuicConnection(
             engine,
             self._endpoint,

@@ -15,7 +15,7 @@ from smbquic.transport.quic.engine import (
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
-from smbquic.transport.quic.udp import SocketReader, ThreadReceiver
+from smbquic.transport.quic.udp import DirectReceiver, UdpEndpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +101,13 @@ MakeClient = Callable[[ClientTls, str, QuicOptions, Verify | None, Resumption | 
 """Prepares a client for a server name. Raises `OSError` and `HandshakeError` for its files."""
 MakeServer = Callable[[ServerTls | CertificatesByName, QuicOptions], MakeEngine]
 """Prepares a server. Raises `OSError` and `HandshakeError` for its files."""
-MakeReader = Callable[[ThreadReceiver, int, int], SocketReader]
-"""Makes the I/O threads of a listener, which has connection IDs of a size, for a receiver."""
+ReadFor = Callable[[Engine], None]
+"""Has the library read the socket for an engine, once it can and it is worth it; other engines get
+their datagrams from the endpoint."""
+MakeReader = Callable[[UdpEndpoint, DirectReceiver, int, int], ReadFor]
+"""Prepares reading the socket of an endpoint by a number of I/O threads, or in the event loop, with
+connection IDs of a size. The receiver gets what is for no connection. Raises `OSError` if there can
+be no threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class EnginePlugin:
     """An engine, whose library may be missing; `module` is the name by which that is imported.
 
     `client`, `server` and `reader` import it when they are called, and not before. There is a
-    `reader` where it has I/O threads.
+    `reader` where it can read a socket by itself.
     """
 
     name: str

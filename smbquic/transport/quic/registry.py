@@ -17,11 +17,11 @@ from smbquic.transport.quic.engine import EngineChoice, Verify
 from smbquic.transport.quic.native.plugin import NATIVE
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import VERSION_1, VERSION_2, VERSIONS, source_id
-from smbquic.transport.quic.plugin import EnginePlugin, MakeEngine, Requirements
+from smbquic.transport.quic.plugin import EnginePlugin, MakeEngine, ReadFor, Requirements
 from smbquic.transport.quic.qh3.plugin import QH3
 from smbquic.transport.quic.tickets import Key, Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
-from smbquic.transport.quic.udp import SocketReader, ThreadReceiver
+from smbquic.transport.quic.udp import DirectReceiver, UdpEndpoint
 
 ENGINES: tuple[EnginePlugin, ...] = (NATIVE, QH3, AIOQUIC)
 """All engines, the fastest first."""
@@ -151,11 +151,18 @@ def server_engines(identity: ServerTls | CertificatesByName, options: QuicOption
 
 
 def socket_reader(
-    choice: EngineChoice, options: QuicOptions, receiver: ThreadReceiver, id_size: int
-) -> SocketReader | None:
-    """Return the I/O threads of a listener with connection IDs of a size; None without threads."""
-    make, count = _plugin(choice).reader, options.io_threads
-    return make(receiver, count, id_size) if make is not None and count else None
+    choice: EngineChoice,
+    endpoint: UdpEndpoint,
+    receiver: DirectReceiver,
+    id_size: int,
+    threads: int = 0,
+) -> ReadFor | None:
+    """Return what has an engine's library read the socket of an endpoint, if it can.
+
+    Connection IDs have `id_size` bytes. Raises `OSError` if there can be no I/O `threads`.
+    """
+    make = _plugin(choice).reader
+    return make(endpoint, receiver, threads, id_size) if make is not None else None
 
 
 def _able_plugin(needed: Requirements) -> tuple[EnginePlugin, tuple[str, ...]] | None:

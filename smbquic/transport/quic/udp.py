@@ -98,21 +98,24 @@ class UdpReceiver(Protocol):
         """Act on an error that the network reports, such as a refused port."""
 
 
-class ThreadReceiver(UdpReceiver, Protocol):
-    """A receiver of the datagrams that I/O threads pass on, and of what they have received."""
+class DirectReceiver(UdpReceiver, Protocol):
+    """A receiver for a `SocketReader`, which gives the datagrams of some connections to them."""
 
     def data_received(self, connection_id: bytes) -> None:
-        """Act on what a thread has received for the connection with this ID."""
+        """Act on what the connection with this ID was given."""
 
 
 class SocketReader(Protocol):
-    """Reads the datagrams of a socket on threads, and calls a receiver in the event loop."""
+    """Reads the datagrams of a socket in place of its endpoint; calls a receiver in the event loop.
+
+    It may do so on threads of its own.
+    """
 
     def start(self, sock: socket.socket) -> None:
         """Begin. Raises `OSError` if it cannot."""
 
     def close(self) -> None:
-        """End the threads, once they have done what they were told to do."""
+        """Read this socket no more; threads end once they have done what they were told to do."""
 
 
 def _most_segments(size: int) -> int:
@@ -125,8 +128,7 @@ class UdpEndpoint:
 
     `local` is an address to bind a socket to, or a socket that `bind` has bound, which belongs to
     this object then. With `remote` the socket is connected: it receives from that address only, and
-    a refused port is reported. A `reader` reads it instead of the event loop. Raises `OSError` if
-    the address cannot be used.
+    a refused port is reported. Raises `OSError` if the address cannot be used.
     """
 
     def __init__(
@@ -135,10 +137,9 @@ class UdpEndpoint:
         *,
         local: Address | socket.socket | None = None,
         remote: Address | None = None,
-        reader: SocketReader | None = None,
     ) -> None:
         self._receiver = receiver
-        self._reader = reader
+        self._reader: SocketReader | None = None
         self._loop = asyncio.get_running_loop()
         self._remote = remote
         self.blocked = False
@@ -164,6 +165,17 @@ class UdpEndpoint:
         That is the one that the socket is connected to.
         """
         return payload_to_peer(self._socket, remote)
+
+    def read_by(self, reader: SocketReader) -> None:
+        """Have a reader read the socket from now on. Raises `OSError` if it cannot."""
+        descriptor = self._socket.fileno()
+        self._loop.remove_reader(descriptor)
+        try:
+            reader.start(self._socket)
+        except OSError:
+            self._loop.add_reader(descriptor, self._readable)
+            raise
+        self._reader = reader
 
     def when_writable(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the kernel takes datagrams again."""

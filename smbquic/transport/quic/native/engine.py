@@ -3,14 +3,17 @@
 Each connection has an endpoint of the library for itself, so that a failure ends no other one. The
 library has packets, streams, loss recovery and TLS; here are its windows, addresses and the end.
 
-With I/O threads, one of them takes the connection over once the client has logged on
-(`io_threads.py`). Then it receives, sends and has the timers.
+Once the client has logged on, the library receives the datagrams of a connection by itself, in the
+event loop (`reader.py`). With I/O threads, one of them takes the connection over (`io_threads.py`):
+it receives, sends and has the timers.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from smbquic_native import ClientConfig, Connection, Settings, Ticket
@@ -30,6 +33,7 @@ from smbquic.transport.quic.engine import (
 from smbquic.transport.quic.native.answers import Answers, Choose
 from smbquic.transport.quic.native.status import NativeStatus
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.packet_info import own_address
 from smbquic.transport.quic.receive_estimate import ReceiveEstimate
 from smbquic.transport.quic.tickets import LONGEST, Resumption
 from smbquic.transport.quic.udp import Batch, Path, SegmentBatch
@@ -39,8 +43,14 @@ if TYPE_CHECKING:
     # Only on Linux.
     from smbquic_native import ThreadedConnection
 
+    from smbquic.transport.quic.native.io_threads import NativeIoThreads
+    from smbquic.transport.quic.native.reader import NativeReader
+
 Datagrams = tuple[bytes | bytearray, int, int, int]
 """Datagrams of the library: their bytes, the size of each, the number of the address, ECN bits."""
+DIRECT_AFTER = 32
+"""Batches of datagrams after which the library receives by itself: it needs another descriptor of
+the socket for that, which is not worth it for a connection that is soon over."""
 CLOSED_FOR = 3.0
 """Seconds for which a handshake that failed with its first packet answers no other one."""
 
@@ -86,7 +96,6 @@ class NativeEngine(NativeStatus):
         acceptance: Acceptance | None = None,
     ) -> None:
         self.security: Security | None = None
-        self.close_reason: CloseReason | None = None
         self.finished = False
         # What the library has counts as sent up to the congestion window.
         self.unsent = 0
@@ -96,7 +105,11 @@ class NativeEngine(NativeStatus):
         self.capacity = options.window * 3 // 4
         self._side = side
         restricted = acceptance is not None and acceptance.restricted
-        self._reader = acceptance.reader if acceptance is not None else None
+        self.io_threads: NativeIoThreads | None = None
+        self.reader: Callable[[], NativeReader] | None = None
+        # Batches until the library reads by itself, and its number for the connection then.
+        self._until_direct = 0
+        self._direct: int | None = None
         # Bytes that may be read before they are released.
         self._limit = UNAUTHENTICATED_WINDOW // 2 if restricted else self.capacity
         answers = Answers(
@@ -158,6 +171,12 @@ class NativeEngine(NativeStatus):
         if path != self._path:
             self._number = self._number_of(path)
             self._path = path
+            if self._direct is not None:
+                self._expect(path)
+        elif self._until_direct:
+            self._until_direct -= 1
+            if not self._until_direct:
+                self._become_direct(path)
         limit = self._limit
         # For the library, what is read is fetched, so that the window moves.
         room = max(0, limit - self._unread)
@@ -193,8 +212,26 @@ class NativeEngine(NativeStatus):
         """See `Engine`."""
         if not isinstance(self._quic, Connection):
             self._take_from(self._quic)
+        elif self._direct is not None:
+            self._take_direct(self._quic)
         pieces, self._pieces = self._pieces, []
         return pieces
+
+    def _take_direct(self, quic: Connection) -> None:
+        """Take what comes of the datagrams that the library has received by itself."""
+        limit = self._limit
+        room = max(0, limit - self._unread)
+        try:
+            (pieces, count), changed, (size, datagrams) = quic.take(room, limit - PREFIX_SIZE)
+        except RuntimeError:
+            self._fail()
+            return
+        if datagrams:
+            self._estimate.arrived(size, datagrams)
+        if count:
+            self._keep(pieces, count)
+        if changed or self._answers.tickets:
+            self._take_changes()
 
     def _take_from(self, thread: ThreadedConnection) -> None:
         """Take what an I/O thread has received."""
@@ -328,6 +365,9 @@ class NativeEngine(NativeStatus):
         """See `Engine`."""
         self._abandoned = True
         self._pieces.clear()
+        if self._direct is not None and self.reader is not None:
+            self.reader().forget(self._direct)
+            self._direct = None
         self._quic.free()
 
     def _fail(self) -> None:
@@ -360,20 +400,38 @@ class NativeEngine(NativeStatus):
             self._adopt(self._quic)
 
     def _adopt(self, quic: Connection) -> None:
-        """Let an I/O thread take the connection over, if there are any."""
-        if self._reader is None or self._path is None or self.close_reason is not None:
+        """Let an I/O thread take the connection over, or soon have the library read for it."""
+        threads, path = self.io_threads, self._path
+        if path is None or self.close_reason is not None:
             return
-        from smbquic.transport.quic.native.io_threads import NativeIoThreads, ThreadedIds
+        if threads is None:
+            self._until_direct = DIRECT_AFTER if self.reader is not None else 0
+            return
+        self._quic = threads.adopt(
+            quic, path, self._answers.known_ids, capacity=self.capacity, unread=self._unread
+        )
+        self._answers.ids = threads.ids(self._answers.ids, self._quic, lambda: self._abandoned)
 
-        if isinstance(self._reader, NativeIoThreads):
-            self._quic = self._reader.adopt(
-                quic,
-                self._path,
-                self._answers.known_ids,
-                capacity=self.capacity,
-                unread=self._unread,
-            )
-            self._answers.ids = ThreadedIds(self._answers.ids, self._quic, lambda: self._abandoned)
+    def _become_direct(self, path: Path) -> None:
+        """Have the library receive by itself."""
+        assert self.reader is not None, "there is nothing that reads"
+        assert isinstance(self._quic, Connection), "there is no thread"
+        if self.close_reason is not None:
+            return
+        reader = self.reader()
+        try:
+            self._direct = reader.adopt(self._quic, self._answers.known_ids)
+        except OSError as error:
+            logger.info("the library cannot read the socket: %s", error)
+            return
+        self._answers.ids = reader.ids(self._answers.ids, self._direct)
+        self._expect(path)
+
+    def _expect(self, path: Path) -> None:
+        """Have the library receive what comes from the same addresses as the last datagram."""
+        assert isinstance(self._quic, Connection), "there is no thread"
+        own = own_address(path[1])
+        self._quic.expect(self._number, str(ip_address(own)) if own else None)
 
     def _keep_tickets(self) -> None:
         tickets, self._answers.tickets = self._answers.tickets, []

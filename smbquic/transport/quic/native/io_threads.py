@@ -12,18 +12,20 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from time import monotonic
 
-from smbquic_native import Channel, Connection, IoThreads, ThreadedConnection
+from smbquic_native import Connection, IoThreads, ThreadedConnection
 
-from smbquic.transport.addresses import SocketAddress, is_wildcard
-from smbquic.transport.quic.engine import SEND_LIMIT, ConnectionIds
-from smbquic.transport.quic.packet_info import own_address, source_of
-from smbquic.transport.quic.udp import READS_PER_WAKE_UP, Path, ThreadReceiver
+from smbquic.transport.addresses import is_wildcard
+from smbquic.transport.quic.engine import SEND_LIMIT, ConnectionIds, Engine
+from smbquic.transport.quic.native.engine import NativeEngine
+from smbquic.transport.quic.native.received import channel_with, pass_on
+from smbquic.transport.quic.packet_info import own_address
+from smbquic.transport.quic.udp import READS_PER_WAKE_UP, DirectReceiver, Path
 
 
 class NativeIoThreads:
     """A `SocketReader` with `count` threads, for connection IDs of `id_size` bytes."""
 
-    def __init__(self, receiver: ThreadReceiver, count: int, id_size: int) -> None:
+    def __init__(self, receiver: DirectReceiver, count: int, id_size: int) -> None:
         self._receiver = receiver
         self._count = count
         self._id_size = id_size
@@ -33,12 +35,8 @@ class NativeIoThreads:
 
     def start(self, sock: socket.socket) -> None:
         """See `SocketReader`."""
-        channel, descriptor = Channel.open()
-        # The kernel makes a descriptor for the library, which has no way to take over a number.
-        with socket.socket(fileno=descriptor) as sender:
-            socket.send_fds(sender, [b"\0"], [sock.fileno()])
         self._threads = IoThreads(
-            channel,
+            channel_with(sock),
             count=self._count,
             id_size=self._id_size,
             own_address=is_wildcard(sock.getsockname()),
@@ -52,6 +50,11 @@ class NativeIoThreads:
         self._loop.remove_reader(self._wake_up)
         os.close(self._wake_up)
         self._threads.stop()
+
+    def read_for(self, engine: Engine) -> None:
+        """Have a thread take over the connection of an engine, once its client has logged on."""
+        if isinstance(engine, NativeEngine):
+            engine.io_threads = self
 
     def adopt(
         self,
@@ -77,36 +80,20 @@ class NativeIoThreads:
             own=str(ip_address(own)) if own else None,
         )
 
+    def ids(
+        self, ids: ConnectionIds, connection: ThreadedConnection, is_over: Callable[[], bool]
+    ) -> "ThreadedIds":
+        """Return what reports the connection IDs of a connection to its thread, and to `ids`."""
+        return ThreadedIds(ids, connection, is_over)
+
     def _woken(self) -> None:
         now = monotonic()
         receiver = self._receiver
         batches, ready = self._threads.take(READS_PER_WAKE_UP)
-        for data, size, host, port, interface, own, ecn in batches:
-            path = (_address(host, port, interface), source_of(own, interface) if own else b"")
-            if size >= len(data):
-                receiver.datagram_received(data, path, now, ecn)
-            else:
-                receiver.segments_received(data, size, path, now, ecn)
+        pass_on(batches, receiver, now)
         for connection_id in ready:
             receiver.data_received(connection_id)
         receiver.batch_received(now)
-
-
-def _address(host: str, port: int, interface: int) -> SocketAddress:
-    """Return an address as the module `socket` has it."""
-    if ":" not in host:
-        return host, port
-    if interface:
-        host = f"{host}%{_interface_name(interface)}"
-    return host, port, 0, interface
-
-
-def _interface_name(number: int) -> str:
-    try:
-        return socket.if_indextoname(number)
-    except OSError:
-        # It is gone since the datagram came. `getnameinfo` gives the number then, too.
-        return str(number)
 
 
 class ThreadedIds:

@@ -1,12 +1,18 @@
 """The engine plug-in for smbquic_native, an optional extension in Rust: it is the fastest."""
 
-from smbquic.transport.quic.engine import Verify
+from functools import cache
+from typing import TYPE_CHECKING
+
+from smbquic.transport.quic.engine import Engine, Verify
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine
+from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine, ReadFor
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
-from smbquic.transport.quic.udp import SocketReader, ThreadReceiver
+from smbquic.transport.quic.udp import DirectReceiver, UdpEndpoint
 from smbquic.transport.socket_options import LINUX
+
+if TYPE_CHECKING:
+    from smbquic.transport.quic.native.reader import NativeReader
 
 
 def _client(
@@ -27,10 +33,28 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
     return server(identity, options)
 
 
-def _reader(receiver: ThreadReceiver, count: int, id_size: int) -> SocketReader:
-    from smbquic.transport.quic.native.io_threads import NativeIoThreads
+def _reader(endpoint: UdpEndpoint, receiver: DirectReceiver, threads: int, id_size: int) -> ReadFor:
+    if threads:
+        from smbquic.transport.quic.native.io_threads import NativeIoThreads
 
-    return NativeIoThreads(receiver, count, id_size)
+        io_threads = NativeIoThreads(receiver, threads, id_size)
+        endpoint.read_by(io_threads)
+        return io_threads.read_for
+
+    @cache
+    def reader() -> "NativeReader":
+        # Imported when the first connection needs it: no client waits for it then.
+        from smbquic.transport.quic.native.reader import NativeReader
+
+        return NativeReader(endpoint, receiver, id_size)
+
+    def read_for(engine: Engine) -> None:
+        from smbquic.transport.quic.native.engine import NativeEngine
+
+        if isinstance(engine, NativeEngine):
+            engine.reader = reader
+
+    return read_for
 
 
 NATIVE = EnginePlugin(
@@ -51,5 +75,5 @@ NATIVE = EnginePlugin(
     ),
     _client,
     _server,
-    _reader,
+    _reader if LINUX else None,
 )

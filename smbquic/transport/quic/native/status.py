@@ -39,6 +39,7 @@ class NativeStatus:
         self._estimate = estimate
         self._closed_until: float | None = None
         self._abandoned = False
+        self.close_reason: CloseReason | None = None
 
     @property
     def client_hello(self) -> ClientHello:
@@ -59,7 +60,11 @@ class NativeStatus:
     @property
     def terminated(self) -> bool:
         """See `Engine`."""
-        return self._abandoned or (self._closed_until is None and self._quic.terminated)
+        if self._abandoned:
+            return True
+        # Mostly it is open, which is known without asking the library.
+        ended = self.close_reason is not None and self._closed_until is None
+        return ended and self._quic.terminated
 
     @property
     def held(self) -> int:

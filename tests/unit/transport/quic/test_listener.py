@@ -1,6 +1,7 @@
 """Which clients a listener accepts, on a socket and with engines that the test plays itself."""
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from smbquic.transport.quic.listener import QuicListener, listen_on
 from smbquic.transport.quic.listener_keys import ListenerKeys
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import VERSION_1, VERSION_2
+from smbquic.transport.quic.plugin import ReadFor
 from smbquic.transport.quic.registry import ClientKind, ServerEngines
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.stateless_reset import StatelessResets, is_reset
@@ -155,8 +157,9 @@ class Listening:
         certificate: ServerTls | CertificatesByName = CERTIFICATE,
         options: QuicOptions | None = None,
         limiter: Limiter | None = None,
+        endpoint: ListeningEndpoint | None = None,
     ) -> None:
-        self.endpoint = ListeningEndpoint()
+        self.endpoint = endpoint or ListeningEndpoint()
         self.engines: list[AcceptedEngine] = []
         self.read: list[object] = []
         self.usual = AIOQUIC
@@ -165,7 +168,6 @@ class Listening:
         self.served: list[MessageTransport] = []
         self.failed: list[tuple[str, TransportError, ClientHello]] = []
         self.refused: list[tuple[str, str]] = []
-        self.reader: object = None
         monkeypatch.setattr(listener, "UdpEndpoint", self._open)
         monkeypatch.setattr(listener, "Routes", FakeRoutes)
         monkeypatch.setattr(listener, "server_engines", self._read)
@@ -181,8 +183,7 @@ class Listening:
         self.listener.on_failed = lambda *failure: self.failed.append(failure)
         self.router: Router = vars(self.listener)["_router"]
 
-    def _open(self, router: Router, *, local: Address, reader: object) -> ListeningEndpoint:
-        self.reader = reader
+    def _open(self, router: Router, *, local: Address) -> ListeningEndpoint:
         return self.endpoint
 
     def _refused(self, reason: ListenerRefusal, client: str, count: int) -> None:
@@ -262,21 +263,34 @@ async def test_the_first_datagram_of_a_client_makes_a_connection(listen: Listen)
     assert len(listening.engines) == 1
 
 
-async def test_engines_get_the_io_threads_that_read_the_socket(
+async def test_what_reads_the_socket_serves_the_engines(
     listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader, asked = object(), list[tuple[EngineChoice, int, object, int]]()
+    served, asked = list[object](), list[tuple[object, ...]]()
 
-    def made(choice: EngineChoice, options: QuicOptions, router: object, size: int) -> object:
-        asked.append((choice, options.io_threads, router, size))
-        return reader
+    def made(*arguments: object) -> ReadFor:
+        asked.append(arguments)
+        return served.append
 
     monkeypatch.setattr(listener, "socket_reader", made)
     listening = listen(options=QuicOptions(io_threads=2))
+    assert asked == [(listening.usual, listening.endpoint, listening.router, 8, 2)]
     listening.receive(initial())
-    assert asked == [(listening.usual, 2, listening.router, 8)]
-    assert listening.reader is reader
-    assert listening.engines[0].acceptance.reader is reader
+    assert served == listening.engines
+
+
+async def test_a_socket_without_the_threads_to_read_it_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endpoint = ListeningEndpoint()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(listener, "socket_reader", fail)
+    with pytest.raises(OSError, match="too many open files"):
+        Listening(monkeypatch, endpoint=endpoint)
+    assert endpoint.closed
 
 
 @pytest.mark.parametrize("certificate", [CERTIFICATE, VERIFYING])
@@ -720,8 +734,7 @@ async def test_listening_on_every_address_with_the_options_that_are_given(
     read: list[QuicOptions] = []
     listening = listen()
 
-    def open_endpoint(router: Router, *, local: Address, reader: object) -> ListeningEndpoint:
-        assert reader is None
+    def open_endpoint(router: Router, *, local: Address) -> ListeningEndpoint:
         bound.append(local)
         return listening.endpoint
 

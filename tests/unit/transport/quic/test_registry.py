@@ -21,7 +21,13 @@ from smbquic.transport.quic.engine import (
 )
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import VERSION_1, VERSIONS
-from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine, Requirements
+from smbquic.transport.quic.plugin import (
+    EngineCapabilities,
+    EnginePlugin,
+    MakeEngine,
+    ReadFor,
+    Requirements,
+)
 from smbquic.transport.quic.registry import (
     ServerEngines,
     choose,
@@ -33,7 +39,7 @@ from smbquic.transport.quic.registry import (
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
-from smbquic.transport.quic.udp import SocketReader, ThreadReceiver
+from smbquic.transport.quic.udp import UdpEndpoint
 from smbquic.transport.socket_options import LINUX
 from tests.engines import ENGINES
 
@@ -213,12 +219,12 @@ def test_io_threads_need_the_engine_that_has_them(installed: set[str], pki: PkiD
 def test_only_threads_that_are_asked_for_are_made(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[tuple[object, int, int]] = []
-    router = Router()
+    made: list[tuple[object, ...]] = []
+    router, endpoint = Router(), cast(UdpEndpoint, object())
 
-    def make(receiver: ThreadReceiver, count: int, id_size: int) -> SocketReader:
-        made.append((receiver, count, id_size))
-        return cast(SocketReader, made)
+    def make(*arguments: object) -> ReadFor:
+        made.append(arguments)
+        return lambda engine: None
 
     engines = [
         replace(each, reader=each.reader and make) if each.name == "native" else each
@@ -226,10 +232,11 @@ def test_only_threads_that_are_asked_for_are_made(
     ]
     monkeypatch.setattr(registry, "ENGINES", tuple(engines))
     choice = EngineChoice(engine, "as asked for")
-    assert socket_reader(choice, QuicOptions(), router, 8) is None
-    reader = socket_reader(choice, QuicOptions(io_threads=3), router, 8)
-    assert made == ([(router, 3, 8)] if engine == "native" else [])
-    assert (reader is not None) == bool(made)
+    for threads in (0, 3):
+        read_for = socket_reader(choice, endpoint, router, 8, threads)
+        assert (read_for is not None) == (engine == "native")
+    expected = [(endpoint, router, 0, 8), (endpoint, router, 3, 8)]
+    assert made == (expected if engine == "native" else [])
 
 
 @pytest.mark.usefixtures("installed")

@@ -548,13 +548,16 @@ async def test_an_answer_leaves_from_where_it_was_asked(
 
 
 class FakeReader:
-    """Threads that read a socket."""
+    """Threads that read a socket, if there may be some."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fails: bool = False) -> None:
         self.sockets: list[socket.socket] = []
         self.closed = False
+        self.fails = fails
 
     def start(self, sock: socket.socket) -> None:
+        if self.fails:
+            raise OSError(errno.EMFILE, "too many open files")
         self.sockets.append(sock)
 
     def close(self) -> None:
@@ -565,7 +568,8 @@ class FakeReader:
 
 async def test_a_socket_that_threads_read_is_sent_on_and_closed_after_them() -> None:
     reader, receiver = FakeReader(), FakeReceiver()
-    server = UdpEndpoint(receiver, local=LOOPBACK, reader=reader)
+    server = UdpEndpoint(receiver, local=LOOPBACK)
+    server.read_by(reader)
     ear = FakeReceiver()
     client = UdpEndpoint(ear, remote=at(server))
     client.send([b"unread"], (server.local, b""))
@@ -576,6 +580,19 @@ async def test_a_socket_that_threads_read_is_sent_on_and_closed_after_them() -> 
     server.close()
     assert reader.closed
     assert reader.sockets[0].fileno() == -1
+
+
+async def test_a_socket_that_nobody_else_can_read_is_read_as_before() -> None:
+    receiver, ear = FakeReceiver(), FakeReceiver()
+    server = UdpEndpoint(receiver, local=LOOPBACK)
+    with pytest.raises(OSError, match="too many open files"):
+        server.read_by(FakeReader(fails=True))
+    client = UdpEndpoint(ear, remote=at(server))
+    client.send([b"read"], (server.local, b""))
+    await receiver.receives(1)
+    assert receiver.datagrams == [b"read"]
+    client.close()
+    server.close()
 
 
 async def test_elsewhere_than_on_linux_it_is_plain(

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from smbquic.transport.addresses import Address
-from smbquic.transport.quic.native import io_threads
 from smbquic.transport.quic.native.io_threads import NativeIoThreads, ThreadedIds
 from smbquic.transport.quic.packet_info import own_address
 from smbquic.transport.quic.udp import Path as NetworkPath
@@ -74,8 +73,8 @@ async def open_endpoint() -> AsyncIterator[Open]:
     def make(host: str = "127.0.0.1", count: int = 1) -> tuple[UdpEndpoint, FakeReceiver]:
         receiver = FakeReceiver()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        reader = NativeIoThreads(receiver, count, ID_SIZE)
-        endpoints.append(UdpEndpoint(receiver, local=Address(family, (host, 0)), reader=reader))
+        endpoints.append(UdpEndpoint(receiver, local=Address(family, (host, 0))))
+        endpoints[-1].read_by(NativeIoThreads(receiver, count, ID_SIZE))
         return endpoints[-1], receiver
 
     yield make
@@ -119,12 +118,6 @@ async def test_it_is_told_where_a_datagram_was_sent_to(
         endpoint.send([b"answer"], (address, source))
         sock.settimeout(20)
         assert sock.recv(100) == b"answer"
-
-
-def test_an_interface_that_is_gone_has_its_number() -> None:
-    gone = max(number for number, _ in socket.if_nameindex()) + 1000
-    assert io_threads._address("fe80::1", 445, gone) == (f"fe80::1%{gone}", 445, 0, gone)
-    assert io_threads._address("fe80::1", 445, 1) == ("fe80::1%lo", 445, 0, 1)
 
 
 async def test_the_codepoint_of_a_datagram_is_told(open_endpoint: Open) -> None:

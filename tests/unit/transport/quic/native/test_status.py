@@ -62,6 +62,9 @@ def test_the_shorter_idle_timeout_counts(announced: int, expected: float) -> Non
 
 def test_a_refused_handshake_is_no_end_until_it_is_forgotten() -> None:
     ended = status(terminated=True)
+    # The library is not even asked about a connection that nobody has ended.
+    assert not ended.terminated
+    ended.close_reason = CloseReason(0, "over")
     assert ended.terminated
     ended._closed_until = 5.0
     assert not ended.terminated

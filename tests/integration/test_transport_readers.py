@@ -1,4 +1,7 @@
-"""A server whose I/O threads have its connections: it does all that it does without."""
+"""Connections whose datagrams the library reads by itself: they do all that they do without.
+
+It reads them on I/O threads of a server, or in the event loop of either end.
+"""
 
 import asyncio
 import random
@@ -11,6 +14,7 @@ from smbquic.errors import ConnectionClosed, IdleTimeout
 from smbquic.pki import PkiDirectory
 from smbquic.transport import quic
 from smbquic.transport.quic.engine import SEND_LIMIT
+from smbquic.transport.quic.native import engine
 from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.socket_options import LINUX
 from tests.integration.handshaking import EchoServer, close
@@ -25,7 +29,14 @@ pytestmark = [
 ]
 
 MIB = 1 << 20
-THREADS = 2
+
+
+@pytest.fixture(params=[0, 2], ids=["event-loop", "threads"], autouse=True)
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The number of I/O threads; without any, the library reads from the first messages on."""
+    monkeypatch.setattr(engine, "DIRECT_AFTER", 1)
+    count: int = request.param
+    return count
 
 
 @pytest.fixture(params=["native", "aioquic-native"])
@@ -34,8 +45,8 @@ def pairing(request: pytest.FixtureRequest) -> Pairing:
 
 
 @pytest.fixture
-async def server(echo_server: EchoServer, identity: quic.ServerTls) -> EchoServer:
-    await echo_server.start(identity, options=quic.QuicOptions(io_threads=THREADS))
+async def server(echo_server: EchoServer, identity: quic.ServerTls, threads: int) -> EchoServer:
+    await echo_server.start(identity, options=quic.QuicOptions(io_threads=threads))
     return echo_server
 
 
@@ -49,19 +60,22 @@ async def echoed(client: QuicTransport, message: bytes) -> None:
     assert await asyncio.wait_for(client.receive(), 60) == message
 
 
-def is_threaded(transport: object) -> bool:
-    """Whether a thread has the connection."""
+def reads_by_itself(transport: object, threads: int) -> bool:
+    """Whether a thread has the connection, or without threads the library reads for it."""
     assert isinstance(transport, QuicTransport)
-    return type(library_of(transport)).__name__ == "ThreadedConnection"
+    if threads:
+        return type(library_of(transport)).__name__ == "ThreadedConnection"
+    return vars(engine_of(transport))["_direct"] is not None
 
 
 async def test_messages_of_all_sizes_arrive_both_ways(
-    server: EchoServer, trust: quic.ClientTls, pairing: Pairing
+    server: EchoServer, trust: quic.ClientTls, pairing: Pairing, threads: int
 ) -> None:
     client = await pairing.connect("127.0.0.1", server.port, trust=trust)
     for size in (0, 1, 100, 16 << 10, MIB, 8 * MIB):
         await echoed(client, random.Random(size).randbytes(size))
-    assert is_threaded(await server.connection())
+    assert reads_by_itself(await server.connection(), threads)
+    assert pairing.client != "native" or reads_by_itself(client, 0)
     await close(client)
 
 
@@ -157,9 +171,13 @@ async def test_the_reason_of_a_client_is_told(
 
 
 async def test_silence_ends_a_connection(
-    echo_server: EchoServer, identity: quic.ServerTls, trust: quic.ClientTls, pairing: Pairing
+    echo_server: EchoServer,
+    identity: quic.ServerTls,
+    trust: quic.ClientTls,
+    pairing: Pairing,
+    threads: int,
 ) -> None:
-    await echo_server.start(identity, options=quic.QuicOptions(io_threads=1, idle_timeout=1))
+    await echo_server.start(identity, options=quic.QuicOptions(io_threads=threads, idle_timeout=1))
     network = LossyNetwork(echo_server.port)
     client = await pairing.connect("127.0.0.1", network.port, trust=trust)
     await echoed(client, b"hello")
@@ -200,7 +218,7 @@ async def test_a_client_that_fetches_nothing_holds_the_server_back(
 
 
 async def test_a_server_that_fetches_nothing_holds_its_client_back(
-    pki: PkiDirectory, identity: quic.ServerTls, trust: quic.ClientTls, pairing: Pairing
+    identity: quic.ServerTls, trust: quic.ClientTls, pairing: Pairing, threads: int
 ) -> None:
     go_on = asyncio.Event()
     total = 0
@@ -217,7 +235,7 @@ async def test_a_server_that_fetches_nothing_holds_its_client_back(
             total += 1
 
     window = 2 * MIB
-    options = quic.QuicOptions(io_threads=1, window=window)
+    options = quic.QuicOptions(io_threads=threads, window=window)
     listener = await pairing.listen("127.0.0.1", 0, serve, certificate=identity, options=options)
     client = await pairing.connect("127.0.0.1", int(listener.url.rpartition(":")[2]), trust=trust)
     count, size = 40, MIB // 4
@@ -248,10 +266,11 @@ async def test_a_client_is_answered_from_the_address_that_it_has_asked(
     identity: quic.ServerTls,
     trust: quic.ClientTls,
     pairing: Pairing,
+    threads: int,
     host: str,
     asked: str,
 ) -> None:
-    await echo_server.start(identity, host, options=quic.QuicOptions(io_threads=1))
+    await echo_server.start(identity, host, options=quic.QuicOptions(io_threads=threads))
     client = await pairing.connect(asked, echo_server.port, trust=trust, server_name="localhost")
     await echoed(client, random.Random(3).randbytes(MIB))
     await close(client)
@@ -270,8 +289,8 @@ async def _closed(client: QuicTransport) -> None:
         await asyncio.wait_for(client.receive(), 20)
 
 
-async def test_a_client_that_logs_on_gets_a_thread(
-    pki: PkiDirectory, tmp_path: Path, pairing: Pairing
+async def test_a_client_that_logs_on_is_read_for(
+    pki: PkiDirectory, tmp_path: Path, pairing: Pairing, threads: int
 ) -> None:
     """Until then the limits for strangers hold, which are in the event loop."""
     folder = tmp_path / "root"
@@ -285,7 +304,7 @@ async def test_a_client_that_logs_on_gets_a_thread(
             certificate=pki.server.certificate,
             key=pki.server.key,
             engine="native",
-            io_threads=1,
+            io_threads=threads,
         ) as serving,
         smbquic.connect(
             f"smb+quic://alice:word@{serving.listeners[0].removeprefix('quic://')}/data",

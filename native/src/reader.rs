@@ -1,0 +1,209 @@
+//! Reads a socket in the event loop: the datagrams of known connections go to them without Python.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{ErrorKind, IoSliceMut};
+use std::sync::Mutex;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use quinn_udp::{RecvMeta, UdpSocketState};
+
+use crate::connection::Connection;
+use crate::datagrams::{Arrived, Unclaimed};
+use crate::descriptors::Channel;
+use crate::io_threads::{Socket, lock};
+use crate::table::{Owner, Table};
+
+/// Segment batches of one system call.
+const BATCHES: usize = 4;
+const LARGEST_BATCH: usize = 1 << 16;
+
+thread_local! {
+    /// Where the kernel writes to. It is empty between two calls, so that all sockets share one.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is new: datagrams for Python, the first IDs of the connections that have received something,
+/// and the number of an error that the network has reported.
+type News = (Vec<Unclaimed>, Vec<Py<PyBytes>>, Option<i32>);
+
+/// A connection with the IDs by which its peer may address it; Python knows it by the first one.
+struct Known {
+    connection: Py<Connection>,
+    first: Py<PyBytes>,
+    ids: Vec<Vec<u8>>,
+}
+
+struct Connections {
+    table: Table,
+    by_number: HashMap<u64, Known>,
+    next: u64,
+}
+
+struct Open {
+    socket: Socket,
+    /// Whether the socket has several addresses, so that answers need the one that was asked.
+    own_address: bool,
+}
+
+/// Reads one socket, or one after the other.
+#[pyclass(frozen)]
+pub struct DatagramReader {
+    open: Mutex<Option<Open>>,
+    /// Locked for moments only: a connection that processes datagrams may issue IDs.
+    connections: Mutex<Connections>,
+}
+
+/// The outcome of one system call.
+#[derive(Default)]
+struct Received {
+    all: Vec<(Arrived, Option<Owner>)>,
+    more: bool,
+    error: Option<i32>,
+}
+
+impl DatagramReader {
+    /// Receive with one system call.
+    fn batches(&self) -> Received {
+        let open = lock(&self.open);
+        let Some(Open { socket, own_address }) = open.as_ref() else {
+            return Received::default();
+        };
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.resize(BATCHES * LARGEST_BATCH, 0);
+            let mut found = [RecvMeta::default(); BATCHES];
+            let mut slices: Vec<_> =
+                buffer.chunks_mut(LARGEST_BATCH).map(IoSliceMut::new).collect();
+            let count = match socket.state.recv((&socket.udp).into(), &mut slices, &mut found) {
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Received::default(),
+                Err(error) => {
+                    return Received { error: error.raw_os_error(), ..Received::default() };
+                }
+            };
+            drop(slices);
+            let mut all = Vec::with_capacity(count);
+            let connections = lock(&self.connections);
+            for (meta, data) in found[..count].iter().zip(buffer.chunks(LARGEST_BATCH)) {
+                let data = &data[..meta.len];
+                for (range, owner) in connections.table.parts(data, meta.stride) {
+                    all.push((Arrived::new(&data[range], meta, *own_address), owner));
+                }
+            }
+            Received { all, more: count == BATCHES, error: None }
+        })
+    }
+
+    /// Return a connection, and the ID that Python knows it by.
+    fn known(&self, python: Python<'_>, number: u64) -> Option<(Py<Connection>, Py<PyBytes>)> {
+        let connections = lock(&self.connections);
+        let known = connections.by_number.get(&number)?;
+        Some((known.connection.clone_ref(python), known.first.clone_ref(python)))
+    }
+}
+
+#[pymethods]
+impl DatagramReader {
+    /// Expect connection IDs of `id_size` bytes.
+    #[new]
+    #[pyo3(signature = (*, id_size))]
+    fn new(id_size: usize) -> Self {
+        let connections =
+            Connections { table: Table::new(id_size), by_number: HashMap::new(), next: 0 };
+        Self { open: Mutex::new(None), connections: Mutex::new(connections) }
+    }
+
+    /// Read the socket that was sent on `channel` from now on.
+    ///
+    /// With `own_address` it is said which address datagrams were sent to.
+    #[pyo3(signature = (channel, *, own_address))]
+    fn open(&self, channel: &Channel, own_address: bool) -> PyResult<()> {
+        let udp = channel.socket()?;
+        let state = UdpSocketState::new((&udp).into())?;
+        *lock(&self.open) = Some(Open { socket: Socket { udp, state }, own_address });
+        Ok(())
+    }
+
+    /// Read no more, until another socket is opened.
+    fn close(&self) {
+        *lock(&self.open) = None;
+    }
+
+    /// Receive what has come, up to about `most` segment batches.
+    fn receive(&self, python: Python<'_>, now: f64, most: usize) -> News {
+        let (mut unclaimed, mut ready) = (Vec::new(), Vec::new());
+        let mut given: Vec<u64> = Vec::new();
+        let mut error = None;
+        for _ in 0..most.div_ceil(BATCHES) {
+            let received = python.allow_threads(|| self.batches());
+            for (arrived, owner) in received.all {
+                let known = owner.and_then(|owner| self.known(python, owner.connection));
+                if let (Some(owner), Some((connection, first))) = (owner, known) {
+                    let mut connection = connection.borrow_mut(python);
+                    if connection.expects(arrived.remote, arrived.local) {
+                        // Python learns of a failure when it takes what comes of this.
+                        let _ = connection.give(python, arrived, now);
+                        if !given.contains(&owner.connection) {
+                            given.push(owner.connection);
+                            ready.push(first);
+                        }
+                        continue;
+                    }
+                }
+                unclaimed.push(arrived.for_python(python));
+            }
+            error = received.error;
+            if !received.more {
+                break;
+            }
+        }
+        (unclaimed, ready, error)
+    }
+
+    /// Give the datagrams of a connection to it, if they come from where it expects them.
+    ///
+    /// Its peer uses the `ids`, of which Python knows it by `first`. Return its number.
+    fn adopt(&self, connection: Py<Connection>, first: Py<PyBytes>, ids: Vec<Vec<u8>>) -> u64 {
+        let mut connections = lock(&self.connections);
+        let number = connections.next;
+        connections.next += 1;
+        for id in &ids {
+            connections.table.add(id, Owner { thread: 0, connection: number });
+        }
+        connections.by_number.insert(number, Known { connection, first, ids });
+        number
+    }
+
+    /// Add an ID by which the peer of a connection may address it.
+    fn add_id(&self, number: u64, id: Vec<u8>) {
+        let connections = &mut *lock(&self.connections);
+        if let Some(known) = connections.by_number.get_mut(&number) {
+            connections.table.add(&id, Owner { thread: 0, connection: number });
+            known.ids.push(id);
+        }
+    }
+
+    /// Remove an ID that the peer of a connection does not use any more.
+    fn remove_id(&self, number: u64, id: Vec<u8>) {
+        let connections = &mut *lock(&self.connections);
+        if let Some(known) = connections.by_number.get_mut(&number) {
+            known.ids.retain(|each| *each != id);
+            connections.table.remove(&id);
+        }
+    }
+
+    /// Forget a connection that has ended.
+    fn forget(&self, number: u64) {
+        let known = {
+            let connections = &mut *lock(&self.connections);
+            let known = connections.by_number.remove(&number);
+            for id in known.iter().flat_map(|known| &known.ids) {
+                connections.table.remove(id);
+            }
+            known
+        };
+        // Not with the lock: it may free what Python has.
+        drop(known);
+    }
+}

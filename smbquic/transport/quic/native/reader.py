@@ -1,0 +1,92 @@
+"""Reads a socket in the event loop with the native library.
+
+The library gives the datagrams of a connection that was adopted to it, from where it got the last
+ones: no object is made for them, and no address is compared here. All others come to the receiver
+of the socket.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+from time import monotonic
+
+from smbquic_native import Connection, DatagramReader
+
+from smbquic.transport.addresses import is_wildcard
+from smbquic.transport.quic.engine import ConnectionIds
+from smbquic.transport.quic.native.received import channel_with, pass_on
+from smbquic.transport.quic.udp import READS_PER_WAKE_UP, DirectReceiver, UdpEndpoint
+
+
+class NativeReader:
+    """A `SocketReader` that begins to read the socket of `endpoint` with the first connection.
+
+    Its connection IDs have `id_size` bytes.
+    """
+
+    def __init__(self, endpoint: UdpEndpoint, receiver: DirectReceiver, id_size: int) -> None:
+        self._endpoint = endpoint
+        self._receiver = receiver
+        self._loop = asyncio.get_running_loop()
+        self._library = DatagramReader(id_size=id_size)
+        self._reads = False
+
+    def start(self, sock: socket.socket) -> None:
+        """See `SocketReader`."""
+        self._library.open(channel_with(sock), own_address=is_wildcard(sock.getsockname()))
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def close(self) -> None:
+        """See `SocketReader`."""
+        self._library.close()
+
+    def adopt(self, connection: Connection, ids: Sequence[bytes]) -> int:
+        """Give the datagrams of a connection to it; return the number of the connection.
+
+        Its peer uses `ids`, whose first one the router knows. Raises `OSError` if the library
+        cannot read the socket.
+        """
+        if not self._reads:
+            self._endpoint.read_by(self)
+            self._reads = True
+        return self._library.adopt(connection, ids[0], list(ids))
+
+    def forget(self, number: int) -> None:
+        """Give no more datagrams to a connection."""
+        self._library.forget(number)
+
+    def ids(self, ids: ConnectionIds, number: int) -> "DirectIds":
+        """Return what reports the connection IDs of a connection here, and to `ids`."""
+        return DirectIds(ids, self._library, number)
+
+    def _readable(self) -> None:
+        now = monotonic()
+        receiver = self._receiver
+        batches, ready, error = self._library.receive(now, READS_PER_WAKE_UP)
+        if error is not None:
+            receiver.error_received(OSError(error, os.strerror(error)))
+        if batches:
+            pass_on(batches, receiver, now)
+        for connection_id in ready:
+            receiver.data_received(connection_id)
+        receiver.batch_received(now)
+
+
+class DirectIds:
+    """Reports the connection IDs of a connection to the library, and to `ids`."""
+
+    def __init__(self, ids: ConnectionIds, library: DatagramReader, number: int) -> None:
+        self._ids = ids
+        self._library = library
+        self._number = number
+
+    def issued(self, connection_id: bytes) -> None:
+        """See `ConnectionIds`."""
+        self._library.add_id(self._number, connection_id)
+        self._ids.issued(connection_id)
+
+    def retired(self, connection_id: bytes) -> None:
+        """See `ConnectionIds`."""
+        self._library.remove_id(self._number, connection_id)
+        self._ids.retired(connection_id)
