@@ -15,8 +15,7 @@ from time import monotonic
 from smbquic_native import Connection, IoThreads, ThreadedConnection
 
 from smbquic.transport.addresses import is_wildcard
-from smbquic.transport.quic.engine import SEND_LIMIT, ConnectionIds, Engine
-from smbquic.transport.quic.native.engine import NativeEngine
+from smbquic.transport.quic.engine import SEND_LIMIT, ConnectionIds
 from smbquic.transport.quic.native.received import channel_with, pass_on
 from smbquic.transport.quic.packet_info import own_address
 from smbquic.transport.quic.udp import READS_PER_WAKE_UP, DirectReceiver, Path
@@ -50,11 +49,6 @@ class NativeIoThreads:
         self._loop.remove_reader(self._wake_up)
         os.close(self._wake_up)
         self._threads.stop()
-
-    def read_for(self, engine: Engine) -> None:
-        """Have a thread take over the connection of an engine, once its client has logged on."""
-        if isinstance(engine, NativeEngine):
-            engine.io_threads = self
 
     def adopt(
         self,

@@ -1,6 +1,7 @@
 """The engine plug-in for smbquic_native, an optional extension in Rust: it is the fastest."""
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from smbquic.transport.quic.engine import Engine, Verify
@@ -12,6 +13,7 @@ from smbquic.transport.quic.udp import DirectReceiver, UdpEndpoint
 from smbquic.transport.socket_options import LINUX
 
 if TYPE_CHECKING:
+    from smbquic.transport.quic.native.io_threads import NativeIoThreads
     from smbquic.transport.quic.native.reader import NativeReader
 
 
@@ -39,7 +41,7 @@ def _reader(endpoint: UdpEndpoint, receiver: DirectReceiver, threads: int, id_si
 
         io_threads = NativeIoThreads(receiver, threads, id_size)
         endpoint.read_by(io_threads)
-        return io_threads.read_for
+        return partial(_hand_over, io_threads=io_threads)
 
     @cache
     def reader() -> "NativeReader":
@@ -48,13 +50,20 @@ def _reader(endpoint: UdpEndpoint, receiver: DirectReceiver, threads: int, id_si
 
         return NativeReader(endpoint, receiver, id_size)
 
-    def read_for(engine: Engine) -> None:
-        from smbquic.transport.quic.native.engine import NativeEngine
+    return partial(_hand_over, reader=reader)
 
-        if isinstance(engine, NativeEngine):
-            engine.reader = reader
 
-    return read_for
+def _hand_over(
+    engine: Engine,
+    *,
+    io_threads: "NativeIoThreads | None" = None,
+    reader: "Callable[[], NativeReader] | None" = None,
+) -> None:
+    """Tell an engine what may read the socket for it, if it is one of this kind."""
+    from smbquic.transport.quic.native.engine import NativeEngine
+
+    if isinstance(engine, NativeEngine):
+        engine.io_threads, engine.reader = io_threads, reader
 
 
 NATIVE = EnginePlugin(
