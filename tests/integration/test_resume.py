@@ -23,7 +23,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, pki: PkiDirectory) -> Itera
     directory = tmp_path_factory.mktemp("served")
     files = (pki.server.certificate, pki.server.key)
     arguments = serve_arguments(directory, *files, "quic://127.0.0.1:0", "tcp://127.0.0.1:0")
-    with running(*arguments) as ready:
+    # Clients that were killed leave without a word, and nobody waits for them.
+    with running(*arguments, "--drain-seconds", "0") as ready:
         yield Here(directory / "share", pki, ready["listeners"])
 
 
