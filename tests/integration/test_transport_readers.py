@@ -20,6 +20,7 @@ from smbquic.transport.socket_options import LINUX
 from tests.integration.handshaking import EchoServer, close
 from tests.integration.internals import connections_of, engine_of, library_of, rebind
 from tests.integration.pairing import Pairing
+from tests.integration.test_transport_limits import StubLimiter
 from tests.integration.test_transport_network import LossyNetwork
 from tests.polling import eventually
 
@@ -287,6 +288,27 @@ async def test_a_server_that_stops_tells_its_clients(
 async def _closed(client: QuicTransport) -> None:
     with pytest.raises(ConnectionClosed, match="closed the connection"):
         await asyncio.wait_for(client.receive(), 20)
+
+
+async def test_a_client_is_not_read_for_before_it_logs_on(
+    echo_server: EchoServer,
+    identity: quic.ServerTls,
+    trust: quic.ClientTls,
+    pairing: Pairing,
+    threads: int,
+) -> None:
+    options = quic.QuicOptions(io_threads=threads)
+    await echo_server.start(identity, options=options, limiter=StubLimiter())
+    client = await pairing.connect("127.0.0.1", echo_server.port, trust=trust)
+    accepted = await echo_server.connection()
+    for _ in range(5):
+        await echoed(client, b"nothing that logs on")
+    assert not reads_by_itself(accepted, threads)
+    accepted.authenticated()
+    for _ in range(5):
+        await echoed(client, b"logged on")
+    assert reads_by_itself(accepted, threads)
+    await close(client)
 
 
 async def test_a_client_that_logs_on_is_read_for(

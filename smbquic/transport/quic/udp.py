@@ -382,8 +382,13 @@ class UdpEndpoint:
             (socket.IPPROTO_IPV6, IPV6_TCLASS) if ipv6 else (socket.IPPROTO_IP, IP_TOS)
         )
         if self._reader is not None:
-            self._reader.start(sock)
-            return
+            try:
+                self._reader.start(sock)
+            except OSError as error:
+                logger.info("the socket is read by the event loop: %s", error)
+                self._reader = None
+            else:
+                return
         self._incoming = select.poll()
         self._incoming.register(sock, select.POLLIN)
         self._loop.add_reader(sock.fileno(), self._readable)

@@ -562,7 +562,7 @@ class FakeReader:
 
     def close(self) -> None:
         # What they were told to do is done on the socket.
-        assert self.sockets[0].fileno() >= 0
+        assert self.sockets[-1].fileno() >= 0
         self.closed = True
 
 
@@ -589,6 +589,24 @@ async def test_a_socket_that_nobody_else_can_read_is_read_as_before() -> None:
         server.read_by(FakeReader(fails=True))
     client = UdpEndpoint(ear, remote=at(server))
     client.send([b"read"], (server.local, b""))
+    await receiver.receives(1)
+    assert receiver.datagrams == [b"read"]
+    client.close()
+    server.close()
+
+
+async def test_a_new_socket_that_nobody_else_can_read_is_read_as_before() -> None:
+    reader, receiver, ear = FakeReader(), FakeReceiver(), FakeReceiver()
+    server = UdpEndpoint(ear, local=LOOPBACK)
+    client = UdpEndpoint(receiver, remote=at(server))
+    client.read_by(reader)
+    client.rebind()
+    assert len(reader.sockets) == 2
+    reader.fails = True
+    client.rebind()
+    client.send([b"from the third port"], (server.local, b""))
+    await ear.receives(1)
+    server.send([b"read"], ear.paths[0])
     await receiver.receives(1)
     assert receiver.datagrams == [b"read"]
     client.close()
