@@ -9,11 +9,12 @@ fixture is an error of the last test that used it. What ends by itself within `G
 import asyncio
 import gc
 import os
+import stat
 import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from pathlib import Path
 
@@ -38,11 +39,17 @@ _FDS = next(path for path in map(Path, ("/proc/self/fd", "/dev/fd")) if path.exi
 
 @dataclass(frozen=True)
 class Descriptor:
-    """An open file of this process. Its number alone may stand for another one by now."""
+    """An open file of this process. Its number alone may stand for another one by now.
 
-    number: int
+    All descriptors of one socket are the same: the native library makes another one of a socket
+    that a fixture has opened, when it begins to read it.
+    """
+
+    number: int = field(compare=False)
     device: int
     inode: int
+    distinct: int
+    """The number again, except for a socket."""
 
     def __str__(self) -> str:
         try:
@@ -96,7 +103,8 @@ def descriptors() -> Iterator[Descriptor]:
         # The one that the listing itself needed is closed again.
         with suppress(OSError):
             status = os.fstat(int(name))
-            yield Descriptor(int(name), status.st_dev, status.st_ino)
+            distinct = -1 if stat.S_ISSOCK(status.st_mode) else int(name)
+            yield Descriptor(int(name), status.st_dev, status.st_ino, distinct)
 
 
 def children() -> Iterator[ChildProcess]:

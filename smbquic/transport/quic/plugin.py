@@ -104,10 +104,10 @@ MakeServer = Callable[[ServerTls | CertificatesByName, QuicOptions], MakeEngine]
 ReadFor = Callable[[Engine], None]
 """Has the library read the socket for an engine, once it can and it is worth it; other engines get
 their datagrams from the endpoint."""
-MakeReader = Callable[[UdpEndpoint, DirectReceiver, int, int], ReadFor]
+MakeReader = Callable[[UdpEndpoint, DirectReceiver, int | None, int], ReadFor]
 """Prepares reading the socket of an endpoint by a number of I/O threads, or in the event loop, with
-connection IDs of a size. The receiver gets what is for no connection. Raises `OSError` if there can
-be no threads."""
+connection IDs of a size; for a client the number is None. The receiver gets what is for no
+connection. Raises `OSError` if a server's socket cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

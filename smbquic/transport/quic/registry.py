@@ -155,11 +155,12 @@ def socket_reader(
     endpoint: UdpEndpoint,
     receiver: DirectReceiver,
     id_size: int,
-    threads: int = 0,
+    threads: int | None = None,
 ) -> ReadFor | None:
     """Return what has an engine's library read the socket of an endpoint, if it can.
 
-    Connection IDs have `id_size` bytes. Raises `OSError` if there can be no I/O `threads`.
+    Connection IDs have `id_size` bytes. A server says how many I/O `threads` it wants, perhaps
+    none. Raises `OSError` if a server's socket cannot be read in this way.
     """
     make = _plugin(choice).reader
     return make(endpoint, receiver, threads, id_size) if make is not None else None

@@ -35,7 +35,9 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
     return server(identity, options)
 
 
-def _reader(endpoint: UdpEndpoint, receiver: DirectReceiver, threads: int, id_size: int) -> ReadFor:
+def _reader(
+    endpoint: UdpEndpoint, receiver: DirectReceiver, threads: int | None, id_size: int
+) -> ReadFor:
     if threads:
         from smbquic.transport.quic.native.io_threads import NativeIoThreads
 
@@ -45,11 +47,14 @@ def _reader(endpoint: UdpEndpoint, receiver: DirectReceiver, threads: int, id_si
 
     @cache
     def reader() -> "NativeReader":
-        # Imported when the first connection needs it: no client waits for it then.
+        # A client imports it when it is needed, which is not while it connects.
         from smbquic.transport.quic.native.reader import NativeReader
 
         return NativeReader(endpoint, receiver, id_size)
 
+    if threads is not None:
+        # The descriptors of a server do not become more with its clients.
+        endpoint.read_by(reader())
     return partial(_hand_over, reader=reader)
 
 

@@ -20,7 +20,7 @@ from smbquic.transport.quic.udp import READS_PER_WAKE_UP, DirectReceiver, UdpEnd
 
 
 class NativeReader:
-    """A `SocketReader` that begins to read the socket of `endpoint` with the first connection.
+    """A `SocketReader` for `endpoint`, which begins with the first connection if not before.
 
     Its connection IDs have `id_size` bytes.
     """
@@ -36,6 +36,7 @@ class NativeReader:
         """See `SocketReader`."""
         self._library.open(channel_with(sock), own_address=is_wildcard(sock.getsockname()))
         self._loop.add_reader(sock.fileno(), self._readable)
+        self._reads = True
 
     def close(self) -> None:
         """See `SocketReader`."""
@@ -49,7 +50,6 @@ class NativeReader:
         """
         if not self._reads:
             self._endpoint.read_by(self)
-            self._reads = True
         return self._library.adopt(connection, ids[0], list(ids))
 
     def forget(self, number: int) -> None:
