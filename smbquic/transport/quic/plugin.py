@@ -107,7 +107,7 @@ their datagrams from the endpoint."""
 MakeReader = Callable[[UdpEndpoint, DirectReceiver, int | None, int], ReadFor]
 """Prepares reading the socket of an endpoint by a number of I/O threads, or in the event loop, with
 connection IDs of a size; for a client the number is None. The receiver gets what is for no
-connection. Raises `OSError` if a server's socket cannot be read."""
+connection. Raises `OSError` if there can be no threads."""
 
 
 @dataclass(frozen=True, slots=True)

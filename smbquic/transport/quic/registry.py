@@ -160,7 +160,7 @@ def socket_reader(
     """Return what has an engine's library read the socket of an endpoint, if it can.
 
     Connection IDs have `id_size` bytes. A server says how many I/O `threads` it wants, perhaps
-    none. Raises `OSError` if a server's socket cannot be read in this way.
+    none. Raises `OSError` if there can be none of them.
     """
     make = _plugin(choice).reader
     return make(endpoint, receiver, threads, id_size) if make is not None else None

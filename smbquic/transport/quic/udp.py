@@ -172,7 +172,8 @@ class UdpEndpoint:
         self._loop.remove_reader(descriptor)
         try:
             reader.start(self._socket)
-        except OSError:
+        except OSError as error:
+            logger.info("the socket is read by the event loop: %s", error)
             self._loop.add_reader(descriptor, self._readable)
             raise
         self._reader = reader

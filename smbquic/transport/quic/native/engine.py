@@ -421,8 +421,8 @@ class NativeEngine(NativeStatus):
         reader = self.reader()
         try:
             self._direct = reader.adopt(self._quic, self._answers.known_ids)
-        except OSError as error:
-            logger.info("the library cannot read the socket: %s", error)
+        except OSError:
+            # The endpoint goes on reading it.
             return
         self._answers.ids = reader.ids(self._answers.ids, self._direct)
         self._expect(path)

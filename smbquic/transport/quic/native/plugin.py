@@ -1,6 +1,7 @@
 """The engine plug-in for smbquic_native, an optional extension in Rust: it is the fastest."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,8 @@ def _reader(
 
     if threads is not None:
         # The descriptors of a server do not become more with its clients.
-        endpoint.read_by(reader())
+        with suppress(OSError):
+            endpoint.read_by(reader())
     return partial(_hand_over, reader=reader)
 
 

@@ -10,6 +10,7 @@ from smbquic.pki import PkiDirectory
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic.engine import Acceptance, DatagramSizes
 from smbquic.transport.quic.native.engine import NativeEngine
+from smbquic.transport.quic.native.plugin import NATIVE
 from smbquic.transport.quic.native.reader import NativeReader
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet_info import own_address
@@ -209,6 +210,35 @@ async def test_an_engine_goes_on_where_the_library_cannot_read(
     monkeypatch.setattr(reader, "start", fail)
     engine._become_direct((("127.0.0.1", 50000), b""))
     assert vars(engine)["_direct"] is None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"hello", endpoint.local)
+        await eventually(lambda: bool(receiver.batches))
+    endpoint.close()
+
+
+@pytest.mark.parametrize(("threads", "reads"), [(0, True), (None, False)])
+async def test_the_library_reads_for_a_server_from_the_beginning(
+    threads: int | None, reads: bool
+) -> None:
+    receiver = FakeReceiver()
+    endpoint = UdpEndpoint(receiver, local=Address(socket.AF_INET, ("127.0.0.1", 0)))
+    assert NATIVE.reader is not None
+    NATIVE.reader(endpoint, receiver, threads, ID_SIZE)
+    assert (vars(endpoint)["_reader"] is not None) == reads
+    endpoint.close()
+
+
+async def test_a_server_is_there_where_the_library_cannot_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(reader: NativeReader, sock: socket.socket) -> None:
+        raise OSError(errno.EAFNOSUPPORT, "the sandbox has no Unix sockets")
+
+    monkeypatch.setattr(NativeReader, "start", fail)
+    receiver = FakeReceiver()
+    endpoint = UdpEndpoint(receiver, local=Address(socket.AF_INET, ("127.0.0.1", 0)))
+    assert NATIVE.reader is not None
+    NATIVE.reader(endpoint, receiver, 0, ID_SIZE)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(b"hello", endpoint.local)
         await eventually(lambda: bool(receiver.batches))
