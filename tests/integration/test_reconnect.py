@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import random
+import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -35,6 +37,20 @@ def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconnect, "LONGEST_DELAY", 0.05)
 
 
+def unused_port() -> int:
+    """A port that the system gives to no other test while the server is away.
+
+    By itself it gives those from 32768 on.
+    """
+    for port in random.sample(range(20_000, 32_000), 100):
+        udp, tcp = socket.socket(type=socket.SOCK_DGRAM), socket.socket()
+        with udp, tcp, suppress(OSError):
+            udp.bind(("127.0.0.1", port))
+            tcp.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is unused")
+
+
 @dataclass
 class Place:
     """A server that can be stopped and started again at the same port, over one transport."""
@@ -43,7 +59,7 @@ class Place:
     pki: PkiDirectory
     kind: str
     users: UserStore = field(default_factory=UserStore)
-    port: int = 0
+    port: int = field(default_factory=unused_port)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
