@@ -6,6 +6,7 @@ The kernel reports it in a control message, which is sent with the answer (ip(7)
 import socket
 import struct
 import sys
+from ipaddress import ip_address
 
 from smbquic.transport.socket_options import LINUX, try_option
 
@@ -54,6 +55,12 @@ def source_of(own: bytes, interface: int) -> bytes:
 def own_address(source: bytes) -> bytes:
     """Return the address that `source_of` was given; empty if the socket has one address only."""
     return source[4:8] if len(source) == _IN_PKTINFO.size else source[:16]
+
+
+def own_host(source: bytes) -> str | None:
+    """Return the same as text; None if the socket has one address only."""
+    own = own_address(source)
+    return str(ip_address(own)) if own else None
 
 
 def source_control(source: bytes) -> tuple[int, int, bytes]:

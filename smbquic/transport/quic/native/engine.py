@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from smbquic_native import ClientConfig, Connection, Settings, Ticket
@@ -33,7 +32,7 @@ from smbquic.transport.quic.engine import (
 from smbquic.transport.quic.native.answers import Answers, Choose
 from smbquic.transport.quic.native.status import NativeStatus
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.packet_info import own_address
+from smbquic.transport.quic.packet_info import own_host
 from smbquic.transport.quic.receive_estimate import ReceiveEstimate
 from smbquic.transport.quic.tickets import LONGEST, Resumption
 from smbquic.transport.quic.udp import Batch, Path, SegmentBatch
@@ -430,8 +429,7 @@ class NativeEngine(NativeStatus):
     def _expect(self, path: Path) -> None:
         """Have the library receive what comes from the same addresses as the last datagram."""
         assert isinstance(self._quic, Connection), "there is no thread"
-        own = own_address(path[1])
-        self._quic.expect(self._number, str(ip_address(own)) if own else None)
+        self._quic.expect(self._number, own_host(path[1]))
 
     def _keep_tickets(self) -> None:
         tickets, self._answers.tickets = self._answers.tickets, []

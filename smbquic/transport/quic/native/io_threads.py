@@ -9,7 +9,6 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from time import monotonic
 
 from smbquic_native import Connection, IoThreads, ThreadedConnection
@@ -17,7 +16,7 @@ from smbquic_native import Connection, IoThreads, ThreadedConnection
 from smbquic.transport.addresses import is_wildcard
 from smbquic.transport.quic.engine import SEND_LIMIT, ConnectionIds
 from smbquic.transport.quic.native.received import channel_with, pass_on
-from smbquic.transport.quic.packet_info import own_address
+from smbquic.transport.quic.packet_info import own_host
 from smbquic.transport.quic.udp import READS_PER_WAKE_UP, DirectReceiver, Path
 
 
@@ -64,14 +63,13 @@ class NativeIoThreads:
         `path` is where its datagrams come from. `capacity` bytes may wait for the application, and
         `unread` do.
         """
-        own = own_address(path[1])
         return self._threads.adopt(
             connection,
             id=ids[0],
             ids=list(ids),
             capacity=capacity,
             unread=unread,
-            own=str(ip_address(own)) if own else None,
+            own=own_host(path[1]),
         )
 
     def ids(
@@ -82,12 +80,8 @@ class NativeIoThreads:
 
     def _woken(self) -> None:
         now = monotonic()
-        receiver = self._receiver
         batches, ready = self._threads.take(READS_PER_WAKE_UP)
-        pass_on(batches, receiver, now)
-        for connection_id in ready:
-            receiver.data_received(connection_id)
-        receiver.batch_received(now)
+        pass_on(batches, ready, self._receiver, now)
 
 
 class ThreadedIds:

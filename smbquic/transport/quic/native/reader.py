@@ -62,15 +62,10 @@ class NativeReader:
 
     def _readable(self) -> None:
         now = monotonic()
-        receiver = self._receiver
         batches, ready, error = self._library.receive(now, READS_PER_WAKE_UP)
         if error is not None:
-            receiver.error_received(OSError(error, os.strerror(error)))
-        if batches:
-            pass_on(batches, receiver, now)
-        for connection_id in ready:
-            receiver.data_received(connection_id)
-        receiver.batch_received(now)
+            self._receiver.error_received(OSError(error, os.strerror(error)))
+        pass_on(batches, ready, self._receiver, now)
 
 
 class DirectIds:

@@ -7,7 +7,7 @@ from smbquic_native import Channel
 
 from smbquic.transport.addresses import SocketAddress
 from smbquic.transport.quic.packet_info import source_of
-from smbquic.transport.quic.udp import UdpReceiver
+from smbquic.transport.quic.udp import DirectReceiver
 
 Unclaimed = tuple[bytes, int, str, int, int, bytes, int]
 """Datagrams for no connection of the library: their bytes, the size of each, the host, port and
@@ -23,14 +23,21 @@ def channel_with(sock: socket.socket) -> Channel:
     return channel
 
 
-def pass_on(batches: Iterable[Unclaimed], receiver: UdpReceiver, now: float) -> None:
-    """Give a receiver the datagrams of no connection that the library gives them to."""
+def pass_on(
+    batches: Iterable[Unclaimed], ready: Iterable[bytes], receiver: DirectReceiver, now: float
+) -> None:
+    """Tell a receiver all that has come: datagrams for no connection of the library, and for which
+    of its connections, by their first IDs, there is something new.
+    """
     for data, size, host, port, interface, own, ecn in batches:
         path = (_address(host, port, interface), source_of(own, interface) if own else b"")
         if size >= len(data):
             receiver.datagram_received(data, path, now, ecn)
         else:
             receiver.segments_received(data, size, path, now, ecn)
+    for connection_id in ready:
+        receiver.data_received(connection_id)
+    receiver.batch_received(now)
 
 
 def _address(host: str, port: int, interface: int) -> SocketAddress:
