@@ -24,6 +24,8 @@ use crate::datagrams::Arrived;
 use crate::framer::Piece;
 use crate::ids::{IdSource, NoTokens, ResetTokens};
 use crate::peer::{Judge, Peer};
+#[cfg(target_os = "linux")]
+use crate::reader;
 use crate::session::{ClientTls, Negotiated, ServerTls};
 use crate::state::{CloseReason, MAX_BURST, State, Statistics};
 use crate::tickets::Ticket;
@@ -38,14 +40,16 @@ type Security = (String, String, String, bool, Vec<Py<PyBytes>>, String);
 /// Pieces of the stream, and how many bytes were read for them.
 type Read = (Vec<PyObject>, usize);
 
-/// What a reader gives to a connection without Python.
+/// How datagrams come and go without Python.
 #[cfg(target_os = "linux")]
 #[derive(Default)]
 struct Direct {
-    /// Where it comes from, and the address of this end that it is for if the socket has several.
+    /// Where they come from, and the address of this end that they are for if the socket has several.
     path: Option<(SocketAddr, Option<IpAddr>)>,
     /// Bytes that were given since `take`, and how many datagrams.
     arrived: (usize, usize),
+    /// What sends there.
+    socket: Option<reader::Shared>,
 }
 
 /// One QUIC connection.
@@ -97,6 +101,11 @@ impl Connection {
     /// Whether datagrams with these addresses need nothing of Python.
     pub fn expects(&self, remote: SocketAddr, own: Option<IpAddr>) -> bool {
         self.direct.path == Some((remote, own))
+    }
+
+    /// Send on the socket of a reader to where it `expects` datagrams from.
+    pub fn send_on(&mut self, socket: reader::Shared) {
+        self.direct.socket = Some(socket);
     }
 
     /// Process datagrams that a reader has for it; Python takes what comes of them with `take`.
@@ -351,16 +360,26 @@ impl Connection {
         Ok(state.unsent())
     }
 
-    /// Return the datagrams that are to be sent now, how many bytes of the stream are unsent then,
-    /// and whether anything else has changed, as `receive` does.
+    /// Return the datagrams that are to be sent now and that no reader sends, how many bytes of the
+    /// stream are unsent then, and whether anything else has changed, as `receive` does.
     fn datagrams(
         &mut self,
         python: Python<'_>,
         now: f64,
     ) -> PyResult<(Vec<SegmentBatch>, usize, bool)> {
         let now = self.instant(now);
-        let (batches, changed) =
-            self.run(python, |state| (state.datagrams(now, MAX_BURST), state.changed()))?;
+        #[cfg(target_os = "linux")]
+        let direct = self.direct.socket.clone().zip(self.direct.path);
+        let (batches, changed) = self.run(python, |state| {
+            let batches = state.datagrams(now, MAX_BURST);
+            #[cfg(target_os = "linux")]
+            let batches = match direct {
+                // Python keeps what it sends at the end of a connection, to repeat it.
+                Some((socket, path)) if !state.ended() => socket.send(state, batches, path),
+                _ => batches,
+            };
+            (batches, state.changed())
+        })?;
         let Some(state) = &mut self.state else {
             return Ok((Vec::new(), 0, changed));
         };

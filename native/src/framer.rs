@@ -18,7 +18,7 @@ const LARGE: usize = 16 << 10;
 pub struct Piece {
     pub chunks: Vec<Bytes>,
     pub size: usize,
-    /// Whether it is one large message with its prefix.
+    /// Whether it is one message with its prefix, and no more.
     pub whole: bool,
 }
 
@@ -48,12 +48,14 @@ impl Framer {
             let Some(size) = self.next_size(largest) else {
                 break;
             };
-            let whole = size > LARGE && !self.given_up;
+            let large = size > LARGE && !self.given_up;
             match pieces.last_mut() {
-                Some(last) if !whole && !last.whole && last.size + size <= PIECE => {
+                Some(last) if !large && !last.whole && last.size + size <= PIECE => {
                     self.split(size, last);
                 }
                 _ => {
+                    // A small one that comes alone is a piece of its own, too.
+                    let whole = large || (size == self.size && !self.given_up);
                     let mut piece = Piece { whole, ..Piece::default() };
                     self.split(size, &mut piece);
                     pieces.push(piece);
@@ -131,7 +133,7 @@ mod tests {
         for chunk in [1, 3, 1000, stream.len()] {
             let mut framer = framer(&stream, chunk);
             let pieces = framer.pieces(1 << 20);
-            assert_eq!(sizes(&pieces), [(18, false), (LARGE + 4, true), (5, false)]);
+            assert_eq!(sizes(&pieces), [(18, false), (LARGE + 4, true), (5, true)]);
             assert_eq!(framer.partial(), 0);
             let joined: Vec<u8> = pieces.iter().flat_map(|piece| piece.chunks.concat()).collect();
             assert_eq!(joined, stream);

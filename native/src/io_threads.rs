@@ -41,6 +41,30 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// Send datagrams with one system call; return whether the kernel has taken them.
+    pub fn send_at_once(&self, datagrams: &Datagrams, source: Option<IpAddr>) -> bool {
+        let segmented = datagrams.size > datagrams.segment;
+        if segmented && self.state.max_gso_segments() <= 1 {
+            return false;
+        }
+        let joined;
+        let contents = match &datagrams.parts[..] {
+            [only] => only,
+            parts => {
+                joined = parts.concat();
+                &joined
+            }
+        };
+        let transmit = Transmit {
+            destination: datagrams.address,
+            ecn: EcnCodepoint::from_bits(datagrams.ecn),
+            contents,
+            segment_size: segmented.then_some(datagrams.segment),
+            src_ip: source,
+        };
+        self.state.try_send((&self.udp).into(), &transmit).is_ok()
+    }
+
     /// Send datagrams of `segment` bytes; return how many bytes the kernel has taken.
     pub fn send(&self, content: &[u8], datagrams: &Datagrams, source: Option<IpAddr>) -> usize {
         let segment = datagrams.segment;

@@ -1,18 +1,19 @@
-//! Reads a socket in the event loop: the datagrams of known connections go to them without Python.
+//! Reads and writes a socket in the event loop: the datagrams of known connections pass Python by.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{ErrorKind, IoSliceMut};
-use std::sync::Mutex;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 use quinn_udp::{RecvMeta, UdpSocketState};
 
 use crate::connection::Connection;
 use crate::datagrams::{Arrived, Unclaimed};
 use crate::descriptors::Channel;
 use crate::io_threads::{Socket, lock};
+use crate::state::{Datagrams, State};
 use crate::table::{Owner, Table};
 
 /// Segment batches of one system call.
@@ -24,14 +25,14 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What is new: datagrams for Python, the first IDs of the connections that have received something,
+/// What is new: datagrams for Python, the owners of the connections that have received something,
 /// and the number of an error that the network has reported.
-type News = (Vec<Unclaimed>, Vec<Py<PyBytes>>, Option<i32>);
+type News = (Vec<Unclaimed>, Vec<PyObject>, Option<i32>);
 
-/// A connection with the IDs by which its peer may address it; Python knows it by the first one.
+/// A connection with what acts on it in Python, and the IDs by which its peer may address it.
 struct Known {
     connection: Py<Connection>,
-    first: Py<PyBytes>,
+    owner: PyObject,
     ids: Vec<Vec<u8>>,
 }
 
@@ -41,16 +42,47 @@ struct Connections {
     next: u64,
 }
 
+/// The socket of a reader, while it has one.
+#[derive(Clone, Default)]
+pub struct Shared(Arc<Mutex<Option<Open>>>);
+
 struct Open {
     socket: Socket,
     /// Whether the socket has several addresses, so that answers need the one that was asked.
     own_address: bool,
 }
 
+impl Shared {
+    /// Send datagrams to `remote`; return those for other addresses, and what the kernel refuses.
+    ///
+    /// Python's attempt to send these meets the same error, or finds that it is over.
+    pub fn send(
+        &self,
+        state: &mut State,
+        batches: Vec<Datagrams>,
+        (remote, own): (SocketAddr, Option<IpAddr>),
+    ) -> Vec<Datagrams> {
+        let open = lock(&self.0);
+        let Some(Open { socket, .. }) = open.as_ref() else {
+            return batches;
+        };
+        let mut left = Vec::new();
+        for batch in batches {
+            // In order: nothing behind what is left.
+            if left.is_empty() && batch.address == remote && socket.send_at_once(&batch, own) {
+                state.recycle(batch.parts);
+            } else {
+                left.push(batch);
+            }
+        }
+        left
+    }
+}
+
 /// Reads one socket, or one after the other.
 #[pyclass(frozen)]
 pub struct DatagramReader {
-    open: Mutex<Option<Open>>,
+    socket: Shared,
     /// Locked for moments only: a connection that processes datagrams may issue IDs.
     connections: Mutex<Connections>,
 }
@@ -66,7 +98,7 @@ struct Received {
 impl DatagramReader {
     /// Receive with one system call.
     fn batches(&self) -> Received {
-        let open = lock(&self.open);
+        let open = lock(&self.socket.0);
         let Some(Open { socket, own_address }) = open.as_ref() else {
             return Received::default();
         };
@@ -95,11 +127,11 @@ impl DatagramReader {
         })
     }
 
-    /// Return a connection, and the ID that Python knows it by.
-    fn known(&self, python: Python<'_>, number: u64) -> Option<(Py<Connection>, Py<PyBytes>)> {
+    /// Return a connection and its owner.
+    fn known(&self, python: Python<'_>, number: u64) -> Option<(Py<Connection>, PyObject)> {
         let connections = lock(&self.connections);
         let known = connections.by_number.get(&number)?;
-        Some((known.connection.clone_ref(python), known.first.clone_ref(python)))
+        Some((known.connection.clone_ref(python), known.owner.clone_ref(python)))
     }
 }
 
@@ -111,7 +143,7 @@ impl DatagramReader {
     fn new(id_size: usize) -> Self {
         let connections =
             Connections { table: Table::new(id_size), by_number: HashMap::new(), next: 0 };
-        Self { open: Mutex::new(None), connections: Mutex::new(connections) }
+        Self { socket: Shared::default(), connections: Mutex::new(connections) }
     }
 
     /// Read the socket that was sent on `channel` from now on.
@@ -121,13 +153,13 @@ impl DatagramReader {
     fn open(&self, channel: &Channel, own_address: bool) -> PyResult<()> {
         let udp = channel.socket()?;
         let state = UdpSocketState::new((&udp).into())?;
-        *lock(&self.open) = Some(Open { socket: Socket { udp, state }, own_address });
+        *lock(&self.socket.0) = Some(Open { socket: Socket { udp, state }, own_address });
         Ok(())
     }
 
     /// Read no more, until another socket is opened.
     fn close(&self) {
-        *lock(&self.open) = None;
+        *lock(&self.socket.0) = None;
     }
 
     /// Receive what has come, up to about `most` segment batches.
@@ -139,14 +171,16 @@ impl DatagramReader {
             let received = python.allow_threads(|| self.batches());
             for (arrived, owner) in received.all {
                 let known = owner.and_then(|owner| self.known(python, owner.connection));
-                if let (Some(owner), Some((connection, first))) = (owner, known) {
+                if let (Some(Owner { connection: number, .. }), Some((connection, owner))) =
+                    (owner, known)
+                {
                     let mut connection = connection.borrow_mut(python);
                     if connection.expects(arrived.remote, arrived.local) {
                         // Python learns of a failure when it takes what comes of this.
                         let _ = connection.give(python, arrived, now);
-                        if !given.contains(&owner.connection) {
-                            given.push(owner.connection);
-                            ready.push(first);
+                        if !given.contains(&number) {
+                            given.push(number);
+                            ready.push(owner);
                         }
                         continue;
                     }
@@ -161,17 +195,26 @@ impl DatagramReader {
         (unclaimed, ready, error)
     }
 
-    /// Give the datagrams of a connection to it, if they come from where it expects them.
+    /// Give the datagrams of a connection to it, if they come from where it expects them, and send
+    /// those that it makes for there.
     ///
-    /// Its peer uses the `ids`, of which Python knows it by `first`. Return its number.
-    fn adopt(&self, connection: Py<Connection>, first: Py<PyBytes>, ids: Vec<Vec<u8>>) -> u64 {
+    /// Its peer uses the `ids`. `receive` returns `owner` when it has received something. Return its
+    /// number.
+    fn adopt(
+        &self,
+        python: Python<'_>,
+        connection: Py<Connection>,
+        owner: PyObject,
+        ids: Vec<Vec<u8>>,
+    ) -> u64 {
+        connection.borrow_mut(python).send_on(self.socket.clone());
         let mut connections = lock(&self.connections);
         let number = connections.next;
         connections.next += 1;
         for id in &ids {
             connections.table.add(id, Owner { thread: 0, connection: number });
         }
-        connections.by_number.insert(number, Known { connection, first, ids });
+        connections.by_number.insert(number, Known { connection, owner, ids });
         number
     }
 

@@ -436,6 +436,11 @@ impl State {
         self.connection.as_ref().map_or(0, |(_, connection)| connection.current_mtu())
     }
 
+    /// Whether either end has closed the connection, or it has failed.
+    pub fn ended(&self) -> bool {
+        self.lost.is_some()
+    }
+
     /// Whether the closing or draining period is over.
     pub fn terminated(&self) -> bool {
         match &self.connection {

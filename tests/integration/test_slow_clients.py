@@ -90,7 +90,7 @@ def stop_listening(transport: MessageTransport) -> None:
         transport._transport.pause_reading()
     else:
         assert isinstance(transport, QuicTransport)
-        transport._inbound._assembler.feed = lambda *_: None  # type: ignore[method-assign]
+        transport._inbound.take = lambda piece: None  # type: ignore[method-assign]
         engine_of(transport).release = lambda count: False  # type: ignore[method-assign]
 
 

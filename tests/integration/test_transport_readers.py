@@ -5,7 +5,8 @@ It reads them on I/O threads of a server, or in the event loop of either end.
 
 import asyncio
 import random
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path as FilePath
 
 import pytest
 
@@ -16,6 +17,7 @@ from smbquic.transport import quic
 from smbquic.transport.quic.engine import SEND_LIMIT
 from smbquic.transport.quic.native import engine
 from smbquic.transport.quic.transport import QuicTransport
+from smbquic.transport.quic.udp import Path, SegmentBatch
 from smbquic.transport.socket_options import LINUX
 from tests.integration.handshaking import EchoServer, close
 from tests.integration.internals import connections_of, engine_of, library_of, rebind
@@ -77,6 +79,45 @@ async def test_messages_of_all_sizes_arrive_both_ways(
         await echoed(client, random.Random(size).randbytes(size))
     assert reads_by_itself(await server.connection(), threads)
     assert pairing.client != "native" or reads_by_itself(client, 0)
+    await close(client)
+
+
+def sent_by_python(transport: QuicTransport, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Return where the endpoint of a transport sends datagrams to from now on."""
+    endpoint, paths = vars(transport.connection)["_endpoint"], []
+    send = endpoint.send
+
+    def record(datagrams: Sequence[bytes | SegmentBatch], path: Path) -> None:
+        paths.append(path)
+        send(datagrams, path)
+
+    monkeypatch.setattr(endpoint, "send", record)
+    return paths
+
+
+@pytest.mark.parametrize("threads", [0], indirect=True)
+@pytest.mark.parametrize("pairing", ["native"], indirect=True)
+async def test_the_library_sends_as_far_as_the_kernel_takes_it(
+    server: EchoServer,
+    trust: quic.ClientTls,
+    pairing: Pairing,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = await pairing.connect("127.0.0.1", server.port, trust=trust)
+    for _ in range(5):
+        await echoed(client, b"hello")
+    accepted = await server.connection()
+    assert isinstance(accepted, QuicTransport)
+    by_client, by_server = (sent_by_python(each, monkeypatch) for each in (client, accepted))
+    message = random.Random(5).randbytes(MIB)
+    await echoed(client, message)
+    assert (by_client, by_server) == ([], [])
+    for transport in (client, accepted):
+        # This machine has no such address to send from.
+        library_of(transport).expect(0, "192.0.2.1")
+    await echoed(client, message)
+    assert by_client
+    assert by_server
     await close(client)
 
 
@@ -312,7 +353,7 @@ async def test_a_client_is_not_read_for_before_it_logs_on(
 
 
 async def test_a_client_that_logs_on_is_read_for(
-    pki: PkiDirectory, tmp_path: Path, pairing: Pairing, threads: int
+    pki: PkiDirectory, tmp_path: FilePath, pairing: Pairing, threads: int
 ) -> None:
     """Until then the limits for strangers hold, which are in the event loop."""
     folder = tmp_path / "root"

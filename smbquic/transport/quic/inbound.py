@@ -54,11 +54,13 @@ class InboundStream:
         """Process the next bytes of the stream; a `bytearray` is one whole message."""
         if self._end is not None:
             return
+        whole = isinstance(piece, bytearray)
         # A large piece may have many small messages, for not all of which there is room.
-        many = len(piece) > SLICE and not isinstance(piece, bytearray)
-        if self._receive_buffer or many or self.inbox.full:
+        if self._receive_buffer or (len(piece) > SLICE and not whole) or self.inbox.full:
             self._receive_buffer += piece
             self._process_buffer()
+        elif whole and len(piece) <= self.max_message_size:
+            self.inbox.put(memoryview(piece)[framing.PREFIX_SIZE :])
         else:
             self._assemble(piece)
 

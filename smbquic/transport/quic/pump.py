@@ -106,7 +106,8 @@ class Pump:
         if self._lifecycle.state is QuicState.TERMINATED:
             return
         engine = self._engine
-        if engine.terminated:
+        # Mostly it is open, which needs no further question.
+        if engine.close_reason is not None and engine.terminated:
             self._connection.engine_terminated()
             return
         due = engine.timer()

@@ -41,3 +41,10 @@ class ReceiveEstimate:
         # A sixteenth more, so that headers that were underestimated do not add up.
         unread = self._unread - size - size // 16
         self._unread = unread if unread > 0 else 0
+
+    def exchanged(self, size: int, datagrams: int, read: int) -> None:
+        """Count datagrams that were received, of `size` bytes together, and bytes read after it."""
+        # Mostly all that has come is read at once, and the estimate stays nothing.
+        if self._unread or size - HEADERS * datagrams > read:
+            self.arrived(size, datagrams)
+            self.read(read)

@@ -98,8 +98,18 @@ class UdpReceiver(Protocol):
         """Act on an error that the network reports, such as a refused port."""
 
 
+class Owner(Protocol):
+    """Acts on what a connection was given."""
+
+    def batch_received(self, now: float) -> None:
+        """Act on it, as there is no more for now."""
+
+
 class DirectReceiver(UdpReceiver, Protocol):
     """A receiver for a `SocketReader`, which gives the datagrams of some connections to them."""
+
+    def destination(self, connection_id: bytes) -> Owner | None:
+        """Return who acts on what the connection with this ID was given."""
 
     def data_received(self, connection_id: bytes) -> None:
         """Act on what the connection with this ID was given."""

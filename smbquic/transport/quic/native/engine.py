@@ -3,9 +3,9 @@
 Each connection has an endpoint of the library for itself, so that a failure ends no other one. The
 library has packets, streams, loss recovery and TLS; here are its windows, addresses and the end.
 
-Once the client has logged on, the library receives the datagrams of a connection by itself, in the
-event loop (`reader.py`). With I/O threads, one of them takes the connection over (`io_threads.py`):
-it receives, sends and has the timers.
+Once the client has logged on, the library receives and sends the datagrams of a connection by
+itself, in the event loop (`reader.py`). With I/O threads, one of them takes the connection over
+(`io_threads.py`): it receives, sends and has the timers.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from smbquic_native import ThreadedConnection
 
     from smbquic.transport.quic.native.io_threads import NativeIoThreads
-    from smbquic.transport.quic.native.reader import NativeReader
+    from smbquic.transport.quic.native.reader import Direct, NativeReader
 
 Datagrams = tuple[bytes | bytearray, int, int, int]
 """Datagrams of the library: their bytes, the size of each, the number of the address, ECN bits."""
@@ -106,9 +106,9 @@ class NativeEngine(NativeStatus):
         restricted = acceptance is not None and acceptance.restricted
         self.io_threads: NativeIoThreads | None = None
         self.reader: Callable[[], NativeReader] | None = None
-        # Batches until the library reads by itself, and its number for the connection then.
+        # Batches until the library reads by itself, and what knows the connection then.
         self._until_direct = 0
-        self._direct: int | None = None
+        self._direct: Direct | None = None
         # Bytes that may be read before they are released.
         self._limit = UNAUTHENTICATED_WINDOW // 2 if restricted else self.capacity
         answers = Answers(
@@ -179,8 +179,6 @@ class NativeEngine(NativeStatus):
         limit = self._limit
         # For the library, what is read is fetched, so that the window moves.
         room = max(0, limit - self._unread)
-        if isinstance(self._quic, Connection):
-            self._estimate.arrived(len(segments), -(-len(segments) // size))
         try:
             (pieces, count), changed = self._quic.receive(
                 segments, size, self._number, now, ecn, room, limit - PREFIX_SIZE
@@ -188,6 +186,8 @@ class NativeEngine(NativeStatus):
         except RuntimeError:
             self._fail()
             return
+        if isinstance(self._quic, Connection):
+            self._estimate.exchanged(len(segments), -(-len(segments) // size), count)
         if count:
             self._keep(pieces, count)
         if changed or self._answers.tickets:
@@ -209,10 +209,12 @@ class NativeEngine(NativeStatus):
 
     def read(self) -> list[bytes | bytearray]:
         """See `Engine`."""
-        if not isinstance(self._quic, Connection):
-            self._take_from(self._quic)
-        elif self._direct is not None:
-            self._take_direct(self._quic)
+        quic = self._quic
+        if self._direct is not None:
+            assert isinstance(quic, Connection), "a thread has a socket of its own"
+            self._take_direct(quic)
+        elif not isinstance(quic, Connection):
+            self._take_from(quic)
         pieces, self._pieces = self._pieces, []
         return pieces
 
@@ -225,10 +227,8 @@ class NativeEngine(NativeStatus):
         except RuntimeError:
             self._fail()
             return
-        if datagrams:
-            self._estimate.arrived(size, datagrams)
-        if count:
-            self._keep(pieces, count)
+        self._estimate.exchanged(size, datagrams, count)
+        self._keep(pieces, count)
         if changed or self._answers.tickets:
             self._take_changes()
 
@@ -242,13 +242,12 @@ class NativeEngine(NativeStatus):
             self._fail()
             return
         self.finished = thread.finished
-        self._estimate.arrived(size, datagrams)
+        self._estimate.exchanged(size, datagrams, count)
         self._keep(pieces, count)
 
     def _keep(self, pieces: list[bytes | bytearray], count: int) -> None:
         self._pieces += pieces
         self._unread += count
-        self._estimate.read(count)
 
     def release(self, count: int) -> bool:
         """See `Engine`."""
@@ -263,6 +262,7 @@ class NativeEngine(NativeStatus):
         except RuntimeError:
             self._fail()
             return True
+        self._estimate.read(read[1])
         self._keep(*read)
         if changed:
             self._take_changes()
@@ -364,8 +364,8 @@ class NativeEngine(NativeStatus):
         """See `Engine`."""
         self._abandoned = True
         self._pieces.clear()
-        if self._direct is not None and self.reader is not None:
-            self.reader().forget(self._direct)
+        if self._direct is not None:
+            self._direct.forget()
             self._direct = None
         self._quic.free()
 
@@ -417,13 +417,13 @@ class NativeEngine(NativeStatus):
         assert isinstance(self._quic, Connection), "there is no thread"
         if self.close_reason is not None:
             return
-        reader = self.reader()
+        answers = self._answers
         try:
-            self._direct = reader.adopt(self._quic, self._answers.known_ids)
+            direct = self.reader().adopt(self._quic, answers.known_ids, answers.ids)
         except OSError:
             # The endpoint goes on reading it.
             return
-        self._answers.ids = reader.ids(self._answers.ids, self._direct)
+        self._direct = answers.ids = direct
         self._expect(path)
 
     def _expect(self, path: Path) -> None:

@@ -1,8 +1,9 @@
 """Reads a socket in the event loop with the native library.
 
 The library gives the datagrams of a connection that was adopted to it, from where it got the last
-ones: no object is made for them, and no address is compared here. All others come to the receiver
-of the socket.
+ones: no object is made for them, and no address is compared here. It sends those that go there, as
+far as the kernel takes them. All others come to the receiver of the socket, and leave by its
+endpoint.
 """
 
 import asyncio
@@ -42,34 +43,36 @@ class NativeReader:
         """See `SocketReader`."""
         self._library.close()
 
-    def adopt(self, connection: Connection, ids: Sequence[bytes]) -> int:
-        """Give the datagrams of a connection to it; return the number of the connection.
+    def adopt(
+        self, connection: Connection, known_ids: Sequence[bytes], ids: ConnectionIds
+    ) -> "Direct":
+        """Give the datagrams of a connection to it; return what reports its IDs, also to `ids`.
 
-        Its peer uses `ids`, whose first one the router knows. Raises `OSError` if the library
-        cannot read the socket.
+        Its peer uses the `known_ids`, whose first one the receiver knows. Raises `OSError` if the
+        library cannot read the socket.
         """
+        owner = self._receiver.destination(known_ids[0])
+        assert owner is not None, "its datagrams have come by this receiver"
         if not self._reads:
             self._endpoint.read_by(self)
-        return self._library.adopt(connection, ids[0], list(ids))
-
-    def forget(self, number: int) -> None:
-        """Give no more datagrams to a connection."""
-        self._library.forget(number)
-
-    def ids(self, ids: ConnectionIds, number: int) -> "DirectIds":
-        """Return what reports the connection IDs of a connection here, and to `ids`."""
-        return DirectIds(ids, self._library, number)
+        return Direct(ids, self._library, self._library.adopt(connection, owner, list(known_ids)))
 
     def _readable(self) -> None:
         now = monotonic()
         batches, ready, error = self._library.receive(now, READS_PER_WAKE_UP)
         if error is not None:
             self._receiver.error_received(OSError(error, os.strerror(error)))
-        pass_on(batches, ready, self._receiver, now)
+        if batches:
+            pass_on(batches, (), self._receiver, now)
+        for owner in ready:
+            owner.batch_received(now)
 
 
-class DirectIds:
-    """Reports the connection IDs of a connection to the library, and to `ids`."""
+class Direct:
+    """A connection that the library gives datagrams to.
+
+    Reports its connection IDs to the library, and to `ids`.
+    """
 
     def __init__(self, ids: ConnectionIds, library: DatagramReader, number: int) -> None:
         self._ids = ids
@@ -85,3 +88,7 @@ class DirectIds:
         """See `ConnectionIds`."""
         self._library.remove_id(self._number, connection_id)
         self._ids.retired(connection_id)
+
+    def forget(self) -> None:
+        """Give no more datagrams to it."""
+        self._library.forget(self._number)

@@ -111,3 +111,13 @@ async def test_what_the_engine_keeps_of_a_message_is_progress(harness: Transport
     harness.receiver.batch_received(2.0)
     with pytest.raises(ConnectionClosed, match="in the middle of a message"):
         await harness.transport.receive()
+
+
+async def test_a_whole_message_that_is_too_large_ends_the_connection(
+    harness: TransportHarness,
+) -> None:
+    harness.transport.max_message_size = 100
+    harness.feed(bytearray(prefix(100) + bytes(100)), bytearray(prefix(101) + bytes(101)))
+    assert len(await harness.transport.receive()) == 100
+    with pytest.raises(RemoteProtocolError, match="a message of 101 bytes"):
+        await harness.transport.receive()

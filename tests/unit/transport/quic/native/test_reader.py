@@ -17,43 +17,14 @@ from smbquic.transport.quic.packet_info import own_address
 from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ServerTls
 from smbquic.transport.quic.udp import READS_PER_WAKE_UP, UdpEndpoint
-from smbquic.transport.quic.udp import Path as NetworkPath
 from smbquic.transport.socket_options import LINUX
 from tests.polling import eventually
 from tests.unit.transport.quic.harness import NoIds
+from tests.unit.transport.quic.native.receiver import FakeReceiver
 
 pytestmark = pytest.mark.skipif(not LINUX, reason="what it tests is Linux'")
 
 ID_SIZE = 8
-
-
-class FakeReceiver:
-    """Records what comes to the event loop."""
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[bytes, int, NetworkPath, int]] = []
-        self.rounds: list[int] = []
-        self.given: list[bytes] = []
-        self.errors: list[OSError] = []
-
-    def datagram_received(
-        self, datagram: bytes, path: NetworkPath, now: float, ecn: int = 0
-    ) -> None:
-        self.segments_received(datagram, len(datagram), path, now, ecn)
-
-    def segments_received(
-        self, segments: bytes, size: int, path: NetworkPath, now: float, ecn: int = 0
-    ) -> None:
-        self.batches.append((segments, size, path, ecn))
-
-    def data_received(self, connection_id: bytes) -> None:
-        self.given.append(connection_id)
-
-    def batch_received(self, now: float) -> None:
-        self.rounds.append(len(self.batches))
-
-    def error_received(self, error: OSError) -> None:
-        self.errors.append(error)
 
 
 class Reading:
@@ -166,8 +137,7 @@ async def test_a_connection_gets_what_comes_from_where_it_is_expected(
     with reading.sender() as sock:
         engine._number_of((sock.getsockname(), b""))
         library = vars(engine)["_quic"]
-        number = reading.reader.adopt(library, [first])
-        ids = reading.reader.ids(NoIds(), number)
+        direct = reading.reader.adopt(library, [first], NoIds())
         receiver = reading.receiver
 
         async def sent(connection_id: bytes) -> tuple[int, int]:
@@ -182,17 +152,17 @@ async def test_a_connection_gets_what_comes_from_where_it_is_expected(
         library.expect(0, None)
         assert await sent(first) == (1, 1)
         assert await sent(second) == (1, 2)
-        ids.issued(second)
+        direct.issued(second)
         assert await sent(second) == (2, 2)
         # Python knows the connection by its first ID only.
         assert receiver.given == [first, first]
-        ids.retired(second)
+        direct.retired(second)
         assert await sent(second) == (2, 3)
         library.expect(0, "127.0.0.9")
         assert await sent(first) == (2, 4)
         library.expect(0, None)
         assert library.take(100, 100)[2] == (2 * 29, 2)
-        reading.reader.forget(number)
+        direct.forget()
         assert await sent(first) == (2, 5)
 
 
