@@ -4,25 +4,22 @@
 //! other lock then.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::io::IoSliceMut;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use quinn_udp::RecvMeta;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::datagrams::Arrived;
 use crate::descriptors::Wake;
 use crate::exchange::{Orders, Received, Report, Shared};
 use crate::framer::PREFIX_SIZE;
-use crate::io_threads::{Hub, Socket, Task, lock};
+use crate::io_threads::{Hub, LARGEST_BATCH, Socket, Task, lock};
 use crate::state::{Datagrams, MAX_BURST, MAX_SEGMENTED, State};
 
 /// Segment batches that are received before something is sent.
 const BATCHES: usize = 8;
-const LARGEST_BATCH: usize = 1 << 16;
 /// Addresses of a peer for which it is known to which of ours it has sent.
 const MOST_SOURCES: usize = 8;
 
@@ -234,13 +231,9 @@ impl IoThread {
     fn receive(&mut self) {
         let (hub, socket) = (self.hub.clone(), self.socket.clone());
         let mut buffer = std::mem::take(&mut self.buffer);
-        let mut found = [RecvMeta::default(); BATCHES];
-        let mut slices: Vec<_> = buffer.chunks_mut(LARGEST_BATCH).map(IoSliceMut::new).collect();
-        let count = socket.state.recv((&socket.udp).into(), &mut slices, &mut found);
-        drop(slices);
         let now = Instant::now();
-        for (meta, data) in found[..count.unwrap_or(0)].iter().zip(buffer.chunks(LARGEST_BATCH)) {
-            let data = &data[..meta.len];
+        // After an error there is nothing to do but to wait again.
+        let _ = socket.receive::<BATCHES>(&mut buffer, |meta, data| {
             let parts = lock(&hub.table).parts(data, meta.stride);
             for (range, owner) in parts {
                 let arrived = Arrived::new(&data[range], meta, hub.own_address);
@@ -254,7 +247,7 @@ impl IoThread {
                     }
                 }
             }
-        }
+        });
         self.buffer = buffer;
     }
 

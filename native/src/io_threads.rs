@@ -5,6 +5,7 @@
 //! make us keep. Each thread sends on the same socket.
 
 use std::collections::VecDeque;
+use std::io::{IoSliceMut, Result};
 use std::net::{IpAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,7 @@ use std::thread::{Builder, JoinHandle};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use quinn_udp::{EcnCodepoint, Transmit, UdpSocketState};
+use quinn_udp::{EcnCodepoint, RecvMeta, Transmit, UdpSocketState};
 
 use crate::connection::Connection;
 use crate::datagrams::{Arrived, Unclaimed};
@@ -34,6 +35,9 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Bytes of one segment batch that the kernel may deliver.
+pub const LARGEST_BATCH: usize = 1 << 16;
+
 /// The socket. All threads send on it.
 pub struct Socket {
     pub udp: UdpSocket,
@@ -41,6 +45,23 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// Receive up to `BATCHES` segment batches with one system call, each into its part of
+    /// `buffer`; call `each` with them, and return how many there were.
+    pub fn receive<const BATCHES: usize>(
+        &self,
+        buffer: &mut [u8],
+        mut each: impl FnMut(&RecvMeta, &[u8]),
+    ) -> Result<usize> {
+        let mut found = [RecvMeta::default(); BATCHES];
+        let mut slices: Vec<_> = buffer.chunks_mut(LARGEST_BATCH).map(IoSliceMut::new).collect();
+        let count = self.state.recv((&self.udp).into(), &mut slices, &mut found)?;
+        drop(slices);
+        for (meta, data) in found[..count].iter().zip(buffer.chunks(LARGEST_BATCH)) {
+            each(meta, &data[..meta.len]);
+        }
+        Ok(count)
+    }
+
     /// Send datagrams with one system call; return whether the kernel has taken them.
     pub fn send_at_once(&self, datagrams: &Datagrams, source: Option<IpAddr>) -> bool {
         let segmented = datagrams.size > datagrams.segment;

@@ -2,23 +2,22 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{ErrorKind, IoSliceMut};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use quinn_udp::{RecvMeta, UdpSocketState};
+use quinn_udp::UdpSocketState;
 
 use crate::connection::Connection;
 use crate::datagrams::{Arrived, Unclaimed};
 use crate::descriptors::Channel;
-use crate::io_threads::{Socket, lock};
+use crate::io_threads::{LARGEST_BATCH, Socket, lock};
 use crate::state::{Datagrams, State};
 use crate::table::{Owner, Table};
 
 /// Segment batches of one system call.
 const BATCHES: usize = 4;
-const LARGEST_BATCH: usize = 1 << 16;
 
 thread_local! {
     /// Where the kernel writes to. It is empty between two calls, so that all sockets share one.
@@ -104,26 +103,18 @@ impl DatagramReader {
         };
         BUFFER.with_borrow_mut(|buffer| {
             buffer.resize(BATCHES * LARGEST_BATCH, 0);
-            let mut found = [RecvMeta::default(); BATCHES];
-            let mut slices: Vec<_> =
-                buffer.chunks_mut(LARGEST_BATCH).map(IoSliceMut::new).collect();
-            let count = match socket.state.recv((&socket.udp).into(), &mut slices, &mut found) {
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Received::default(),
-                Err(error) => {
-                    return Received { error: error.raw_os_error(), ..Received::default() };
-                }
-            };
-            drop(slices);
-            let mut all = Vec::with_capacity(count);
-            let connections = lock(&self.connections);
-            for (meta, data) in found[..count].iter().zip(buffer.chunks(LARGEST_BATCH)) {
-                let data = &data[..meta.len];
-                for (range, owner) in connections.table.parts(data, meta.stride) {
+            let mut all = Vec::new();
+            let received = socket.receive::<BATCHES>(buffer, |meta, data| {
+                let parts = lock(&self.connections).table.parts(data, meta.stride);
+                for (range, owner) in parts {
                     all.push((Arrived::new(&data[range], meta, *own_address), owner));
                 }
+            });
+            match received {
+                Ok(count) => Received { all, more: count == BATCHES, error: None },
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Received::default(),
+                Err(error) => Received { error: error.raw_os_error(), ..Received::default() },
             }
-            Received { all, more: count == BATCHES, error: None }
         })
     }
 

@@ -182,8 +182,7 @@ class UdpEndpoint:
         self._loop.remove_reader(descriptor)
         try:
             reader.start(self._socket)
-        except OSError as error:
-            logger.info("the socket is read by the event loop: %s", error)
+        except OSError:
             self._loop.add_reader(descriptor, self._readable)
             raise
         self._reader = reader

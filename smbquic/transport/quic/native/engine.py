@@ -417,14 +417,11 @@ class NativeEngine(NativeStatus):
         assert isinstance(self._quic, Connection), "there is no thread"
         if self.close_reason is not None:
             return
-        answers = self._answers
-        try:
-            direct = self.reader().adopt(self._quic, answers.known_ids, answers.ids)
-        except OSError:
-            # The endpoint goes on reading it.
-            return
-        self._direct = answers.ids = direct
-        self._expect(path)
+        reader, answers = self.reader(), self._answers
+        if reader.begin():
+            direct = reader.adopt(self._quic, answers.known_ids, answers.ids)
+            self._direct = answers.ids = direct
+            self._expect(path)
 
     def _expect(self, path: Path) -> None:
         """Have the library receive what comes from the same addresses as the last datagram."""

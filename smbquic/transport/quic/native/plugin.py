@@ -1,7 +1,6 @@
 """The engine plug-in for smbquic_native, an optional extension in Rust: it is the fastest."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -55,8 +54,7 @@ def _reader(
 
     if threads is not None:
         # The descriptors of a server do not become more with its clients.
-        with suppress(OSError):
-            endpoint.read_by(reader())
+        reader().begin()
     return partial(_hand_over, reader=reader)
 
 

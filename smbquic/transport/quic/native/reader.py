@@ -7,6 +7,7 @@ endpoint.
 """
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from smbquic.transport.addresses import is_wildcard
 from smbquic.transport.quic.engine import ConnectionIds
 from smbquic.transport.quic.native.received import channel_with, pass_on
 from smbquic.transport.quic.udp import READS_PER_WAKE_UP, DirectReceiver, UdpEndpoint
+
+logger = logging.getLogger(__name__)
 
 
 class NativeReader:
@@ -43,18 +46,24 @@ class NativeReader:
         """See `SocketReader`."""
         self._library.close()
 
+    def begin(self) -> bool:
+        """Read the socket from now on; return whether it can, or the endpoint goes on reading."""
+        if not self._reads:
+            try:
+                self._endpoint.read_by(self)
+            except OSError as error:
+                logger.info("the socket is read by the event loop: %s", error)
+        return self._reads
+
     def adopt(
         self, connection: Connection, known_ids: Sequence[bytes], ids: ConnectionIds
     ) -> "Direct":
         """Give the datagrams of a connection to it; return what reports its IDs, also to `ids`.
 
-        Its peer uses the `known_ids`, whose first one the receiver knows. Raises `OSError` if the
-        library cannot read the socket.
+        Its peer uses the `known_ids`, whose first one the receiver knows. It reads already.
         """
         owner = self._receiver.destination(known_ids[0])
         assert owner is not None, "its datagrams have come by this receiver"
-        if not self._reads:
-            self._endpoint.read_by(self)
         return Direct(ids, self._library, self._library.adopt(connection, owner, list(known_ids)))
 
     def _readable(self) -> None:

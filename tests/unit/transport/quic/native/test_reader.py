@@ -34,7 +34,7 @@ class Reading:
         self.receiver = FakeReceiver()
         self.endpoint = UdpEndpoint(self.receiver, local=local, remote=remote)
         self.reader = NativeReader(self.endpoint, self.receiver, ID_SIZE)
-        self.endpoint.read_by(self.reader)
+        assert self.reader.begin()
 
     def sender(self, host: str = "127.0.0.1") -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -167,7 +167,7 @@ async def test_a_connection_gets_what_comes_from_where_it_is_expected(
 
 
 async def test_an_engine_goes_on_where_the_library_cannot_read(
-    engine: NativeEngine, monkeypatch: pytest.MonkeyPatch
+    engine: NativeEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver = FakeReceiver()
     endpoint = UdpEndpoint(receiver, local=Address(socket.AF_INET, ("127.0.0.1", 0)))
@@ -178,8 +178,12 @@ async def test_an_engine_goes_on_where_the_library_cannot_read(
         raise OSError(errno.EMFILE, "too many open files")
 
     monkeypatch.setattr(reader, "start", fail)
-    engine._become_direct((("127.0.0.1", 50000), b""))
+    with caplog.at_level("INFO"):
+        engine._become_direct((("127.0.0.1", 50000), b""))
     assert vars(engine)["_direct"] is None
+    assert caplog.messages == [
+        "the socket is read by the event loop: [Errno 24] too many open files"
+    ]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(b"hello", endpoint.local)
         await eventually(lambda: bool(receiver.batches))
