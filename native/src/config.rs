@@ -17,7 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::peer::Judge;
-use crate::slow_start::HybridCubicConfig;
+use crate::slow_start::{HybridCubicConfig, initial_window};
 use crate::tickets::Tickets;
 use crate::verifier::{SHARED, provider};
 
@@ -201,7 +201,7 @@ impl ServerConfig {
 
 /// Return what makes congestion controllers, with the initial window of [RFC9002] 7.2.
 fn controller(name: &str, datagram_size: u64) -> Arc<dyn ControllerFactory + Send + Sync> {
-    let window = (10 * datagram_size).min(14720.max(2 * datagram_size));
+    let window = initial_window(datagram_size);
     let mut reno = NewRenoConfig::default();
     match name {
         // Its own is larger: it takes it for what the path has room for at first.

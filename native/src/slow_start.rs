@@ -104,7 +104,23 @@ struct HybridCubic {
     mtu: u16,
 }
 
+/// Return the initial window for datagrams of a size ([RFC9002] 7.2).
+pub fn initial_window(datagram_size: u64) -> u64 {
+    (10 * datagram_size).min(14720.max(2 * datagram_size))
+}
+
 impl HybridCubic {
+    /// Begin slow start with more, as datagrams have become larger ([RFC9002] 7.2).
+    fn enlarge_initial_window(&mut self) {
+        let more = initial_window(u64::from(self.mtu)).saturating_sub(self.initial_window);
+        if more > 0 && self.slow_start.is_some() {
+            self.initial_window += more;
+            let mut config = CubicConfig::default();
+            config.initial_window(self.cubic.window() + more);
+            self.cubic = Cubic::new(Arc::new(config), Instant::now(), self.mtu);
+        }
+    }
+
     /// Go on with congestion avoidance, and with the window as it is.
     fn end_slow_start(&mut self, now: Instant) {
         self.slow_start = None;
@@ -151,14 +167,16 @@ impl Controller for HybridCubic {
 
     fn on_mtu_update(&mut self, new_mtu: u16) {
         self.mtu = new_mtu;
+        self.enlarge_initial_window();
         self.cubic.on_mtu_update(new_mtu);
     }
 
     fn window(&self) -> u64 {
         // The smallest window is two datagrams ([RFC9002] 7.2). The library sends only what leaves
         // a byte of the window free, so that one of them would be sent: and the other end waits
-        // 25 ms for a second one before it acknowledges the first.
-        self.cubic.window().max(2 * u64::from(self.mtu) + 1)
+        // 25 ms for a second one before it acknowledges the first. Of the initial ten datagrams it
+        // would be nine.
+        self.cubic.window().max(2 * u64::from(self.mtu)) + 1
     }
 
     fn clone_box(&self) -> Box<dyn Controller> {
@@ -286,7 +304,7 @@ mod tests {
         for window in [14_720, 250_000, 12_345_678] {
             let mut controller = hybrid(window);
             controller.end_slow_start(Instant::now());
-            assert!(controller.window().abs_diff(window) <= 1, "{}", controller.window());
+            assert!(controller.window().abs_diff(window + 1) <= 1, "{}", controller.window());
             assert_eq!(controller.initial_window(), window);
         }
     }
@@ -297,7 +315,24 @@ mod tests {
         let now = Instant::now();
         controller.on_congestion_event(now, now, false, 1200);
         assert!(controller.slow_start.is_none());
-        assert_eq!(controller.window(), 70_000);
+        assert_eq!(controller.window(), 70_001);
+    }
+
+    #[test]
+    fn larger_datagrams_enlarge_the_initial_window_until_one_is_lost() {
+        let now = Instant::now();
+        let mut controller = hybrid(initial_window(1200));
+        assert_eq!(controller.window(), 12_001);
+        controller.on_mtu_update(1472);
+        assert_eq!((controller.initial_window(), controller.window()), (14_720, 14_721));
+        controller.on_mtu_update(9000);
+        assert_eq!((controller.initial_window(), controller.window()), (18_000, 18_001));
+        controller.on_mtu_update(1200);
+        assert_eq!(controller.window(), 18_001);
+        let mut lossy = hybrid(initial_window(1200));
+        lossy.on_congestion_event(now, now, false, 1200);
+        lossy.on_mtu_update(1472);
+        assert_eq!(lossy.window(), 8401);
     }
 
     #[test]
