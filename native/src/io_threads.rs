@@ -64,8 +64,7 @@ impl Socket {
 
     /// Send datagrams with one system call; return whether the kernel has taken them.
     pub fn send_at_once(&self, datagrams: &Datagrams, source: Option<IpAddr>) -> bool {
-        let segmented = datagrams.size > datagrams.segment;
-        if segmented && self.state.max_gso_segments() <= 1 {
+        if datagrams.size > datagrams.segment && self.state.max_gso_segments() <= 1 {
             return false;
         }
         let joined;
@@ -76,29 +75,17 @@ impl Socket {
                 &joined
             }
         };
-        let transmit = Transmit {
-            destination: datagrams.address,
-            ecn: EcnCodepoint::from_bits(datagrams.ecn),
-            contents,
-            segment_size: segmented.then_some(datagrams.segment),
-            src_ip: source,
-        };
+        let transmit = datagrams.transmit(contents, source);
         self.state.try_send((&self.udp).into(), &transmit).is_ok()
     }
 
     /// Send datagrams of `segment` bytes; return how many bytes the kernel has taken.
     pub fn send(&self, content: &[u8], datagrams: &Datagrams, source: Option<IpAddr>) -> usize {
-        let segment = datagrams.segment;
-        let most = if self.state.max_gso_segments() > 1 { content.len() } else { segment };
+        let single = self.state.max_gso_segments() <= 1;
+        let most = if single { datagrams.segment } else { content.len() };
         let mut sent = 0;
         for part in content.chunks(most.max(1)) {
-            let transmit = Transmit {
-                destination: datagrams.address,
-                ecn: EcnCodepoint::from_bits(datagrams.ecn),
-                contents: part,
-                segment_size: (part.len() > segment).then_some(segment),
-                src_ip: source,
-            };
+            let transmit = datagrams.transmit(part, source);
             // Other errors count as losses.
             if self.state.send((&self.udp).into(), &transmit).is_err() {
                 break;
@@ -106,6 +93,19 @@ impl Socket {
             sent += part.len();
         }
         sent
+    }
+}
+
+impl Datagrams {
+    /// Return what sends `contents`, which are all of them or some, from the address `source`.
+    fn transmit<'a>(&self, contents: &'a [u8], source: Option<IpAddr>) -> Transmit<'a> {
+        Transmit {
+            destination: self.address,
+            ecn: EcnCodepoint::from_bits(self.ecn),
+            contents,
+            segment_size: (contents.len() > self.segment).then_some(self.segment),
+            src_ip: source,
+        }
     }
 }
 

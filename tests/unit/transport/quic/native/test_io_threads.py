@@ -24,7 +24,6 @@ MOST_WAITING = 4 << 20
 """Bytes of datagrams that wait for the event loop."""
 ID_SIZE = 8
 
-
 Open = Callable[..., tuple[UdpEndpoint, FakeReceiver]]
 
 
@@ -38,9 +37,11 @@ def threads() -> set[str]:
 async def open_endpoint() -> AsyncIterator[Open]:
     """Opens endpoints that threads read."""
     endpoints: list[UdpEndpoint] = []
+    receivers: list[FakeReceiver] = []
 
     def make(host: str = "127.0.0.1", count: int = 1) -> tuple[UdpEndpoint, FakeReceiver]:
         receiver = FakeReceiver()
+        receivers.append(receiver)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         endpoints.append(UdpEndpoint(receiver, local=Address(family, (host, 0))))
         endpoints[-1].read_by(NativeIoThreads(receiver, count, ID_SIZE))
@@ -50,6 +51,8 @@ async def open_endpoint() -> AsyncIterator[Open]:
     for endpoint in endpoints:
         endpoint.close()
     await eventually(lambda: not threads())
+    # There is no connection.
+    assert all((each.given, each.errors) == ([], []) for each in receivers)
 
 
 def sender(endpoint: UdpEndpoint, host: str) -> socket.socket:
